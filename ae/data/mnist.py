@@ -1,0 +1,145 @@
+"""MNIST, or any data set in the same four idx files, as three splits.
+
+Shape suffixes: N images, R rows, P pixels of a row.
+
+Source: http://yann.lecun.com/exdb/mnist/ (format and files).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.datasets import MNIST
+
+from ae.task import SPLIT_SEED, Split, Splits
+
+EMBEDDED = Path(__file__).parent / "mnist"
+EMBEDDED_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+"""The four files by the names that torchvision reads, with the MD5 of the embedded ones unpacked."""
+
+CLASSES = 10
+SIDE = 28
+VALIDATION_SHARE = 1 / 6
+"""Part of the training file that validates: 10,000 of MNIST's 60,000."""
+
+
+def load(folder: Path | None) -> Splits:
+    """Images with pixels in [0, 1] and their classes, split by a seed of their own.
+
+    Args:
+        folder: holds four idx files, plain or .gz, named as MNIST's or EMNIST's; None takes the embedded MNIST.
+
+    Returns:
+        inputs (N, 28 rows, 28 pixels) float32 and labels (N,); five sixths of the training files train, one sixth
+        validates, and the test files test.
+
+    Raises:
+        ValueError: if a file is missing, damaged or of another shape; the message names it.
+    """
+    if folder is None:
+        root = _unpack_embedded()
+        return _splits(root, "MNIST, 60,000 + 10,000 images (LeCun, Cortes, Burges; CC BY-SA 3.0)")
+    with tempfile.TemporaryDirectory() as unpacked:
+        _unpack(folder, Path(unpacked))
+        return _splits(Path(unpacked), f"idx files in {folder}")
+
+
+def cache_folder() -> Path:
+    """Where the embedded files are unpacked: the user's cache folder, XDG_CACHE_HOME or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-ae"
+
+
+def _unpack_embedded() -> Path:
+    root = cache_folder()
+    raw = root / "MNIST" / "raw"
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        for name, md5 in EMBEDDED_MD5.items():
+            if (raw / name).exists() and _md5((raw / name).read_bytes()) == md5:
+                continue
+            packed = (EMBEDDED / f"{name}.gz").read_bytes()
+            data = gzip.decompress(packed)
+            if _md5(data) != md5:
+                raise ValueError(f"{name}.gz in the installed package is damaged (MD5 differs); install it again")
+            _write_whole(raw / name, data)
+    except OSError as error:
+        raise ValueError(f"cannot unpack MNIST into {root}: {error}; set XDG_CACHE_HOME to a writable folder") from None
+    return root
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write under a temporary name, then rename, so that two starts at once never read half a file."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    os.replace(file.name, path)
+
+
+def _unpack(folder: Path, root: Path) -> None:
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in EMBEDDED_MD5:
+        path = _find(folder, name)
+        try:
+            data = path.read_bytes()
+            (raw / name).write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}: cannot be read: {error}") from None
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The file of that name, with any prefix, plain or .gz; EMNIST says 'test' where MNIST says 't10k'."""
+    for wanted in (name, name.replace("t10k", "test")):
+        found = sorted([*folder.glob(f"*{wanted}"), *folder.glob(f"*{wanted}.gz")])
+        if found:
+            return found[0]
+    raise ValueError(f"{folder}: no file named {name} or {name}.gz; an idx data set has {', '.join(EMBEDDED_MD5)}")
+
+
+def _splits(root: Path, source: str) -> Splits:
+    images_NRP, labels_N = _read(root, train=True)
+    order_N = np.random.default_rng(SPLIT_SEED).permutation(len(images_NRP))
+    validation_N, train_N = np.split(order_N, [round(len(order_N) * VALIDATION_SHARE)])
+    test = _read(root, train=False)
+    return Splits(
+        train=Split(inputs_NTF=images_NRP[train_N], labels_N=labels_N[train_N]),
+        validation=Split(inputs_NTF=images_NRP[validation_N], labels_N=labels_N[validation_N]),
+        test=Split(inputs_NTF=test[0], labels_N=test[1]),
+        source=source,
+    )
+
+
+def _read(root: Path, *, train: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    which = "train" if train else "t10k"
+    try:
+        data = MNIST(str(root), train=train)
+        images_NRP, labels_N = data.data, data.targets
+    except (AssertionError, KeyError, ValueError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{which} images or labels: not an idx file of bytes ({error or 'wrong header'})") from None
+    if images_NRP.ndim != 3 or images_NRP.shape[1:] != (SIDE, SIDE):
+        raise ValueError(
+            f"{which}-images-idx3-ubyte: images must be {SIDE} x {SIDE}, got {tuple(images_NRP.shape[1:])}"
+        )
+    if len(images_NRP) != len(labels_N) or len(labels_N) < 6:
+        raise ValueError(f"{which} files: {len(images_NRP)} images and {len(labels_N)} labels must be as many, >= 6")
+    if int(labels_N.max()) >= CLASSES:
+        raise ValueError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
+    return (images_NRP.to(torch.float32) / 255).numpy(), labels_N.numpy()

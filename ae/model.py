@@ -1,0 +1,86 @@
+"""The LSTM autoencoder.
+
+Shape suffixes: B batch, T time steps, F input features, O output features, H hidden units, C classes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+INITIALISATIONS = ("uniform", "orthogonal")
+
+
+class Output(NamedTuple):
+    """What one forward pass gives; a head that the model does not have gives None."""
+
+    reconstruction_BTO: Tensor
+    logits_BC: Tensor | None
+
+
+class LSTM_AE(nn.Module):
+    """Sequence autoencoder: the encoder's last hidden state, repeated T times, is decoded by a second LSTM.
+
+    Args:
+        input_size: features F of one time step.
+        hidden_size: units H of the encoder, of the context vector z and of the decoder.
+        output_size: features O of one reconstructed time step.
+        labels: classes C of the classification head; 0 builds none.
+
+    Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (unconditioned decoder, context at every step).
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int, labels: int = 0) -> None:
+        super().__init__()
+        self.encoder = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.decoder = nn.LSTM(hidden_size, hidden_size, batch_first=True)
+        self.reconstruct = nn.Linear(hidden_size, output_size)
+        self.classify = nn.Linear(hidden_size, labels) if labels else None
+
+    def forward(self, inputs_BTF: Tensor) -> Output:
+        """Encode, decode and read every head.
+
+        The classification head reads the decoded sequence at its last time step, which has seen the most of the
+        decoder's work and does not tie the model to one length T.
+        """
+        _, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
+        context_BTH = last_hidden_1BH[0].unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
+        decoded_BTH, _ = self.decoder(context_BTH)
+        logits_BC = self.classify(decoded_BTH[:, -1]) if self.classify else None
+        return Output(self.reconstruct(decoded_BTH), logits_BC)
+
+
+@torch.no_grad()
+def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
+    """Set the starting weights of both LSTMs, in place, from torch's global random generator.
+
+    Args:
+        model: a freshly built model.
+        how: "uniform" keeps PyTorch's own U(-1/sqrt(H), 1/sqrt(H)); "orthogonal" makes the recurrent matrix of each
+            gate orthogonal, the input matrix Xavier-uniform, and the biases 0, except 1 for the forget gate.
+
+    Returns:
+        The same module.
+
+    Raises:
+        ValueError: if `how` is neither.
+
+    Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120 (orthogonal); Jozefowicz et al. 2015,
+        https://proceedings.mlr.press/v37/jozefowicz15.html (forget bias).
+    """
+    if how not in INITIALISATIONS:
+        raise ValueError(f"init must be one of {', '.join(INITIALISATIONS)}, got {how!r}")
+    if how == "uniform":
+        return model
+    for lstm in (model.encoder, model.decoder):
+        weights = dict(lstm.named_parameters())
+        for gate_HH in weights["weight_hh_l0"].chunk(4):  # gates in PyTorch's order i, f, g, o
+            nn.init.orthogonal_(gate_HH)
+        for gate_HF in weights["weight_ih_l0"].chunk(4):
+            nn.init.xavier_uniform_(gate_HF)
+        nn.init.zeros_(weights["bias_hh_l0"])
+        nn.init.zeros_(weights["bias_ih_l0"])
+        nn.init.ones_(weights["bias_ih_l0"].chunk(4)[1])
+    return model

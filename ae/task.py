@@ -1,0 +1,146 @@
+"""What a task is: data, loss, metrics, figures, search space and budget.
+
+Shape suffixes: N sequences, B batch, T time steps, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from torch import Tensor
+
+from ae.configuration import Configuration
+from ae.model import LSTM_AE, initialise_
+
+SPLIT_SEED = 20_260_101
+"""Seed of every split between training, validation and test data: never the seed of a sweep."""
+
+GRID = {"lr": (0.001, 0.01), "clip": (1.0, None), "hidden_size": (30, 60, 120)}
+"""The reference grid, 12 configurations."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """One of the three parts of a data set."""
+
+    inputs_NTF: NDArray[np.float32]
+    """Sequences; the range is the task's, [0, 1] for images."""
+    labels_N: NDArray[np.int64] | None = None
+    """Class of each sequence; None where there are no classes."""
+
+    def __len__(self) -> int:
+        return len(self.inputs_NTF)
+
+    def head(self, count: int) -> Split:
+        """The first `count` sequences; the splits are shuffled, so they are a random sample."""
+        labels_N = None if self.labels_N is None else self.labels_N[:count]
+        return replace(self, inputs_NTF=self.inputs_NTF[:count], labels_N=labels_N)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Splits:
+    """A data set, cut in three by a seed of its own."""
+
+    train: Split
+    validation: Split
+    test: Split
+    source: str
+    """Where the data is from, in words for the report."""
+
+    def subset(self, count: int) -> Splits:
+        """`count` training sequences, and the other splits cut in proportion.
+
+        Raises:
+            ValueError: if `count` is below 1.
+        """
+        if count < 1:
+            raise ValueError(f"a subset must have at least 1 training sequence, got {count}")
+        share = min(1.0, count / len(self.train))
+        cut = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        return replace(self, **{name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """The validation metric that ranks configurations."""
+
+    metric: str
+    mode: str
+    """Either "min" or "max"."""
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether `value` beats `than`; NaN beats nothing, and anything else beats None."""
+        if value != value:  # NaN
+            return False
+        if than is None:
+            return True
+        return value > than if self.mode == "max" else value < than
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """How long trials train and when they are judged, in epochs."""
+
+    max_epochs: int
+    eval_every: int = 5
+    """Epochs between two validations, hence between two reports."""
+    grace_period: int = 5
+    """Epochs before early stopping may judge a trial."""
+    reduction_factor: int = 3
+    """One trial of this many goes on past each rung."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "eval_every", "grace_period"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.reduction_factor < 2:
+            raise ValueError(f"reduction_factor must be >= 2, got {self.reduction_factor}")
+        for name in ("grace_period", "eval_every"):
+            if getattr(self, name) > self.max_epochs:
+                raise ValueError(f"{name} must be <= max_epochs ({self.max_epochs}), got {getattr(self, name)}")
+
+    def rungs(self) -> list[int]:
+        """Epochs at which early stopping judges, ascending, below `max_epochs`."""
+        rungs, epoch = [], self.grace_period
+        while epoch < self.max_epochs:
+            rungs.append(epoch)
+            epoch *= self.reduction_factor
+        return rungs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """Everything a sweep must know of a task; one file of `ae/tasks/` makes one, called TASK."""
+
+    description: str
+    """One line for --list."""
+    load: Callable[[Path | None], Splits]
+    """Reads the data from a path, or the embedded data for None; ValueError or OSError where the path is wrong."""
+    model: Mapping[str, int]
+    """Arguments of LSTM_AE beside hidden_size."""
+    measure: Callable[[LSTM_AE, Tensor, Tensor | None], dict[str, Tensor]]
+    """Means over a batch of (B, T, F) inputs and (B,) labels: "loss", which is minimised, then further metrics."""
+    objective: Objective
+    base: Configuration
+    """The configuration that a trial's hyperparameters are put into."""
+    space: Mapping[str, BaseDistribution]
+    """Range of each hyperparameter of --search optuna."""
+    budget: Budget
+    figures: Callable[[LSTM_AE, Split, Path], list[Path]]
+    """Draws what the trained model does to a split into a folder; returns the files, the most telling first."""
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=lambda: dict(GRID))
+    """Values of each hyperparameter of --search grid."""
+    trials: int = 24
+    """Trials of --search optuna."""
+    name: str = ""
+    """As typed on the command line; `ae.tasks.find` sets it from the file's name."""
+
+    def build(self, configuration: Configuration) -> LSTM_AE:
+        """A freshly initialised model; its weights come from torch's global random generator."""
+        return initialise_(LSTM_AE(hidden_size=configuration.hidden_size, **self.model), configuration.init)

@@ -1,0 +1,137 @@
+"""One training run, an epoch at a time.
+
+Shape suffixes: N sequences, B batch, T time steps, F features.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ae.configuration import Configuration
+from ae.model import LSTM_AE
+from ae.task import Split, Task
+
+EVALUATION_BATCH = 1000
+"""Sequences a forward pass when nothing is learned."""
+
+
+class DeviceSplit:
+    """A split as tensors on one device, held once and used by every run there."""
+
+    def __init__(self, split: Split, device: str) -> None:
+        with warnings.catch_warnings():  # the arrays may lie in shared memory, read-only: nothing here writes to them
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            self.inputs_NTF = torch.from_numpy(split.inputs_NTF).to(device)
+            self.labels_N = None if split.labels_N is None else torch.from_numpy(split.labels_N).to(device)
+
+    def __len__(self) -> int:
+        return len(self.inputs_NTF)
+
+    def batch(self, where: Tensor | slice) -> tuple[Tensor, Tensor | None]:
+        """The inputs (B, T, F) and labels (B,) at an index tensor or slice."""
+        return self.inputs_NTF[where], None if self.labels_N is None else self.labels_N[where]
+
+
+class Training:
+    """A run of `configuration` on `task`: weights, optimiser, position, and the best epoch so far.
+
+    Seeded by the configuration alone: two runs of one configuration give the same losses to the bit on one machine,
+    and so does a run restored from `state_dict`.
+    """
+
+    def __init__(self, task: Task, configuration: Configuration, train: DeviceSplit, validation: DeviceSplit) -> None:
+        self.task, self.configuration, self.train, self.validation = task, configuration, train, validation
+        torch.manual_seed(configuration.seed)
+        self.model = task.build(configuration).to(train.inputs_NTF.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=configuration.lr, fused=True)
+        self.schedule = self._schedule()
+        self.shuffle = torch.Generator().manual_seed(configuration.seed)
+        self.epoch = 0
+        self.best_metrics: dict[str, float] = {}
+        self.best_epoch = 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    def _schedule(self) -> torch.optim.lr_scheduler.LRScheduler | None:
+        if self.configuration.schedule == "constant":
+            return None
+        steps = self.configuration.epochs * math.ceil(len(self.train) / self.configuration.batch_size)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, self.configuration.lr, total_steps=steps, cycle_momentum=False
+        )
+
+    def train_epoch(self) -> float:
+        """One pass over the training split in a fresh order; returns the mean training loss, NaN or inf if diverged."""
+        self.model.train()
+        order_N = torch.randperm(len(self.train), generator=self.shuffle).to(self.train.inputs_NTF.device)
+        total = torch.zeros((), device=order_N.device)
+        for where_B in order_N.split(self.configuration.batch_size):
+            total += self._step(where_B) * len(where_B)
+        self.epoch += 1
+        return total.item() / len(self.train)
+
+    def _step(self, where_B: Tensor) -> Tensor:
+        loss = self.task.measure(self.model, *self.train.batch(where_B))["loss"]
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.configuration.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.configuration.clip)
+        self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
+        return loss.detach()
+
+    def validate(self) -> dict[str, float]:
+        """Every metric on the validation split; the best epoch's weights and metrics are kept."""
+        metrics = evaluate(self.task, self.model, self.validation)
+        objective = self.task.objective
+        if math.isfinite(metrics["loss"]) and objective.better(
+            metrics[objective.metric], self.best_metrics.get(objective.metric)
+        ):
+            self.best_metrics, self.best_epoch = metrics, self.epoch
+            self.best_weights = {name: weight.detach().clone() for name, weight in self.model.state_dict().items()}
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a restored run needs, as tensors and plain values that load with `weights_only=True`."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "shuffle": self.shuffle.get_state(),
+            "epoch": self.epoch,
+            "best": {"metrics": self.best_metrics, "epoch": self.best_epoch, "weights": self.best_weights},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken; the configuration must be the same."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        self.shuffle.set_state(state["shuffle"].cpu())
+        self.epoch = state["epoch"]
+        best = state["best"]
+        self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
+
+
+@torch.inference_mode()
+def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]:
+    """Every metric of the task as the mean over a split's sequences.
+
+    Args:
+        task: gives the metrics.
+        model: on the split's device.
+        split: any of the three; the test split only after selection.
+    """
+    model.eval()
+    totals: dict[str, Tensor] = {}
+    for start in range(0, len(split), EVALUATION_BATCH):
+        inputs_BTF, labels_B = split.batch(slice(start, start + EVALUATION_BATCH))
+        for name, mean in task.measure(model, inputs_BTF, labels_B).items():
+            totals[name] = totals.get(name, torch.zeros_like(mean)) + mean * len(inputs_BTF)
+    return {name: total.item() / len(split) for name, total in totals.items()}

@@ -1,0 +1,14 @@
+"""Hyperparameter sweeps of the tasks of `ae`, on Ray Tune."""
+
+import os
+
+RAY_SETTINGS = {  # read when ray is imported, hence here
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger writes the tables
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+for _name, _value in RAY_SETTINGS.items():
+    os.environ.setdefault(_name, _value)

@@ -1,0 +1,186 @@
+"""Pictures of a sweep: learning curves, parallel coordinates, importance of the hyperparameters.
+
+Every function draws one PNG file and returns its path.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+from ae.figures import BLUE, GREY, ORANGE, write
+from ae.task import Objective
+from sweeps.display import settings, text
+from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry
+from sweeps.space import Space
+
+MARKS = {
+    STOPPED: ("x", GREY, "stopped early"),
+    DIVERGED: ("v", "#b3261e", "diverged"),
+    FAILED: ("s", "#b3261e", "failed"),
+}
+TOP_COLOURS = (BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e")
+
+
+def learning_curves(
+    curves: pd.DataFrame, entries: list[Entry], top: list[Entry], varied: list[str], objective: Objective, path: Path
+) -> Path:
+    """Validation loss, and the objective where it is another metric, against epochs: a line a trial, stops marked."""
+    metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
+    figure = Figure(figsize=(7.2 * len(metrics), 4.6))
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        for entry in entries:
+            rows = curves[curves["trial"] == entry.name]
+            place = top.index(entry) if entry in top else None
+            style = {"color": "#b8bec8", "lw": 1.0, "zorder": 1}
+            if place is not None:
+                label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
+                style = {"color": TOP_COLOURS[place % len(TOP_COLOURS)], "lw": 2.0, "zorder": 3, "label": label}
+            axes.plot(rows["epoch"], rows[metric], marker=".", **style)
+            if entry.status in MARKS and len(rows):
+                marker, colour, _ = MARKS[entry.status]
+                finite = rows[np.isfinite(rows[metric])].tail(1)
+                axes.plot(finite["epoch"], finite[metric], marker, color=colour, ms=7, zorder=2)
+        name = metric.removeprefix("val_")
+        axes.set(xlabel="epoch", ylabel=f"validation {name}", title=f"Validation {name}")
+        _logarithmic(axes, curves[metric])
+        axes.grid(alpha=0.25)
+    axes = figure.axes[0]
+    for status in sorted({entry.status for entry in entries} & set(MARKS)):
+        marker, colour, label = MARKS[status]
+        axes.plot([], [], marker, color=colour, label=label)
+    axes.plot([], [], color="#b8bec8", marker=".", label="other trials")
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
+    figure.tight_layout()
+    return write(figure, path)
+
+
+def _logarithmic(axes: Axes, values: pd.Series[Any]) -> None:
+    """A logarithmic axis where the values span more than a factor of 20."""
+    finite = values[np.isfinite(values) & (values > 0)]
+    if len(finite) and finite.max() > 20 * finite.min():
+        axes.set_yscale("log")
+
+
+def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path:
+    """A line a trial through its hyperparameters to its best value; the better, the darker."""
+    shown = [entry for entry in entries if entry.best is not None and entry.status != DIVERGED]
+    sign = 1 if objective.mode == "max" else -1
+    order = sorted(shown, key=lambda entry: sign * (entry.best or 0.0))
+    shades = np.linspace(0.05, 1.0, max(1, len(order)))
+    figure = Figure(figsize=(2.2 * (len(varied) + 1), 4.6))
+    axes = figure.subplots()
+    best = [entry.best or 0.0 for entry in order]
+    low, high = (min(best), max(best)) if best else (0.0, 1.0)
+    places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
+    heights = np.array([places[name][0] for name in varied] + [[(b - low) / ((high - low) or 1.0) for b in best]])
+    offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
+    for column, shade in enumerate(shades[: len(order)]):
+        axes.plot(heights[:, column] + offsets[:, column], color=colormaps["viridis_r"](shade), lw=1.2 + 1.3 * shade)
+    for position, name in enumerate(varied):
+        for height, label in places[name][1]:
+            axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
+    for height, value in ((0.0, low), (1.0, high)):
+        axes.text(len(varied) + 0.04, height, f"{value:.4g}", ha="left", va="center", fontsize=8, bbox=_PAPER)
+    for position in range(len(varied) + 1):
+        axes.axvline(position, color=GREY, lw=0.8, zorder=0)
+    axes.set_xticks(range(len(varied) + 1), [*varied, f"best validation\n{objective.metric}"])
+    axes.set(yticks=[], xlim=(-0.4, len(varied) + 0.4), title=f"{len(order)} trials: the better, the darker")
+    axes.spines[:].set_visible(False)
+    scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
+    figure.colorbar(scale, ax=axes, label="rank (1 is best)").ax.invert_yaxis()
+    return write(figure, path)
+
+
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+
+
+def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Heights in [0, 1] of one hyperparameter's values, and the labels of its axis."""
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if len(set(map(str, values))) <= 6 or len(numbers) < len(values):
+        distinct = sorted(
+            set(values), key=lambda value: (value is None, str(type(value)), value if value is not None else 0)
+        )
+        height = {str(value): rank / max(1, len(distinct) - 1) for rank, value in enumerate(distinct)}
+        return [height[str(value)] for value in values], [(height[str(value)], text(value)) for value in distinct]
+    low, high = min(numbers), max(numbers)
+    scale = np.log if low > 0 and high > 8 * low else np.asarray
+    bottom, top = scale(low), scale(high)
+    heights = [float((scale(value) - bottom) / (top - bottom)) for value in values]
+    return heights, [(0.0, text(low)), (1.0, text(high))]
+
+
+def retraining_curves(curves: pd.DataFrame, path: Path) -> Path:
+    """Training and validation loss against epochs of the winner's retrainings: a pair of lines a seed."""
+    figure = Figure(figsize=(7.2, 4.2))
+    axes = figure.subplots()
+    for loss, colour, name in (("train_loss", BLUE, "training"), ("val_loss", ORANGE, "validation")):
+        for index, (_, rows) in enumerate(curves.groupby("trial")):
+            axes.plot(rows["epoch"], rows[loss], ".-", color=colour, alpha=0.8, label=None if index else name)
+    axes.set(xlabel="epoch", ylabel="loss", title=f"The winner retrained, {curves['trial'].nunique()} seeds")
+    _logarithmic(axes, curves["val_loss"])
+    axes.grid(alpha=0.25)
+    axes.legend()
+    return write(figure, path)
+
+
+def importance(
+    curves: pd.DataFrame, entries: list[Entry], space: Space, varied: list[str], objective: Objective, path: Path
+) -> Path | None:
+    """How much of the objective's variance each hyperparameter explains, by fANOVA; None where it cannot be told.
+
+    Trials are compared at the last epoch that all of them reached, so that early stopping is no advantage.
+
+    Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
+    """
+    shares, epoch = importances(curves, entries, space, varied, objective)
+    if not shares:
+        return None
+    figure = Figure(figsize=(7.0, 0.9 + 0.45 * len(shares)))
+    axes = figure.subplots()
+    names = list(shares)[::-1]
+    bars = axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
+    axes.bar_label(bars, fmt="%.0f %%", padding=3)
+    title = f"What decides the validation {objective.metric} at epoch {epoch}"
+    axes.set(xlabel="share of the variance explained (fANOVA), %", xlim=(0, 110), title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    return write(figure, path)
+
+
+def importances(
+    curves: pd.DataFrame, entries: list[Entry], space: Space, varied: list[str], objective: Objective
+) -> tuple[Mapping[str, float], int]:
+    """Share of the variance of the objective that each varied hyperparameter explains, largest first, and at what epoch.
+
+    Returns:
+        shares that sum to 1, empty for fewer than 4 comparable trials or equal values; and the epoch.
+    """
+    metric = f"val_{objective.metric}"
+    usable = {entry.name: entry for entry in entries if entry.status not in (DIVERGED, FAILED) and entry.best_epoch}
+    rows = curves[curves["trial"].isin(usable)]
+    epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
+    values = rows[rows["epoch"] == epoch].set_index("trial")[metric]
+    if len(values) < 4 or values.nunique() < 2 or not varied:
+        return {}, epoch
+    study = optuna.create_study()
+    for name, value in values.items():
+        params = {key: usable[str(name)].configuration[key] for key in varied}
+        distributions = {key: space[key] for key in varied}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=float(value)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    return {name: float(share) for name, share in shares.items()}, epoch

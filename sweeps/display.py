@@ -1,0 +1,141 @@
+"""What a person sees while a sweep runs: a live table on a terminal, one plain line a report elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweeps.ledger import RUNNING, STATUSES, Entry, Ledger
+
+SHOWN_TRIALS = 12
+
+
+class Display(tune.Callback):
+    """Shows a ledger; use as a context manager around the phase.
+
+    Args:
+        ledger: what to show.
+        title: what runs, in words.
+        varied: hyperparameters worth naming.
+        console: where to.
+    """
+
+    def __init__(self, ledger: Ledger, title: str, varied: list[str], console: Console) -> None:
+        self.ledger, self.title, self.varied, self.console = ledger, title, varied, console
+        self.live: Live | None = None
+
+    def __enter__(self) -> Display:
+        if self.console.is_terminal:
+            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
+            self.live.start()
+        else:
+            self.console.print(self.title, soft_wrap=True, highlight=False)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.live:
+            self.live.stop()
+            self.live = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune saves its callbacks' state; a screen has none
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A report came: its line, where there is no live display."""
+        if self.live:
+            return
+        entry, objective = self.ledger.entries[trial.trial_id], self.ledger.objective
+        value = f"{objective.metric} {result['val_' + objective.metric]:.4g}"
+        self._print(f"{entry.name} epoch {entry.epoch}/{self.ledger.max_epochs} {value}")
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial ended: its line, where there is no live display."""
+        entry = self.ledger.entries[trial.trial_id]
+        self._print(f"{entry.name} {entry.status}: {entry.reason}")
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial failed: its line, where there is no live display."""
+        self.on_trial_complete(iteration, trials, trial)
+
+    def _print(self, news: str) -> None:
+        if not self.live:
+            line = f"{self._clock()} | {news} | {self._counts()} | {self._best()}"
+            self.console.print(line, soft_wrap=True, highlight=False)
+
+    def _clock(self) -> str:
+        gone_s = time.monotonic() - self.ledger.started
+        left_s = seconds_left(self.ledger, gone_s)
+        return f"{duration(gone_s)} gone, {'time left unknown' if left_s is None else f'about {duration(left_s)} left'}"
+
+    def _counts(self) -> str:
+        ledger = self.ledger
+        parts = [f"{ledger.count(status)} {status}" for status in STATUSES if ledger.count(status)]
+        waiting = ledger.requested - len(ledger.entries)
+        epochs = f"{ledger.epochs}/{ledger.requested * ledger.max_epochs} epochs"
+        return ", ".join([*parts, *([f"{waiting} to come"] if waiting else []), epochs])
+
+    def _best(self) -> str:
+        ranked = self.ledger.ranked()
+        if not ranked:
+            return "no validation yet"
+        best, metric = ranked[0], self.ledger.objective.metric
+        return f"best {metric} {best.best:.4g}, {best.name} at epoch {best.best_epoch} ({self._settings(best)})"
+
+    def _settings(self, entry: Entry) -> str:
+        return settings(entry.configuration, self.varied)
+
+    def render(self) -> Group:
+        """The live display."""
+        ledger = self.ledger
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("trial", "epoch", f"best {ledger.objective.metric}", "configuration"):
+            table.add_column(column)
+        running = [entry for entry in ledger.entries.values() if entry.status == RUNNING]
+        for entry in running[:SHOWN_TRIALS]:
+            best = "-" if entry.best is None else f"{entry.best:.4g}"
+            table.add_row(entry.name, f"{entry.epoch}/{ledger.max_epochs}", best, self._settings(entry))
+        if len(running) > SHOWN_TRIALS:
+            table.add_row(f"and {len(running) - SHOWN_TRIALS} more", "", "", "")
+        bar = ProgressBar(total=ledger.requested * ledger.max_epochs, completed=ledger.epochs, width=60)
+        lines: list[RenderableType] = [Text(self.title, style="bold"), bar, Text(self._clock()), Text(self._counts())]
+        return Group(*lines, Text(self._best(), style="green"), table)
+
+
+def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
+    """Seconds to the end at the pace so far, if trials to come train as long as those that ended; None before any."""
+    if not ledger.epochs:
+        return None
+    lengths = [entry.epoch for entry in ledger.entries.values() if entry.status != RUNNING]
+    usual = sum(lengths) / len(lengths) if lengths else ledger.max_epochs
+    running = [entry.epoch for entry in ledger.entries.values() if entry.status == RUNNING]
+    to_come = (ledger.requested - len(ledger.entries)) * usual
+    return gone_s / ledger.epochs * (to_come + sum(max(0, usual - epoch) for epoch in running))
+
+
+def settings(configuration: Mapping[str, Any], names: list[str]) -> str:
+    """Hyperparameters in words: 'lr 0.001, clip none'."""
+    return ", ".join(f"{name} {text(configuration[name])}" for name in names)
+
+
+def text(value: Any) -> str:
+    """One hyperparameter's value as a person writes it."""
+    if value is None:
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,146 @@
+"""Ray: started, joined and shut down; one call runs a set of trials to their end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+
+from sweeps.plan import Plan
+from sweeps.trial import SweepTrial
+
+GPU_FRACTION = 0.25
+"""Of a GPU for each trial, unless the user says otherwise: these models are small."""
+
+
+class ClusterError(ValueError):
+    """The cluster is not there, or lacks what the plan asks for."""
+
+
+@contextmanager
+def session(plan: Plan) -> Iterator[None]:
+    """Ray for the time of a sweep: a cluster that runs already, or one of this machine's own that ends with it.
+
+    Raises:
+        ClusterError: if there is no cluster at `plan.address`.
+    """
+    level = logging.INFO if plan.verbose else logging.ERROR
+    options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
+    logging.getLogger("ray").setLevel(level)
+    already = ray.is_initialized()
+    if not already and plan.address:
+        try:
+            ray.init(address=plan.address, **options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ClusterError(f"--address {plan.address}: no Ray cluster answers: {error}") from None
+    elif not already:
+        ray.init(address="local", include_dashboard=False, **options)
+    try:
+        yield
+    finally:
+        if not already:
+            ray.shutdown()
+
+
+def resources(plan: Plan) -> dict[str, float]:
+    """CPUs and GPUs of one trial.
+
+    Raises:
+        ClusterError: if the cluster has not enough for one.
+    """
+    cluster = ray.cluster_resources()
+    gpus = plan.gpus_per_trial
+    if gpus is None:
+        gpus = GPU_FRACTION if cluster.get("GPU") and plan.device != "cpu" else 0.0
+    wanted = {"CPU": float(plan.cpus_per_trial), "GPU": gpus}
+    for kind, amount in wanted.items():
+        if amount > cluster.get(kind, 0.0):
+            option = f"--{kind.lower()}s-per-trial"
+            raise ClusterError(f"{option} must be <= what the cluster has ({cluster.get(kind, 0.0):g}), got {amount:g}")
+    if plan.device == "cuda" and not gpus:
+        raise ClusterError("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
+    return wanted
+
+
+def slots(plan: Plan) -> int:
+    """Trials that run at once."""
+    cluster = ray.cluster_resources()
+    room = min(int(cluster[kind] // amount) for kind, amount in resources(plan).items() if amount)
+    return min(room, plan.max_concurrent or room)
+
+
+def scheduler(plan: Plan) -> TrialScheduler:
+    """Ray's early stopping on epochs."""
+    if plan.scheduler == "none":
+        return FIFOScheduler()
+    budget = plan.budget
+    return ASHAScheduler(
+        time_attr="epoch",
+        max_t=budget.max_epochs,
+        grace_period=budget.grace_period,
+        reduction_factor=budget.reduction_factor,
+    )
+
+
+def trainable(plan: Plan, train: Any, validation: Any) -> Any:
+    """The trial class with its data, which is put into the object store once and mapped by every trial."""
+    needs = resources(plan)
+    with_data = tune.with_parameters(
+        SweepTrial,
+        task=plan.task.name,
+        train=train,
+        validation=validation,
+        eval_every=plan.budget.eval_every,
+        threads=plan.cpus_per_trial,
+        device="cuda" if needs["GPU"] else "cpu",
+    )
+    return tune.with_resources(with_data, needs)
+
+
+def run(
+    trainable: Any,
+    *,
+    folder: Path,
+    plan: Plan,
+    callbacks: list[tune.Callback],
+    param_space: dict[str, Any] | None = None,
+    search_alg: Any = None,
+    num_samples: int = 1,
+    scheduler: TrialScheduler | None = None,
+) -> tune.ResultGrid:
+    """Run trials to their end, or to the user's Ctrl-C, with Tune's files in `folder`."""
+    objective = plan.task.objective
+    tuner = tune.Tuner(
+        trainable,
+        param_space=param_space,
+        tune_config=tune.TuneConfig(
+            metric=f"val_{objective.metric}",
+            mode=objective.mode,
+            search_alg=search_alg,
+            scheduler=scheduler,
+            num_samples=num_samples,
+            max_concurrent_trials=slots(plan),
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=folder.name,
+            storage_path=str(folder.parent.absolute()),
+            callbacks=callbacks,
+            verbose=1 if plan.verbose else 0,
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=1),
+        ),
+    )
+    return tuner.fit()
+
+
+def _trial_name(trial: Any) -> str:
+    return f"trial-{trial.config['run']['trial']}"

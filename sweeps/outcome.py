@@ -1,0 +1,158 @@
+"""What a sweep found, and the same as the fixed keys of `summary.json`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import statistics
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ae.configuration import Configuration
+from ae.task import Objective
+from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Ledger
+from sweeps.plan import Plan
+
+PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas")
+
+
+@dataclass(kw_only=True)
+class Model:
+    """One retrained model, its weights those of its best-validation epoch."""
+
+    seed: int
+    epoch: int
+    weights: dict[str, Tensor]
+    validation: dict[str, float]
+    test: dict[str, float] = field(default_factory=dict)
+    """Empty until the test split was met."""
+
+
+@dataclass(kw_only=True)
+class Retrained:
+    """A selected configuration and the models that came of it, one a seed; a diverged or failed run leaves none."""
+
+    configuration: Configuration
+    rank: int
+    """Place in the search, from 1."""
+    models: list[Model]
+
+    def order(self, objective: Objective) -> tuple[int, float]:
+        """Sorts the best first: by models lost, then by mean validation value."""
+        mean = statistics.fmean(model.validation[objective.metric] for model in self.models)
+        return -len(self.models), -mean if objective.mode == "max" else mean
+
+    def kept(self, objective: Objective) -> Model:
+        """The model of the best validation value: the one that is saved."""
+        choose = max if objective.mode == "max" else min
+        return choose(self.models, key=lambda model: model.validation[objective.metric])
+
+    def summary(self) -> dict[str, Any]:
+        """The entry of `retrained`: configuration, and mean, standard deviation and every value a metric."""
+        return {
+            "config": _config(asdict(self.configuration)),
+            "val": _spread([model.validation for model in self.models]),
+            "test": _spread([model.test for model in self.models]),
+        }
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """A sweep so far."""
+
+    plan: Plan
+    source: str
+    """Where the data is from."""
+    search: Ledger
+    retraining: Ledger | None = None
+    retrained: list[Retrained] = field(default_factory=list)
+    """Best first, by validation."""
+    interrupted: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def tested(self) -> bool:
+        """Whether every retrained model has met the test split."""
+        return bool(self.retrained) and all(model.test for one in self.retrained for model in one.models)
+
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: the keys are fixed."""
+        plan, search = self.plan, self.search
+        retrained = [one.summary() for one in self.retrained]
+        return {
+            "task": plan.task.name,
+            "name": plan.name,
+            "command": plan.command,
+            "seed": plan.seed,
+            "versions": versions(),
+            "device": device(plan),
+            "objective": {"metric": plan.task.objective.metric, "mode": plan.task.objective.mode},
+            "search": {
+                "kind": plan.search,
+                "requested": search.requested,
+                "finished": search.count(FINISHED),
+                "stopped_early": search.count(STOPPED),
+                "diverged": search.count(DIVERGED),
+                "failed": search.count(FAILED),
+                "epochs_trained": search.epochs,
+                "epochs_possible": search.requested * search.max_epochs,
+                "wall_s": round(search.wall_s, 3),
+            },
+            "best": self._best(),
+            "retrained": retrained,
+            "test": retrained[0]["test"] if retrained else None,
+            "wall_s": round(time.monotonic() - self.started, 3),
+        }
+
+    def _best(self) -> dict[str, Any] | None:
+        """The winner of the retraining, or of the search where there was none, with its validation in the search."""
+        ranked = self.search.ranked()
+        if not ranked:
+            return None
+        entry = ranked[0]
+        if self.retrained:
+            wanted = self.retrained[0].configuration
+            entry = next(e for e in ranked if Configuration(**e.configuration) == wanted)
+        return {"config": _config(entry.configuration), "val": entry.best_metrics}
+
+
+def versions() -> dict[str, str]:
+    """Python, the packages that figures depend on, and the project's commit where it is known."""
+    found = {"python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found["commit"] = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        found["commit"] = "unknown: not a git checkout"
+    return found
+
+
+def device(plan: Plan) -> str:
+    """What the trials ran on, in words."""
+    if plan.device != "cpu" and torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+    return f"cpu, {plan.cpus_per_trial} thread a trial ({platform.machine()})"
+
+
+def _config(configuration: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the seed, which is not part of what was found."""
+    return {name: value for name, value in configuration.items() if name != "seed"}
+
+
+def _spread(values: list[dict[str, float]]) -> dict[str, dict[str, Any]] | None:
+    """Mean, standard deviation over the seeds (n - 1; None for one seed) and every value, of each metric."""
+    if not all(values):
+        return None
+    spread = {}
+    for metric in values[0]:
+        column = [value[metric] for value in values]
+        std = statistics.stdev(column) if len(column) > 1 else None
+        spread[metric] = {"mean": statistics.fmean(column), "std": std, "values": column}
+    return spread

@@ -1,0 +1,145 @@
+"""One sweep as data: all that a command line means, checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ae.configuration import Configuration
+from ae.task import Budget, Task
+from sweeps import space as spaces
+from sweeps.display import text
+from sweeps.space import Space
+
+SEARCHES = ("grid", "optuna")
+SAMPLERS = ("tpe", "gp", "random", "cmaes")
+SCHEDULERS = ("asha", "none")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What one sweep does; ValueError at construction names the option, the rule and the value that broke it."""
+
+    task: Task
+    search: str
+    sampler: str
+    space: Space
+    """What varies: lists of values for a grid, ranges or lists for Optuna."""
+    trials: int
+    scheduler: str
+    budget: Budget
+    top_k: int
+    """Configurations that are retrained."""
+    seeds: int
+    """Retrainings of each of them."""
+    seed: int
+    """Seed of the trials and of the sampler; retraining takes the ones after it."""
+    data: Path | None
+    """Data that the user brings; None for the embedded."""
+    subset: int | None
+    """Training sequences used; None for all."""
+    folder: Path
+    """Results folder; must not exist."""
+    cpus_per_trial: int
+    gpus_per_trial: float | None
+    """None gives each trial a fraction of a GPU where there are any."""
+    max_concurrent: int | None
+    """Trials at once; None for as many as there is room for."""
+    device: str
+    address: str | None
+    """A running Ray cluster; None starts Ray on this machine alone."""
+    verbose: bool
+    command: str
+    """What the user typed, for the report."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("search", SEARCHES),
+            ("sampler", SAMPLERS),
+            ("scheduler", SCHEDULERS),
+            ("device", DEVICES),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"--{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("trials", "top_k", "seeds", "cpus_per_trial", "max_concurrent"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")
+        if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:
+            raise ValueError(f"--gpus-per-trial must be >= 0, got {self.gpus_per_trial}")
+        if self.device == "cpu" and self.gpus_per_trial:
+            raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
+        if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
+            raise ValueError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
+        if self.top_k > self.trials:
+            raise ValueError(f"--top-k must be <= the number of trials ({self.trials}), got {self.top_k}")
+        for name, distribution in self.space.items():
+            spaces.check(name, distribution, self.base)
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        if self.folder.exists():
+            raise ValueError(f"{self.folder} exists and is never overwritten; give another --name, or remove it")
+        parent = next(parent for parent in self.folder.absolute().parents if parent.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
+
+    @property
+    def name(self) -> str:
+        """The sweep's name, unique among those of its task."""
+        return self.folder.name
+
+    @property
+    def base(self) -> Configuration:
+        """The configuration that hyperparameters are put into."""
+        return replace(self.task.base, epochs=self.budget.max_epochs, seed=self.seed)
+
+    @property
+    def points(self) -> list[dict[str, Any]] | None:
+        """The grid's configurations, or None where a sampler chooses."""
+        return spaces.points(self.space) if self.search == "grid" else None
+
+    @property
+    def varied(self) -> list[str]:
+        """Hyperparameters that the search varies."""
+        return [name for name, distribution in self.space.items() if not distribution.single()]
+
+    def describe(self) -> str:
+        """The plan in lines, as --dry-run prints it."""
+        budget, asha = self.budget, self.scheduler == "asha"
+        how = f"grid of {self.trials} configurations"
+        if self.search == "optuna":
+            how = f"{self.trials} trials chosen by Optuna ({self.sampler})"
+        early = "none: every trial trains to its last epoch"
+        if asha:
+            rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
+            early = f"asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}"
+        gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
+        concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
+        top = self.budget.max_epochs * self.top_k * self.seeds
+        rows = {
+            "task": f"{self.task.name}: {self.task.description}",
+            "data": f"{self.data or 'embedded'}" + (f", {self.subset:,} training sequences" if self.subset else ""),
+            "search": how,
+            "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
+            "budget": f"{budget.max_epochs} epochs a trial, validated every {budget.eval_every}; "
+            f"{self.trials * budget.max_epochs} epochs at most",
+            "early stop": early,
+            "objective": f"validation {self.task.objective.metric}, {self.task.objective.mode}",
+            "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once each",
+            "resources": f"a trial: {self.cpus_per_trial} CPU, GPU: {gpus}; device {self.device}; {concurrent}",
+            "cluster": self.address or "this machine",
+            "seed": str(self.seed),
+            "results": str(self.folder),
+        }
+        return "\n".join(f"{name:<11} {row}" for name, row in rows.items())
+
+
+def _range(distribution: Any) -> str:
+    if hasattr(distribution, "choices"):
+        return " | ".join(map(text, distribution.choices))
+    log = " (log)" if distribution.log else ""
+    return f"{text(distribution.low)} to {text(distribution.high)}{log}"

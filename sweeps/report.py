@@ -1,0 +1,119 @@
+"""What a sweep leaves to read: `summary.json`, figures, and `report.html`, one file that opens offline."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from ae.task import Split
+from sweeps import charts
+from sweeps.display import duration, settings, text
+from sweeps.ledger import FAILED, curves
+from sweeps.outcome import Outcome
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+
+def write(outcome: Outcome, test: Split) -> None:
+    """Write everything a reader opens into the results folder; an interrupted sweep's files say so.
+
+    Args:
+        outcome: the sweep, in which at least one trial started.
+        test: drawn only where models have been tested.
+    """
+    folder = outcome.plan.folder
+    summary = outcome.summary()
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    page = _page(outcome, summary, _figures(outcome, test))
+    (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def _figures(outcome: Outcome, test: Split) -> dict[str, list[tuple[Path, str]]]:
+    """Figures by section of the report, each with its caption."""
+    plan, folder = outcome.plan, outcome.plan.folder / "figures"
+    task, objective = plan.task, plan.task.objective
+    if not (plan.folder / "curves.csv").exists():
+        return {}
+    table = curves(plan.folder)
+    entries = list(outcome.search.entries.values())
+    search = table[table["phase"] == "search"]
+    top = outcome.search.ranked()[: plan.top_k]
+    about = (plan.varied, objective)
+    found = {
+        "curves": [(charts.learning_curves(search, entries, top, *about, folder / "learning_curves.png"), "")],
+        "space": [(charts.parallel_coordinates(entries, *about, folder / "parallel_coordinates.png"), "")],
+    }
+    important = charts.importance(search, entries, plan.space, *about, folder / "importance.png")
+    if important:
+        found["space"].append((important, ""))
+    if outcome.retrained:
+        winner = outcome.retrained[0]
+        names = {f"top{winner.rank}-seed{model.seed}": model for model in winner.models}
+        retrain = table[table["trial"].isin(names) & (table["phase"] == "retrain")]
+        found["retrained"] = [(charts.retraining_curves(retrain, folder / "retraining_curves.png"), "")]
+    if outcome.tested:
+        network = task.build(outcome.retrained[0].configuration)
+        network.load_state_dict(outcome.retrained[0].kept(objective).weights)
+        found["test"] = [(path, "") for path in task.figures(network.eval(), test, folder)]
+    return found
+
+
+def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[tuple[Path, str]]]) -> str:
+    plan = outcome.plan
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"hyperparameter": text, "duration": duration, "spread": spread}
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    pictures = {
+        section: [base64.b64encode(path.read_bytes()).decode() for path, _ in paths]
+        for section, paths in figures.items()
+    }
+    ranked = outcome.search.ranked()
+    rest = [entry for entry in outcome.search.entries.values() if entry not in ranked]
+    return template.render(
+        summary=summary,
+        plan=plan,
+        outcome=outcome,
+        entries=[*ranked, *rest],
+        pictures=pictures,
+        metric=plan.task.objective.metric,
+        metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
+    )
+
+
+def spread(values: Mapping[str, Any] | None) -> str:
+    """Mean and standard deviation in words: '0.9871 ± 0.0006'."""
+    if values is None:
+        return "not tested"
+    if values["std"] is None:
+        return f"{values['mean']:.4g}"
+    return f"{values['mean']:.4g} ± {values['std']:.2g}"
+
+
+def closing_words(outcome: Outcome) -> str:
+    """What the terminal says at the end: the answer and where to read on."""
+    plan, search, summary = outcome.plan, outcome.search, outcome.summary()
+    metric = plan.task.objective.metric
+    lines = []
+    if outcome.interrupted:
+        lines.append(f"Interrupted: {search.ended} of {search.requested} trials had ended; all of it is kept.")
+    failed = [entry for entry in search.entries.values() if entry.status == FAILED]
+    if failed:
+        lines.append(f"{len(failed)} of {search.requested} trials failed; {failed[0].name}: {failed[0].reason}")
+    if summary["best"]:
+        lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
+        lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
+    elif search.entries:
+        lines.append("error: no trial can be selected: all of them failed or diverged; see trials.csv for why")
+    if outcome.retrained:
+        first = summary["retrained"][0]
+        seeds = len(first["val"][metric]["values"])
+        lines.append(f"  validation {metric} after retraining, {seeds} seeds: {spread(first['val'][metric])}")
+        if first["test"]:
+            lines.append(f"  test {metric}, each model once: {spread(first['test'][metric])}")
+    lines.append(f"Report: {plan.folder / 'report.html'} ({duration(summary['wall_s'])})")
+    return "\n".join(lines)

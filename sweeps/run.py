@@ -1,0 +1,195 @@
+"""The main job: find the best LSTM autoencoder for a task, retrain it, test it once, report it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from ae import tasks
+from ae.task import Budget, Splits
+from sweeps import space as spaces
+from sweeps.plan import DEVICES, SAMPLERS, SEARCHES, Plan
+
+EPILOG = """\
+examples:
+  python sweeps/run.py --task mnist-cls                      the grid, with early stopping
+  python sweeps/run.py --task mnist-cls --smoke              the whole path in about a minute
+  python sweeps/run.py --task mnist-cls --dry-run            what would run, and nothing else
+  python sweeps/run.py --task mnist-cls --search optuna --trials 40 --sampler tpe
+  python sweeps/run.py --task mnist-cls --space my_space.yaml --search optuna
+  python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
+
+Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cleanly and reports what was finished.
+Exit status: 0 done, 1 no model could be trained, 2 bad input (nothing was started), 130 interrupted.
+"""
+
+SMOKE = {"subset": 3000, "trials": 8, "top_k": 2, "seeds": 2}
+SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
+"""What --smoke takes where the user says nothing."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(arguments)
+    if options.list:
+        for name in tasks.names():
+            print(f"{name:<16} {tasks.find(name).description}")
+        return 0
+    try:
+        plan = make_plan(options, shlex.join(["python", "sweeps/run.py", *arguments]))
+        if options.dry_run:
+            print(plan.describe())
+            return 0
+        splits = load(plan)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return start(plan, splits)
+
+
+def start(plan: Plan, splits: Splits) -> int:
+    """Run the sweep; returns the exit status."""
+    from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
+
+    try:
+        return sweep.run(plan, splits, Console())
+    except engine.ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line and exit status 2, without the usage above it."""
+        self.exit(2, f"error: {message}; see python sweeps/run.py --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; what an option leaves out comes from the task."""
+    parser = _Parser(
+        prog="python sweeps/run.py",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what to do")
+    what.add_argument("--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}")
+    what.add_argument("--list", action="store_true", help="name the tasks, a line each, and end")
+    what.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
+    what.add_argument("--data", type=Path, metavar="PATH", help="your own data instead of the embedded")
+    what.add_argument("--subset", type=int, metavar="N", help="use N training sequences, and of the rest in proportion")
+    what.add_argument("--name", help="name of the results folder (default: the time)")
+    what.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+
+    search = parser.add_argument_group("search")
+    search.add_argument("--search", default="grid", metavar="KIND", help="grid (default) or optuna")
+    search.add_argument("--trials", type=int, metavar="N", help="trials of --search optuna (default: the task's)")
+    search.add_argument("--sampler", metavar="NAME", help=f"of --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
+    search.add_argument("--space", type=Path, metavar="FILE.yaml", help="your own search space (see the README)")
+    search.add_argument("--seed", type=int, default=0, help="seed of the sampler and the trials (default: 0)")
+
+    budget = parser.add_argument_group("budget and early stopping, in epochs (defaults: the task's)")
+    budget.add_argument("--max-epochs", type=int, metavar="N", help="epochs of a trial")
+    budget.add_argument("--eval-every", type=int, metavar="N", help="epochs between two validations")
+    budget.add_argument("--scheduler", default="asha", metavar="NAME", help="asha (default) or none")
+    budget.add_argument("--grace-period", type=int, metavar="N", help="epochs before a trial may be stopped")
+    budget.add_argument("--reduction-factor", type=int, metavar="N", help="one trial of N goes on past each rung")
+
+    final = parser.add_argument_group("retraining")
+    final.add_argument("--top-k", type=int, metavar="K", help="configurations to retrain (default: 3)")
+    final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
+
+    where = parser.add_argument_group("resources")
+    where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
+    where.add_argument("--gpus-per-trial", type=float, metavar="X", help="default: a quarter where there are GPUs")
+    where.add_argument(
+        "--max-concurrent", type=int, metavar="N", help="trials at once (default: all there is room for)"
+    )
+    where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
+    where.add_argument("--verbose", action="store_true", help="show Ray's own output")
+    return parser
+
+
+def make_plan(options: argparse.Namespace, command: str) -> Plan:
+    """The plan that the options mean.
+
+    Raises:
+        ValueError: one line on what is wrong with them.
+    """
+    if options.task is None:
+        raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
+    task = tasks.find(options.task)
+    if options.search not in SEARCHES:
+        raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
+    if options.search == "grid" and (options.trials is not None or options.sampler is not None):
+        raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
+    if options.space:
+        dimensions = spaces.read(options.space, task.base)
+    else:
+        dimensions = spaces.grid(task.grid) if options.search == "grid" else task.space
+    smoke = SMOKE if options.smoke else {}
+    trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
+    if options.search == "grid":
+        trials = len(spaces.points(dimensions))
+    return Plan(
+        task=task,
+        search=options.search,
+        sampler=options.sampler or "tpe",
+        space=dimensions,
+        trials=trials,
+        scheduler=options.scheduler,
+        budget=_budget(options, SMOKE_BUDGET if options.smoke else task.budget),
+        top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", 3)),
+        seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
+        seed=options.seed,
+        data=options.data,
+        subset=options.subset if options.subset is not None else smoke.get("subset"),
+        folder=options.results / task.name / (options.name or time.strftime("%Y-%m-%d-%H%M%S")),
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial,
+        max_concurrent=options.max_concurrent,
+        device=options.device,
+        address=options.address,
+        verbose=options.verbose,
+        command=command,
+    )
+
+
+def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
+    """The task's budget with what the user set; where only max-epochs was set, the others are cut down to it."""
+    names = ("max_epochs", "eval_every", "grace_period", "reduction_factor")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    most = given.get("max_epochs", budget.max_epochs)
+    if most >= 1:
+        cut = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")}
+        given = cut | given
+    try:
+        return replace(budget, **given)
+    except ValueError as error:
+        raise ValueError(f"budget: {error}") from None
+
+
+def load(plan: Plan) -> Splits:
+    """The plan's data.
+
+    Raises:
+        ValueError: if it cannot be read, naming the file.
+    """
+    splits = plan.task.load(plan.data)
+    return splits if plan.subset is None else splits.subset(plan.subset)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

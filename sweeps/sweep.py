@@ -1,0 +1,148 @@
+"""A whole sweep: search, selection, retraining, the test split."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from ray import tune
+from rich.console import Console
+
+from ae.configuration import Configuration
+from ae.saved import save
+from ae.task import Split, Splits
+from ae.training import DeviceSplit, evaluate
+from sweeps import engine, report, study
+from sweeps.display import Display
+from sweeps.ledger import FINISHED, Ledger
+from sweeps.outcome import Model, Outcome, Retrained
+from sweeps.plan import Plan
+from sweeps.trial import read_checkpoint
+
+SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
+
+
+def run(plan: Plan, splits: Splits, console: Console) -> int:
+    """Carry out a plan and write its results folder; returns the exit status.
+
+    A Ctrl-C keeps all that was finished, reports it, and gives 130; a sweep in which nothing could be selected or
+    retrained gives 1.
+
+    Raises:
+        ClusterError: if the cluster is not there or has no room for a trial; nothing was started or written then.
+    """
+    search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs)
+    outcome = Outcome(plan=plan, source=splits.source, search=search)
+    try:
+        with engine.session(plan):
+            trainable = engine.trainable(plan, splits.train, splits.validation)
+            plan.folder.mkdir(parents=True)
+            _search(outcome, trainable, console)
+            if not outcome.interrupted and outcome.search.ranked():
+                _retrain(outcome, trainable, console)
+        if not outcome.interrupted and outcome.retrained:
+            _test(outcome, splits.test)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    if outcome.search.entries:
+        report.write(outcome, splits.test)
+    console.print(report.closing_words(outcome), soft_wrap=True, highlight=False)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return SUCCESS if outcome.retrained else FAILURE
+
+
+def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
+    plan, objective = outcome.plan, outcome.plan.task.objective
+    ledger = outcome.search
+    points = plan.points
+    sampler = study.SAMPLERS[plan.sampler](plan.seed) if points is None else None
+    record = study.create(plan.folder, f"{plan.task.name}/{plan.name}", objective, sampler)
+    searcher = study.StudySearcher(record, plan.space, points, plan.base, objective)
+    title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
+    with Display(ledger, title, plan.varied, console) as display:
+        engine.run(
+            trainable,
+            folder=plan.folder / "ray" / "search",
+            plan=plan,
+            callbacks=[ledger, display],
+            search_alg=searcher,
+            num_samples=plan.trials,
+            scheduler=engine.scheduler(plan),
+        )
+    ledger.end()
+    outcome.interrupted = ledger.ended < ledger.requested
+
+
+def select(search: Ledger, top_k: int) -> list[Configuration]:
+    """The best distinct configurations by their best validation value, best first."""
+    distinct = dict.fromkeys(Configuration(**entry.configuration) for entry in search.ranked())
+    return list(distinct)[:top_k]
+
+
+def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
+    """Train the selected configurations from scratch, once a seed; the one with the best mean validation value wins."""
+    plan, objective = outcome.plan, outcome.plan.task.objective
+    chosen = select(outcome.search, plan.top_k)
+    seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+    runs = {
+        f"top{rank}-seed{seed}": replace(configuration, seed=seed)
+        for rank, configuration in enumerate(chosen, start=1)
+        for seed in seeds
+    }
+    params = [{"trial": name, "configuration": asdict(configuration)} for name, configuration in runs.items()]
+    ledger = outcome.retraining = Ledger("retrain", plan.folder, objective, len(runs), plan.budget.max_epochs)
+    title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
+    with Display(ledger, title, plan.varied, console) as display:
+        results = engine.run(
+            trainable,
+            folder=plan.folder / "ray" / "retrain",
+            plan=plan,
+            callbacks=[ledger, display],
+            param_space={"run": tune.grid_search(params)},
+        )
+    ledger.end()
+    outcome.interrupted = ledger.ended < ledger.requested
+    models = _models(results, runs, {entry.name for entry in ledger.entries.values() if entry.status == FINISHED})
+    for rank, configuration in enumerate(chosen, start=1):
+        found = [models[f"top{rank}-seed{seed}"] for seed in seeds if f"top{rank}-seed{seed}" in models]
+        if found:
+            outcome.retrained.append(Retrained(configuration=configuration, rank=rank, models=found))
+    outcome.retrained.sort(key=lambda one: one.order(objective))
+
+
+def _models(results: tune.ResultGrid, runs: dict[str, Configuration], finished: set[str]) -> dict[str, Model]:
+    """The best-validation model of each finished run, by the run's name."""
+    models = {}
+    for result in results:
+        name = result.config["run"]["trial"]
+        if name in finished:
+            with result.checkpoint.as_directory() as folder:
+                best = read_checkpoint(folder)["best"]
+            models[name] = Model(
+                seed=runs[name].seed, epoch=best["epoch"], weights=best["weights"], validation=best["metrics"]
+            )
+    return models
+
+
+def _test(outcome: Outcome, test: Split) -> None:
+    """Meet the test split, once for each retrained model; the winner's model of best validation goes to `best/`."""
+    task, split = outcome.plan.task, DeviceSplit(test, "cpu")
+    for retrained in outcome.retrained:
+        for model in retrained.models:
+            network = task.build(retrained.configuration)
+            network.load_state_dict(model.weights)
+            model.test = evaluate(task, network, split)
+    winner = outcome.retrained[0]
+    model = winner.kept(task.objective)
+    save(
+        outcome.plan.folder / "best",
+        task.name,
+        replace(winner.configuration, seed=model.seed),
+        model.weights,
+        epoch=model.epoch,
+        validation=model.validation,
+        test=model.test,
+        data=str(outcome.plan.data) if outcome.plan.data else None,
+        subset=outcome.plan.subset,
+    )
