@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from torch import Tensor
@@ -33,6 +34,8 @@ class Split:
     """Sequences; the range is the task's, [0, 1] for images."""
     labels_N: NDArray[np.int64] | None = None
     """Class of each sequence; None where there are no classes."""
+    info: pd.DataFrame | None = None
+    """A row a sequence: what names it and restores its units; None where there is nothing to say."""
 
     def __len__(self) -> int:
         return len(self.inputs_NTF)
@@ -40,7 +43,8 @@ class Split:
     def head(self, count: int) -> Split:
         """The first `count` sequences; the splits are shuffled, so they are a random sample."""
         labels_N = None if self.labels_N is None else self.labels_N[:count]
-        return replace(self, inputs_NTF=self.inputs_NTF[:count], labels_N=labels_N)
+        info = None if self.info is None else self.info.iloc[:count]
+        return replace(self, inputs_NTF=self.inputs_NTF[:count], labels_N=labels_N, info=info)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -163,7 +163,7 @@ def importance(
 def importances(
     curves: pd.DataFrame, entries: list[Entry], space: Space, varied: list[str], objective: Objective
 ) -> tuple[Mapping[str, float], int]:
-    """Share of the variance of the objective that each varied hyperparameter explains, largest first, and at what epoch.
+    """Share of the objective's variance that each varied hyperparameter explains, largest first, and at what epoch.
 
     Returns:
         shares that sum to 1, empty for fewer than 4 comparable trials or equal values; and the epoch.

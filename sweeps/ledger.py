@@ -125,8 +125,9 @@ class Ledger(tune.Callback):
 
     def _close(self, entry: Entry, status: str, reason: str) -> None:
         entry.status, entry.reason = status, reason
+        settings = {name: value for name, value in entry.configuration.items() if name != "epochs"}
         values = {"epochs": entry.epoch, f"best_{self.objective.metric}": entry.best, "best_epoch": entry.best_epoch}
-        row = {"phase": self.phase, "trial": entry.name, **entry.configuration, "status": status, **values}
+        row = {"phase": self.phase, "trial": entry.name, **settings, "status": status, **values}
         self._append("trials.csv", row | {"train_s": entry.train_s, "reason": reason})
 
     def _append(self, table: str, row: dict[str, Any]) -> None:

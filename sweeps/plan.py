@@ -129,7 +129,7 @@ class Plan:
             f"{self.trials * budget.max_epochs} epochs at most",
             "early stop": early,
             "objective": f"validation {self.task.objective.metric}, {self.task.objective.mode}",
-            "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once each",
+            "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once",
             "resources": f"a trial: {self.cpus_per_trial} CPU, GPU: {gpus}; device {self.device}; {concurrent}",
             "cluster": self.address or "this machine",
             "seed": str(self.seed),
