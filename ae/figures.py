@@ -1,7 +1,7 @@
 """Pictures of data and of what a model does to it.
 
-Every function draws one PNG file and returns its path. Shape suffixes: N sequences, T time steps, F features, C classes,
-R rows and P pixels of an image.
+Every function draws one PNG file and returns its path.
+Shape suffixes: N sequences, T time steps, F features, C classes, R rows and P pixels of an image.
 """
 
 from __future__ import annotations

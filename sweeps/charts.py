@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from ae.figures import BLUE, GREY, ORANGE, write
@@ -55,8 +56,7 @@ def learning_curves(
                 axes.plot(finite["epoch"], finite[metric], marker, color=colour, ms=7, zorder=2)
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}", title=f"Validation {name}")
-        _logarithmic(axes, curves[metric])
-        axes.grid(alpha=0.25)
+        _finish(axes, curves[metric])
     axes = figure.axes[0]
     for status in sorted({entry.status for entry in entries} & set(MARKS)):
         marker, colour, label = MARKS[status]
@@ -67,8 +67,10 @@ def learning_curves(
     return write(figure, path)
 
 
-def _logarithmic(axes: Axes, values: pd.Series[Any]) -> None:
-    """A logarithmic axis where the values span more than a factor of 20."""
+def _finish(axes: Axes, values: pd.Series[Any]) -> None:
+    """Whole epochs, a grid, and a logarithmic axis where the values span more than a factor of 20."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
     finite = values[np.isfinite(values) & (values > 0)]
     if len(finite) and finite.max() > 20 * finite.min():
         axes.set_yscale("log")
@@ -131,8 +133,7 @@ def retraining_curves(curves: pd.DataFrame, path: Path) -> Path:
         for index, (_, rows) in enumerate(curves.groupby("trial")):
             axes.plot(rows["epoch"], rows[loss], ".-", color=colour, alpha=0.8, label=None if index else name)
     axes.set(xlabel="epoch", ylabel="loss", title=f"The winner retrained, {curves['trial'].nunique()} seeds")
-    _logarithmic(axes, curves["val_loss"])
-    axes.grid(alpha=0.25)
+    _finish(axes, curves["val_loss"])
     axes.legend()
     return write(figure, path)
 

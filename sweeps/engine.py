@@ -30,7 +30,7 @@ def session(plan: Plan) -> Iterator[None]:
     Raises:
         ClusterError: if there is no cluster at `plan.address`.
     """
-    level = logging.INFO if plan.verbose else logging.ERROR
+    level = logging.INFO if plan.verbose else logging.CRITICAL  # the ledger tells of failed trials
     options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
     logging.getLogger("ray").setLevel(level)
     already = ray.is_initialized()

@@ -92,9 +92,7 @@ class Ledger(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry as failed, with the error's last line."""
         entry = self.entries.setdefault(trial.trial_id, _entry(trial))
-        error = trial.get_error()
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        self._close(entry, FAILED, lines[-1].strip() if lines else "no reason given")
+        self._close(entry, FAILED, _last_line(trial.error_file))
 
     def end(self) -> None:
         """Close what is still open as interrupted."""
@@ -142,6 +140,14 @@ class Ledger(tune.Callback):
 
 def _entry(trial: Trial) -> Entry:
     return Entry(name=trial.config["run"]["trial"], configuration=trial.config["run"]["configuration"])
+
+
+def _last_line(error_file: str | None) -> str:
+    """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later."""
+    if error_file is None or not Path(error_file).exists():
+        return "its process died without an error message"
+    lines = [line.strip() for line in Path(error_file).read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "its process died without an error message"
 
 
 def curves(folder: Path) -> pd.DataFrame:

@@ -26,6 +26,8 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
     "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
 }
+CONSTRAINED = (optuna.samplers.TPESampler, optuna.samplers.GPSampler)
+"""Samplers that learn from infeasible trials; the others pass over them."""
 
 
 def create(folder: Path, name: str, objective: Objective, sampler: BaseSampler | None = None) -> optuna.Study:
@@ -86,7 +88,8 @@ class StudySearcher(Searcher):
             self.study.tell(trial, state=TrialState.FAIL)
         elif result["diverged"]:
             trial.set_user_attr("diverged", True)
-            trial.set_constraint("diverged", 1.0)
+            if isinstance(self.study.sampler, CONSTRAINED):
+                trial.set_constraint("diverged", 1.0)
             self.study.tell(trial, state=TrialState.PRUNED)
         elif result["epoch"] < self.base.epochs:
             self.study.tell(trial, state=TrialState.PRUNED)

@@ -1,0 +1,35 @@
+# Everything runs in .venv, which is made on first use. PYTHON=python3.12 picks another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+TASK ?= mnist-cls
+
+.PHONY: sweep test lint format clean
+
+sweep: .venv/installed
+	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
+
+test: .venv/installed-test lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+.venv/installed-test: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet -e '.[test]'
+	touch $@ .venv/installed

@@ -1,0 +1,260 @@
+"""Daily prices of S&P 500 stocks, or of any others, as three splits by stock.
+
+Shape suffixes: N sequences, T time steps (days), F features.
+
+A stock's days are those that the table has a row for; a day without a row is not filled in. Only the rows that
+--symbols, --start and --end leave are checked. Each fault has a rule; every count is one line of the log.
+
+| fault | what happens |
+| --- | --- |
+| missing price | the day before is carried forward; days before a stock's first price are dropped; both counted |
+| history shorter than --min-days or --window | the stock is dropped; counted |
+| days that do not fill a window | the oldest days are dropped; counted |
+| constant sequence (minimum = maximum) | dropped; counted, symbols named |
+| two rows of a stock and day, same price | one is kept; counted |
+| two rows of a stock and day, prices differ | error with both rows |
+| rows out of order | sorted |
+| price that is no number, infinite, zero or negative | error with row and column |
+| date that is not YYYY-MM-DD (a time after it is ignored) | error with row and column |
+| row without a symbol, or with more cells than the header | error |
+| missing or repeated column | error with the columns that there are |
+| symbol of --symbols that is not there | error with those close to it |
+| no rows, in a file or from --start to --end | error |
+| missing or unreadable file, or another format | error |
+| fewer than 5 stocks left | error with what was dropped |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ae.data import prices
+from ae.task import SPLIT_SEED, Split, Splits
+
+SAMPLE = Path(__file__).parent / "sp500_sample" / "sp500_dataset.csv.gz"
+SAMPLE_FIELD = "close"
+SAMPLE_WINDOW = 250
+"""Days of a sequence of the embedded sample unless --window says otherwise; about a year of trading."""
+DEFAULT_FIELD = "high"
+MIN_STOCKS = 5
+"""Fewest stocks that split 60/20/20 with one in each part."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """Which prices to take, and how to cut them into sequences of one length T."""
+
+    field: str = dataclasses.field(default=DEFAULT_FIELD, metadata={"help": "column to take as the price"})
+    """Column of the table, in any case; the embedded sample has closing prices only and ignores the default."""
+    symbols: str | None = dataclasses.field(default=None, metadata={"help": "only these stocks, separated by commas"})
+    """None takes all the stocks."""
+    start: str | None = dataclasses.field(default=None, metadata={"help": "first day, YYYY-MM-DD"})
+    """Inclusive; None starts at the table's first day."""
+    end: str | None = dataclasses.field(default=None, metadata={"help": "last day, YYYY-MM-DD"})
+    """Inclusive; None ends at the table's last day."""
+    window: int | None = dataclasses.field(
+        default=None, metadata={"help": "cut each history into windows of this many days"}
+    )
+    """T, in days; windows do not overlap, and the last ends on a stock's last day. None takes one sequence a stock."""
+    min_days: int | None = dataclasses.field(default=None, metadata={"help": "drop stocks with fewer days than this"})
+    """Without a window also T, in days: each stock's most recent ones. None asks for the longest history's days."""
+
+    def __post_init__(self) -> None:
+        if self.field.strip().lower() in ("", "date", "symbol", "name"):
+            raise ValueError(f"--field must name a column of prices, got {self.field!r}")
+        if self.symbols is not None and not self.wanted():
+            raise ValueError(f"--symbols must name a stock, got {self.symbols!r}")
+        first, last = self.days()
+        if first and last and first > last:
+            raise ValueError(f"--start must not be after --end, got {self.start} and {self.end}")
+        for name in ("window", "min_days"):
+            value = getattr(self, name)
+            if value is not None and not value >= 2:
+                raise ValueError(f"--{name.replace('_', '-')} must be >= 2, got {value}")
+
+    def wanted(self) -> list[str] | None:
+        """The symbols; None for all."""
+        return None if self.symbols is None else [part.strip() for part in self.symbols.split(",") if part.strip()]
+
+    def days(self) -> tuple[date | None, date | None]:
+        """First and last day, inclusive; None is open."""
+        return _day("--start", self.start), _day("--end", self.end)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """What `normalise` took out of N sequences, and `restore` puts back."""
+
+    minimum_N: NDArray[np.float64]
+    """In units of price."""
+    maximum_N: NDArray[np.float64]
+    """In units of price."""
+    mean_N: NDArray[np.float64]
+    """Of y = (x - minimum) / maximum, no unit."""
+
+    @classmethod
+    def of(cls, info: pd.DataFrame) -> Scale:
+        """The scale of the sequences of a split, from its `info`."""
+        return cls(**{f"{name}_N": info[name].to_numpy(np.float64) for name in ("minimum", "maximum", "mean")})
+
+
+def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tuple[NDArray[np.float32], Scale]:
+    """Scale each sequence by its own statistics: y = (x - minimum) / maximum, then z = y / (2 * mean of y).
+
+    Args:
+        prices_NT: finite prices above 0.
+        seen: statistics come from the first `seen` days alone, so that later days leave no trace in earlier ones;
+            None takes all T.
+
+    Returns:
+        z, float32: over the seen days its minimum is 0 and its mean 1/2; and the scale that `restore` takes.
+
+    Raises:
+        ValueError: if `seen` is not in 2 to T, a price is not finite and above 0, or a sequence is constant over the
+            seen days.
+    """
+    days = prices_NT.shape[1]
+    seen = days if seen is None else seen
+    if not 2 <= seen <= days:
+        raise ValueError(f"seen must be 2 to T = {days} days, got {seen}")
+    if not (np.isfinite(prices_NT) & (prices_NT > 0)).all():
+        raise ValueError("prices_NT must be finite and > 0")
+    minimum_N, maximum_N = prices_NT[:, :seen].min(axis=1), prices_NT[:, :seen].max(axis=1)
+    if not (minimum_N < maximum_N).all():
+        raise ValueError(f"sequence {int((minimum_N >= maximum_N).argmax())} is constant over its {seen} seen days")
+    y_NT = (prices_NT - minimum_N[:, None]) / maximum_N[:, None]
+    mean_N = y_NT[:, :seen].mean(axis=1)
+    values_NT = (y_NT / (2 * mean_N[:, None])).astype(np.float32)
+    return values_NT, Scale(minimum_N=minimum_N, maximum_N=maximum_N, mean_N=mean_N)
+
+
+def restore(values_NT: NDArray[np.float32], scale: Scale) -> NDArray[np.float64]:
+    """Prices from normalised values, to the accuracy of float32: the inverse of `normalise`."""
+    y_NT = values_NT.astype(np.float64) * (2 * scale.mean_N[:, None])
+    return y_NT * scale.maximum_N[:, None] + scale.minimum_N[:, None]
+
+
+def load(path: Path | None, options: Options, *, hold_out_last: bool = False) -> Splits:
+    """Normalised prices, with 60 % of the stocks to train, 20 % to validate and 20 % to test.
+
+    Args:
+        path: a .csv, .csv.gz or .parquet file with the columns symbol (or Name), date and the price, or a folder with
+            one such file a symbol; None takes the embedded sample of 20 stocks.
+        options: which prices, and how to cut them.
+        hold_out_last: take each sequence's statistics without its last day, for a task that predicts it.
+
+    Returns:
+        inputs (N, T days, 1) float32, in random order. All the windows of a stock are in one split, which depends on
+        the symbols alone, not on the order of rows. info has a row a sequence: symbol, first_date, last_date, and
+        minimum, maximum and mean as in `Scale`.
+
+    Raises:
+        ValueError: if the table breaks a rule of this module; one line names the file, the place, the rule and the fix.
+    """
+    table, name, window = _read(path, options)
+    table, dropped = _drop_short(table, name, window or 0, options.min_days)
+    days = window or options.min_days or int(table.groupby("symbol").size().max())
+    if days < 2 + hold_out_last:
+        raise ValueError(f"{name}: a sequence must have at least {2 + hold_out_last} days here, got {days}")
+    seen = days - hold_out_last
+    sequences, prices_NT = _cut(table, name, days, windows=window is not None)
+    keep_N = _varying(sequences, prices_NT[:, :seen], name)
+    sequences, prices_NT = sequences[keep_N].reset_index(drop=True), prices_NT[keep_N]
+    stocks = sequences["symbol"].nunique()
+    if stocks < MIN_STOCKS:
+        raise ValueError(
+            f"{name}: {stocks} stocks left, at least {MIN_STOCKS} are needed to split 60/20/20 by stock; {dropped} had "
+            f"fewer than {max(days, options.min_days or 0):,} days, {(~keep_N).sum()} sequences were constant; lower "
+            "--min-days or --window, or widen --symbols, --start and --end"
+        )
+    values_NT, scale = normalise(prices_NT, seen=seen)
+    info = sequences.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
+    cut = f"{len(info):,} windows of {days:,} days" if window else f"{days:,} days each"
+    source = (
+        f"{name}, {stocks} stocks, {cut}, {info['first_date'].min():%Y-%m-%d} to {info['last_date'].max():%Y-%m-%d}"
+    )
+    return _split(values_NT[:, :, None], info, source)
+
+
+def _day(option: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{option} must be a day as YYYY-MM-DD, got {text!r}") from None
+
+
+def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, int | None]:
+    """The repaired rows, what they are in words, and the length of a window."""
+    price = options.field.strip().lower()
+    if path is None:
+        if price not in (DEFAULT_FIELD, SAMPLE_FIELD):
+            raise ValueError(f"--field {options.field}: the embedded sample has closing prices only; give --data")
+        price = SAMPLE_FIELD
+        name = "embedded sample of S&P 500 closing prices (skfolio, BSD-3-Clause)"
+        table = _read_sample()
+    else:
+        name = f"{path} ({price} prices)"
+        table = prices.read(path, price)
+    start, end = options.days()
+    table = prices.select(table, source=name, symbols=options.wanted(), start=start, end=end)
+    window = options.window or (SAMPLE_WINDOW if path is None else None)
+    return prices.repair(table, source=name, field=price), name, window
+
+
+def _read_sample() -> pd.DataFrame:
+    wide = pd.read_csv(SAMPLE)
+    long = wide.assign(row=wide.index + 2).melt(["Date", "row"], var_name="symbol", value_name="price")
+    return long.rename(columns={"Date": "date"}).assign(file=SAMPLE.name)
+
+
+def _drop_short(table: pd.DataFrame, name: str, window: int, min_days: int | None) -> tuple[pd.DataFrame, int]:
+    """The rows of the stocks with enough days, and how many stocks had fewer."""
+    days = table.groupby("symbol")["symbol"].transform("size")
+    needed = max(window, min_days or 0) or int(days.max())
+    short = table.loc[days < needed, "symbol"].nunique()
+    if short:
+        log.warning("%s: %d stocks with fewer than %s days dropped", name, short, f"{needed:,}")
+    return table[days >= needed], short
+
+
+def _cut(table: pd.DataFrame, name: str, days: int, *, windows: bool) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """A row a sequence (symbol, first_date, last_date), and the prices (N, T); the most recent days are kept."""
+    by_stock = table.groupby("symbol")["symbol"]
+    to_end = by_stock.cumcount(ascending=False)
+    kept = table[to_end < (by_stock.transform("size") // days * days if windows else days)]
+    if windows and len(kept) < len(table):
+        left = f"{len(table) - len(kept):,}"
+        log.warning("%s: %s oldest days that fill no window of %s days dropped", name, left, f"{days:,}")
+    symbols, dates_NT = kept["symbol"].to_numpy()[::days], kept["date"].to_numpy().reshape(-1, days)
+    sequences = pd.DataFrame({"symbol": symbols, "first_date": dates_NT[:, 0], "last_date": dates_NT[:, -1]})
+    return sequences, kept["price"].to_numpy().reshape(-1, days)
+
+
+def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+    keep_N = seen_NT.min(axis=1) < seen_NT.max(axis=1)
+    if not keep_N.all():
+        symbols = ", ".join(sequences.loc[~keep_N, "symbol"].unique())
+        log.warning("%s: %d constant sequences dropped, of %s", name, (~keep_N).sum(), symbols)
+    return keep_N
+
+
+def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> Splits:
+    random = np.random.default_rng(SPLIT_SEED)
+    stocks = random.permutation(np.array(sorted(info["symbol"].unique()), dtype=object))
+    order_N = random.permutation(len(info))
+    cuts = (round(0.6 * len(stocks)), round(0.8 * len(stocks)))
+    parts = []
+    for part in np.split(stocks, cuts):
+        chosen_N = order_N[info["symbol"].isin(part).to_numpy()[order_N]]
+        parts.append(Split(inputs_NTF=inputs_NTF[chosen_N], info=info.iloc[chosen_N].reset_index(drop=True)))
+    return Splits(train=parts[0], validation=parts[1], test=parts[2], source=source)

@@ -1,0 +1,74 @@
+"""What the tests share: small real data, one Ray for the session, the command line run in this process."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sweeps  # noqa: F401 - sets Ray's environment before anything imports ray
+from ae import tasks
+from ae.data.mnist import EMBEDDED_MD5
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The task mnist-cls with 300 training images."""
+    return tasks.find("mnist-cls").load(None).subset(300)
+
+
+@pytest.fixture(scope="session")
+def one_ray():
+    """One Ray with two CPUs for all the tests that need it."""
+    import ray
+
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Runs the main job with its results in tmp_path; gives exit status, output, error output and results folder."""
+    from sweeps.run import main
+
+    def run(*arguments, name="sweep", task="mnist-cls"):
+        capsys.readouterr()
+        try:
+            status = main(["--task", task, "--results", str(tmp_path), "--name", name, *map(str, arguments)])
+        except SystemExit as end:
+            status = end.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err, tmp_path / task / name
+
+    return run
+
+
+@pytest.fixture
+def summary_of():
+    """Reads a results folder's summary.json."""
+    return lambda folder: json.loads((folder / "summary.json").read_text())
+
+
+@pytest.fixture
+def write_idx():
+    """Writes an idx data set of random 28 x 28 images into a folder."""
+
+    def write(folder: Path, *, train=60, test=20, side=28, labels=10, prefix="", t10k="t10k", packed=False):
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(0)
+        for name in EMBEDDED_MD5:
+            count = train if name.startswith("train") else test
+            if "images" in name:
+                data = struct.pack(">IIII", 0x803, count, side, side) + rng.bytes(count * side * side)
+            else:
+                data = struct.pack(">II", 0x801, count) + (np.arange(count, dtype=np.uint8) % labels).tobytes()
+            path = folder / (prefix + name.replace("t10k", t10k) + (".gz" if packed else ""))
+            path.write_bytes(gzip.compress(data) if packed else data)
+        return folder
+
+    return write

@@ -1,0 +1,102 @@
+"""The command line: what it prints, refuses and leaves behind."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ae import tasks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--search", "simulated-annealing"], "--search must be one of grid, optuna, got 'simulated-annealing'"),
+        (["--search", "optuna", "--sampler", "magic"], "--sampler must be one of tpe, gp, random, cmaes"),
+        (["--search", "optuna", "--trials", "0"], "--trials must be >= 1, got 0"),
+        (["--search", "optuna", "--trials", "2", "--top-k", "3"], "--top-k must be <= the number of trials (2), got 3"),
+        (["--trials", "5"], "--trials and --sampler go with --search optuna"),
+        (["--top-k", "13"], "--top-k must be <= the number of trials (12), got 13"),
+        (["--top-k", "0"], "--top-k must be >= 1"),
+        (["--seeds", "0"], "--seeds must be >= 1"),
+        (["--seed", "-1"], "--seed must be from 0"),
+        (["--scheduler", "fast"], "--scheduler must be one of asha, none"),
+        (["--max-epochs", "0"], "max_epochs must be >= 1"),
+        (["--max-epochs", "5", "--grace-period", "6"], "grace_period must be <= max_epochs (5), got 6"),
+        (["--eval-every", "0"], "eval_every must be >= 1"),
+        (["--reduction-factor", "1"], "reduction_factor must be >= 2"),
+        (["--subset", "0"], "a subset must have at least 1"),
+        (["--cpus-per-trial", "0"], "--cpus-per-trial must be >= 1"),
+        (["--gpus-per-trial", "-1"], "--gpus-per-trial must be >= 0"),
+        (["--device", "tpu"], "--device must be one of auto, cpu, cuda"),
+        (["--device", "cpu", "--gpus-per-trial", "1"], "--gpus-per-trial must be 0 with --device cpu"),
+        (["--max-concurrent", "0"], "--max-concurrent must be >= 1"),
+        (["--data", "nowhere"], "nowhere: not a folder"),
+        (["--space", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["--trials", "many"], "argument --trials: invalid int value"),
+        (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_starts_nothing(run, arguments, message):
+    status, output, error, folder = run(*arguments)
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert error.startswith("error: ")
+    assert output == ""
+    assert not folder.parent.exists()
+
+
+def test_a_missing_and_an_unknown_task_name_those_that_exist(run, capsys):
+    from sweeps.run import main
+
+    assert main([]) == 2
+    assert "mnist-cls" in capsys.readouterr().err
+    status, _, error, _ = run(task="mnist")
+    assert status == 2
+    assert "no task is called 'mnist'; the tasks are" in error
+
+
+def test_results_are_never_overwritten(run):
+    folder = run("--dry-run")[3]
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text("precious")
+    status, _, error, _ = run("--smoke")
+    assert status == 2
+    assert "exists and is never overwritten; give another --name" in error
+    assert (folder / "summary.json").read_text() == "precious"
+
+
+def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
+    from sweeps.run import main
+
+    (tmp_path / "file").touch()
+    assert main(["--task", "mnist-cls", "--smoke", "--results", str(tmp_path / "file")]) == 2
+    assert "no write access" in capsys.readouterr().err
+
+
+def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
+    status, output, _, folder = run("--dry-run", "--search", "optuna", "--trials", "7", "--max-epochs", "45")
+    assert status == 0
+    assert "7 trials chosen by Optuna (tpe)" in output
+    assert "rungs at epochs 5, 15" in output
+    assert str(folder) in output
+    assert not folder.exists()
+
+
+def test_list_has_a_line_a_task_and_help_has_examples(capsys):
+    from sweeps.run import main
+
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == tasks.names()
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "python sweeps/run.py --task mnist-cls --smoke" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", ["run.py", "evaluate.py"])
+def test_the_scripts_run_as_scripts(script, request, tmp_path):
+    command = [sys.executable, str(request.config.rootpath / "sweeps" / script), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, check=True)
+    assert "usage: python sweeps/" in done.stdout

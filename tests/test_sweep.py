@@ -1,0 +1,162 @@
+"""Whole sweeps on small real data: search, early stopping, retraining, test, report."""
+
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from ae import load
+from sweeps import evaluate
+
+SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
+FEW = ("--top-k", "2", "--seeds", "2")
+KEYS = {"task", "name", "command", "seed", "versions", "device", "objective", "search", "best", "retrained", "test"}
+COUNTS = {"requested", "finished", "stopped_early", "diverged", "failed", "epochs_trained", "epochs_possible"}
+TINY = "lr: [0.01, 0.02]\nhidden_size: [4, 8]\nbatch_size: 32\n"
+
+
+@pytest.fixture
+def space(tmp_path):
+    def write(content):
+        path = tmp_path / "space.yaml"
+        path.write_text(content)
+        return "--space", path
+
+    return write
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_grid_leaves_everything_a_reader_opens(run, summary_of, space):
+    status, output, _, folder = run(*SMALL, *FEW, *space(TINY))
+    assert status == 0
+    summary = summary_of(folder)
+    assert set(summary) == KEYS | {"wall_s"}
+    assert set(summary["search"]) == COUNTS | {"kind", "wall_s"}
+    assert summary["search"]["requested"] == 4
+    assert summary["search"]["finished"] + summary["search"]["stopped_early"] == 4
+    assert len(summary["retrained"]) == 2
+    assert summary["test"] == summary["retrained"][0]["test"]
+    accuracy = [one["val"]["accuracy"]["mean"] for one in summary["retrained"]]
+    assert accuracy == sorted(accuracy, reverse=True)
+    assert all(len(one["test"]["accuracy"]["values"]) == 2 for one in summary["retrained"])
+
+    trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
+    curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
+    assert trials["phase"].value_counts().to_dict() == {"search": 4, "retrain": 4}
+    reports = curves.groupby(["phase", "trial"])["epoch"].max()
+    assert reports.to_dict() == trials.set_index(["phase", "trial"])["epochs"].to_dict()
+    assert trials.query("phase == 'search'")["epochs"].sum() == summary["search"]["epochs_trained"]
+
+    page = (folder / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page), "the report must open offline"
+    assert summary["command"] in page.replace("&#39;", "'")
+    assert "0 to come" not in output
+    for name in ("learning_curves", "parallel_coordinates", "importance", "confusion_matrix", "reconstructions"):
+        assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_the_saved_model_gives_the_same_figures_again(run, summary_of, space, capsys):
+    folder = run(*SMALL, "--top-k", "1", "--seeds", "1", *space(TINY))[3]
+    assert load(folder / "best")(torch.rand(2, 28, 28)).logits_BC.shape == (2, 10)
+    assert evaluate.main([str(folder)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert {words[0] for words in lines} == set(summary_of(folder)["test"])
+    for name, again, *_, before in lines:
+        assert again == before
+        assert float(again) == pytest.approx(summary_of(folder)["test"][name]["values"][0], rel=1e-7)
+
+
+@pytest.mark.usefixtures("one_ray")
+@pytest.mark.parametrize("scheduler", ["asha", "none"])
+def test_optuna_runs_to_its_end(run, summary_of, scheduler):
+    options = ("--search", "optuna", "--trials", "5", "--scheduler", scheduler, "--top-k", "1", "--seeds", "1")
+    status, _, _, folder = run(*SMALL, *options)
+    search = summary_of(folder)["search"]
+    assert status == 0
+    assert search["finished"] + search["stopped_early"] == 5
+    if scheduler == "none":
+        assert search["epochs_trained"] == search["epochs_possible"] == 20
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_the_same_seed_on_one_worker_finds_the_same(run, summary_of):
+    options = ("--search", "optuna", "--trials", "4", "--max-concurrent", "1", "--top-k", "1", "--seeds", "1")
+    first, second = (summary_of(run(*SMALL, *options, name=name)[3]) for name in ("a", "b"))
+    other = summary_of(run(*SMALL, *options, "--seed", "7", name="c")[3])
+    for key in ("best", "retrained", "test"):
+        assert first[key] == second[key]
+    assert other["best"] != first["best"]
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_diverged_and_failed_trials_show_as_what_they_are(run, summary_of, space):
+    impossible = 30_000_000  # its recurrent matrix alone would take petabytes
+    content = f"lr: [1.0e-2, 1.0e+30]\nclip: none\nhidden_size: [8, {impossible}]\nbatch_size: 32\n"
+    status, output, _, folder = run(*SMALL, "--top-k", "2", "--seeds", "1", *space(content))
+    summary = summary_of(folder)
+    assert status == 0
+    assert (summary["search"]["diverged"], summary["search"]["failed"]) == (1, 2)
+    assert len(summary["retrained"]) == 1
+    assert summary["best"]["config"]["lr"] == 0.01
+    assert "2 of 4 trials failed" in output
+    trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str}).query("phase == 'search'").set_index("status")
+    assert "NaN or infinite in epoch 1" in trials.loc["diverged", "reason"]
+    assert math.isnan(trials.loc["diverged", "best_accuracy"])
+    assert trials.loc["failed", "reason"].str.contains("memory|allocat|size", case=False).all()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_sweep_in_which_nothing_can_be_selected_gives_1_and_the_reason(run, summary_of, space):
+    status, output, _, folder = run(*SMALL, "--top-k", "1", "--seeds", "1", *space("lr: 1.0e+30\nclip: none"))
+    assert status == 1
+    assert "no trial can be selected" in output
+    assert summary_of(folder)["best"] is None
+    assert "No trial can be selected" in (folder / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_user_s_data_set_runs_and_is_named(run, summary_of, write_idx, tmp_path, space):
+    data = write_idx(tmp_path / "mine", train=240, test=40, packed=True)
+    options = ("--data", data, "--max-epochs", "2", "--top-k", "1", "--seeds", "1")
+    status, _, _, folder = run(*options, *space(TINY))
+    assert status == 0
+    assert str(data) in (folder / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_more_cpus_than_the_cluster_has_is_bad_input(run):
+    status, _, error, folder = run(*SMALL, "--cpus-per-trial", "64")
+    assert status == 2
+    assert "--cpus-per-trial must be <= what the cluster has (2), got 64" in error
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_and_reports_what_was_finished(tmp_path, summary_of, request):
+    command = [sys.executable, "-u", str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls"]
+    options = ["--subset", "600", "--max-epochs", "100", "--eval-every", "1", "--scheduler", "none"]
+    place = ["--results", str(tmp_path), "--name", "cut"]
+    with subprocess.Popen([*command, *options, *place], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if "epoch 3/" in line:
+                os.kill(process.pid, signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    folder = Path(tmp_path) / "mnist-cls" / "cut"
+    assert process.returncode == 130
+    assert "Interrupted: 0 of 12 trials had ended" in rest
+    assert "Traceback" not in rest
+    summary = summary_of(folder)
+    assert summary["test"] is None
+    assert summary["retrained"] == []
+    assert summary["best"]["val"]["accuracy"] > 0
+    assert "interrupted" in (folder / "trials.csv").read_text()
+    assert "This sweep was interrupted" in (folder / "report.html").read_text()

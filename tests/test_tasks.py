@@ -1,0 +1,74 @@
+"""What every task must do; a new file in ae/tasks/ is tested here without being named."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from optuna.samplers import RandomSampler
+from optuna.study import create_study
+
+from ae import tasks
+from ae.configuration import Configuration
+from ae.training import DeviceSplit, Training, evaluate
+from sweeps import space
+
+
+@pytest.fixture(params=tasks.names())
+def task(request):
+    return tasks.find(request.param)
+
+
+@pytest.fixture
+def splits(task):
+    return task.load(None).subset(64)
+
+
+def test_it_learns_from_64_sequences(task, splits):
+    train = DeviceSplit(splits.train, "cpu")
+    training = Training(task, replace(task.base, batch_size=8, epochs=3), train, train)
+    before = evaluate(task, training.model, train)["loss"]
+    losses = [training.train_epoch() for _ in range(3)]
+    assert losses[-1] < losses[0]
+    assert evaluate(task, training.model, train)["loss"] < before
+
+
+def test_its_metrics_name_the_loss_and_the_objective_first_of_all(task, splits):
+    metrics = evaluate(task, task.build(task.base), DeviceSplit(splits.validation, "cpu"))
+    assert next(iter(metrics)) == "loss"
+    assert task.objective.metric in metrics
+    assert task.objective.mode in ("min", "max")
+    assert all(map(math.isfinite, metrics.values()))
+
+
+def test_its_splits_share_no_sequence_and_have_one_shape(task, splits):
+    seen = [{sequence.tobytes() for sequence in split.inputs_NTF} for split in (splits.train, splits.validation)]
+    assert not seen[0] & seen[1]
+    assert splits.train.inputs_NTF.shape[1:] == splits.test.inputs_NTF.shape[1:]
+    assert splits.train.inputs_NTF.dtype == "float32"
+
+
+def test_its_grid_is_the_mission_s_and_its_space_draws_valid_configurations(task):
+    assert len(space.points(space.grid(task.grid))) == 12
+    study = create_study(sampler=RandomSampler(seed=0))
+    drawn = [study.ask(dict(task.space)).params for _ in range(30)]
+    assert all(isinstance(replace(task.base, **params), Configuration) for params in drawn)
+    clips = {params["clip"] for params in drawn}
+    assert None in clips
+    assert len(clips) > 1
+
+
+def test_its_figures_are_written(task, splits, tmp_path):
+    paths = task.figures(task.build(task.base).eval(), splits.test, tmp_path)
+    assert paths
+    assert all(path.stat().st_size > 5000 and path.suffix == ".png" for path in paths)
+
+
+def test_data_that_is_not_there_is_one_line(task, tmp_path):
+    with pytest.raises(ValueError, match="nowhere") as error:
+        task.load(tmp_path / "nowhere")
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_name_prints_the_names_that_exist():
+    with pytest.raises(ValueError, match="mnist-cls"):
+        tasks.find("mnist")

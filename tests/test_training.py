@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ae import Configuration, load, tasks
+from ae.saved import save
+from ae.training import DeviceSplit, Training, evaluate
+
+TASK = tasks.find("mnist-cls")
+CONFIGURATION = Configuration(hidden_size=12, batch_size=32, epochs=4, lr=0.01, schedule="one-cycle")
+
+
+@pytest.fixture
+def new_training(mnist):
+    train, validation = DeviceSplit(mnist.train, "cpu"), DeviceSplit(mnist.validation, "cpu")
+    return lambda **changes: Training(TASK, replace(CONFIGURATION, **changes), train, validation)
+
+
+def test_the_same_seed_gives_the_same_losses_to_the_bit(new_training):
+    first, second, other = new_training(), new_training(), new_training(seed=1)
+    losses = [first.train_epoch(), first.train_epoch()]
+    assert losses == [second.train_epoch(), second.train_epoch()]
+    assert losses[0] != other.train_epoch()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+def test_a_restored_run_goes_on_like_one_never_stopped(new_training, tmp_path, schedule):
+    whole, first, second = (new_training(schedule=schedule) for _ in range(3))
+    for training in (whole, first):
+        training.train_epoch()
+        training.validate()
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert second.best_metrics == whole.best_metrics
+    assert [second.train_epoch(), second.train_epoch()] == [whole.train_epoch(), whole.train_epoch()]
+    assert second.validate() == whole.validate()
+
+
+def test_the_best_epoch_is_kept_not_the_last(new_training):
+    training = new_training(lr=1.0, clip=None, schedule="constant")
+    seen = []
+    for _ in range(4):
+        training.train_epoch()
+        seen.append(training.validate()["accuracy"])
+    assert training.best_metrics["accuracy"] == max(seen)
+    assert training.best_epoch == seen.index(max(seen)) + 1
+
+
+def test_clipping_bounds_the_step_and_none_does_not(new_training):
+    losses = {clip: new_training(clip=clip).train_epoch() for clip in (1e-9, 0.05, None)}
+    assert len(set(losses.values())) == 3
+
+
+def test_a_saved_model_loads_and_scores_the_same(new_training, mnist, tmp_path):
+    training = new_training()
+    training.train_epoch()
+    metrics = training.validate()
+    save(tmp_path, TASK.name, training.configuration, training.best_weights)
+    assert evaluate(TASK, load(tmp_path), DeviceSplit(mnist.validation, "cpu")) == metrics
+
+
+@pytest.mark.parametrize("damage", ["weights.pt", "model.json"])
+def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
+    save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())
+    (tmp_path / damage).write_bytes((tmp_path / damage).read_bytes()[:40])
+    with pytest.raises(ValueError, match=damage) as error:
+        load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lr", 0),
+        ("lr", float("nan")),
+        ("clip", -1.0),
+        ("clip", "no"),
+        ("hidden_size", 0),
+        ("hidden_size", 2.5),
+        ("batch_size", -4),
+        ("epochs", 0),
+        ("init", "zeros"),
+        ("schedule", "cosine"),
+        ("seed", -1),
+    ],
+)
+def test_a_wrong_configuration_names_the_field_and_the_value(field, value):
+    with pytest.raises(ValueError, match=rf"{field} must .*{value}"):
+        replace(CONFIGURATION, **{field: value})
