@@ -108,8 +108,10 @@ class Display(tune.Callback):
             table.add_row(entry.name, f"{entry.epoch}/{ledger.max_epochs}", best, self._settings(entry))
         if len(running) > SHOWN_TRIALS:
             table.add_row(f"and {len(running) - SHOWN_TRIALS} more", "", "", "")
-        bar = ProgressBar(total=ledger.requested * ledger.max_epochs, completed=ledger.epochs, width=60)
-        lines: list[RenderableType] = [Text(self.title, style="bold"), bar, Text(self._clock()), Text(self._counts())]
+        bar = Table.grid(padding=(0, 2))
+        total = ledger.requested * ledger.max_epochs
+        bar.add_row(ProgressBar(total=total, completed=ledger.epochs, width=60), self._clock())
+        lines: list[RenderableType] = [Text(self.title, style="bold"), bar, Text(self._counts())]
         return Group(*lines, Text(self._best(), style="green"), table)
 
 
