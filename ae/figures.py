@@ -6,6 +6,7 @@ Shape suffixes: N sequences, T time steps, F features, C classes, R rows and P p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,8 @@ DPI = 150
 def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
     """The model's output for all N sequences, in batches, on the CPU."""
     outputs: list[Output] = [model(batch_BTF) for batch_BTF in torch.tensor(inputs_NTF).split(EVALUATION_BATCH)]
-    logits = [output.logits_BC for output in outputs if output.logits_BC is not None]
-    reconstructions = [output.reconstruction_BTO for output in outputs]
-    return Output(torch.cat(reconstructions), torch.cat(logits) if logits else None)
+    heads = [[head for head in heads if head is not None] for heads in zip(*outputs, strict=True)]
+    return Output(*(torch.cat(head) if head else None for head in heads))  # type: ignore[arg-type]  # the first is there
 
 
 def write(figure: Figure, path: Path) -> Path:
@@ -61,17 +61,54 @@ def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Pa
     return write(figure, path)
 
 
-def image_pairs(images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], labels_N: NDArray[Any], path: Path) -> Path:
-    """The first image of each class above its reconstruction."""
-    first = [int(np.flatnonzero(labels_N == label)[0]) for label in np.unique(labels_N)]
-    figure = Figure(figsize=(1.1 * max(3, len(first)), 2.7))
-    grid = figure.subplots(2, len(first), squeeze=False)
-    for column, index in enumerate(first):
+def first_of_each(labels_N: NDArray[Any]) -> tuple[list[int], list[str]]:
+    """Index of the first sequence of each class, and the class as its title."""
+    labels = np.unique(labels_N)
+    return [int(np.flatnonzero(labels_N == label)[0]) for label in labels], [str(label) for label in labels]
+
+
+def image_pairs(
+    images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], shown: Sequence[int], titles: Sequence[str], path: Path
+) -> Path:
+    """Some images above their reconstructions, with the MSE of each in squared pixel values of [0, 1]."""
+    figure = Figure(figsize=(max(3.6, 1.1 * len(shown)), 2.7))
+    grid = figure.subplots(2, len(shown), squeeze=False)
+    for column, (index, title) in enumerate(zip(shown, titles, strict=True)):
         mse = float(np.mean((images_NRP[index] - reconstructed_NRP[index]) ** 2))
-        _image(grid[0, column], images_NRP[index], f"{labels_N[index]}")
+        _image(grid[0, column], images_NRP[index], title)
         _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:.3f}")
     for row, name in enumerate(("test image", "reconstructed")):
         grid[row, 0].set_ylabel(name, fontsize=9)
+    return write(figure, path)
+
+
+def signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
+    """The first signals of a split, an axis each."""
+    figure = Figure(figsize=(8.0, 1.5 * count + 0.6))
+    rows = figure.subplots(count, 1, sharex=True, sharey=True)
+    for index, axes in enumerate(rows):
+        axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1)
+        axes.set_ylabel("value")
+        axes.grid(alpha=0.25)
+    rows[0].set_title(f"{count} example signals of the training split")
+    rows[-1].set_xlabel("time step")
+    figure.tight_layout()
+    return write(figure, path)
+
+
+def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path: Path, count: int = 2) -> Path:
+    """The first signals of a split with their reconstructions, an axis each, and the MSE of each."""
+    figure = Figure(figsize=(8.0, 2.3 * count + 0.4))
+    rows = figure.subplots(count, 1, sharex=True)
+    for index, axes in enumerate(rows):
+        mse = float(np.mean((signals_NT[index] - reconstructed_NT[index]) ** 2))
+        axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1, label="test signal")
+        axes.plot(reconstructed_NT[index], ".--", color=ORANGE, ms=4, lw=1, label="reconstructed")
+        axes.set(ylabel="value", title=f"test signal {index + 1}: MSE {mse:.2g}")
+        axes.grid(alpha=0.25)
+    rows[0].legend(loc="upper right")
+    rows[-1].set_xlabel("time step")
+    figure.tight_layout()
     return write(figure, path)
 
 

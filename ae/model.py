@@ -18,6 +18,8 @@ class Output(NamedTuple):
 
     reconstruction_BTO: Tensor
     logits_BC: Tensor | None
+    prediction_BTO: Tensor | None
+    """The next time step's features, at every time step."""
 
 
 class LSTM_AE(nn.Module):
@@ -28,16 +30,20 @@ class LSTM_AE(nn.Module):
         hidden_size: units H of the encoder, of the context vector z and of the decoder.
         output_size: features O of one reconstructed time step.
         labels: classes C of the classification head; 0 builds none.
+        predict: whether there is a head that predicts, at each time step, the features of the next one.
 
     Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (unconditioned decoder, context at every step).
     """
 
-    def __init__(self, input_size: int, hidden_size: int, output_size: int, labels: int = 0) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, output_size: int, labels: int = 0, predict: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = nn.LSTM(input_size, hidden_size, batch_first=True)
         self.decoder = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.reconstruct = nn.Linear(hidden_size, output_size)
         self.classify = nn.Linear(hidden_size, labels) if labels else None
+        self.predict = nn.Linear(hidden_size, output_size) if predict else None
 
     def forward(self, inputs_BTF: Tensor) -> Output:
         """Encode, decode and read every head.
@@ -49,7 +55,8 @@ class LSTM_AE(nn.Module):
         context_BTH = last_hidden_1BH[0].unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH, _ = self.decoder(context_BTH)
         logits_BC = self.classify(decoded_BTH[:, -1]) if self.classify else None
-        return Output(self.reconstruct(decoded_BTH), logits_BC)
+        prediction_BTO = self.predict(decoded_BTH) if self.predict else None
+        return Output(self.reconstruct(decoded_BTH), logits_BC, prediction_BTO)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import Tensor
 
 from ae.configuration import Configuration
@@ -24,6 +24,21 @@ SPLIT_SEED = 20_260_101
 
 GRID = {"lr": (0.001, 0.01), "clip": (1.0, None), "hidden_size": (30, 60, 120)}
 """The reference grid, 12 configurations."""
+
+SPACE = {
+    "lr": FloatDistribution(5e-4, 2e-2, log=True),
+    "clip": CategoricalDistribution((None, 0.25, 1.0, 4.0)),
+    "hidden_size": IntDistribution(32, 192, step=16),
+    "batch_size": CategoricalDistribution((32, 64, 128)),
+    "init": CategoricalDistribution(("uniform", "orthogonal")),
+    "schedule": CategoricalDistribution(("constant", "one-cycle")),
+}
+"""The wide space that Optuna searches, unless a task declares its own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoOptions:
+    """Options of a task that has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +113,15 @@ class Budget:
     """Epochs before early stopping may judge a trial."""
     reduction_factor: int = 3
     """One trial of this many goes on past each rung."""
+    retrain_epochs: int | None = None
+    """Epochs of a retraining; None for as many as a trial's."""
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "eval_every", "grace_period"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        if self.retrain_epochs is not None and self.retrain_epochs < 1:
+            raise ValueError(f"retrain_epochs must be >= 1, got {self.retrain_epochs}")
         if self.reduction_factor < 2:
             raise ValueError(f"reduction_factor must be >= 2, got {self.reduction_factor}")
         for name in ("grace_period", "eval_every"):
@@ -124,22 +143,30 @@ class Task:
 
     description: str
     """One line for --list."""
-    load: Callable[[Path | None], Splits]
-    """Reads the data from a path, or the embedded data for None; ValueError or OSError where the path is wrong."""
-    model: Mapping[str, int]
+    load: Callable[[Path | None, Any], Splits]
+    """Reads the data from a path, or the task's own for None, as `options` say; ValueError where they are wrong."""
+    options: type = NoOptions
+    """Dataclass of the task's own command-line options; a field's "help" in its metadata is what --help says."""
+    model: Mapping[str, Any]
     """Arguments of LSTM_AE beside hidden_size."""
     measure: Callable[[LSTM_AE, Tensor, Tensor | None], dict[str, Tensor]]
     """Means over a batch of (B, T, F) inputs and (B,) labels: "loss", which is minimised, then further metrics."""
     objective: Objective
     base: Configuration
     """The configuration that a trial's hyperparameters are put into."""
-    space: Mapping[str, BaseDistribution]
-    """Range of each hyperparameter of --search optuna."""
     budget: Budget
-    figures: Callable[[LSTM_AE, Split, Path], list[Path]]
-    """Draws what the trained model does to a split into a folder; returns the files, the most telling first."""
+    figures: Callable[[LSTM_AE, Splits, Path], list[Path]]
+    """Draws the data, and what the trained model does to the test split, into a folder; returns the files, in order."""
     grid: Mapping[str, Sequence[Any]] = field(default_factory=lambda: dict(GRID))
     """Values of each hyperparameter of --search grid."""
+    space: Mapping[str, BaseDistribution] = field(default_factory=lambda: dict(SPACE))
+    """Range of each hyperparameter of --search optuna."""
+    subset: int | None = None
+    """Training sequences used unless the user says otherwise; None for all."""
+    test_metrics: Callable[[LSTM_AE, Split], dict[str, float]] = lambda model, split: {}
+    """Further metrics of a final model, on the test split."""
+    remark: Callable[[Mapping[str, float]], str] = lambda test: ""
+    """What the report must say of the mean test metrics in plain words; nothing, mostly."""
     trials: int = 24
     """Trials of --search optuna."""
     name: str = ""

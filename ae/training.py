@@ -119,6 +119,17 @@ class Training:
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
 
 
+def test(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
+    """Every metric of a final model on the test split, the task's further ones included; to be called after selection.
+
+    Args:
+        task: gives the metrics.
+        model: on the CPU.
+        split: the test split.
+    """
+    return evaluate(task, model, DeviceSplit(split, "cpu")) | task.test_metrics(model, split)
+
+
 @torch.inference_mode()
 def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]:
     """Every metric of the task as the mean over a split's sequences.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ae import tasks
 from ae.saved import describe, load
-from ae.training import DeviceSplit, evaluate
+from ae.training import test
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,10 +35,10 @@ def report(folder: Path, data: Path | None) -> str:
     saved = describe(folder)
     task = tasks.find(saved["task"])
     path = data or (Path(saved["data"]) if saved["data"] else None)
-    splits = task.load(path)
+    splits = task.load(path, task.options(**saved["options"]))
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
-    metrics = evaluate(task, load(folder), DeviceSplit(splits.test, "cpu"))
+    metrics = test(task, load(folder), splits.test)
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ class Plan:
     seed: int
     """Seed of the trials and of the sampler; retraining takes the ones after it."""
     data: Path | None
-    """Data that the user brings; None for the embedded."""
+    """Data that the user brings; None for the task's own."""
+    options: Any
+    """The task's own options, an instance of `task.options`."""
     subset: int | None
     """Training sequences used; None for all."""
     folder: Path
@@ -98,6 +100,11 @@ class Plan:
         return replace(self.task.base, epochs=self.budget.max_epochs, seed=self.seed)
 
     @property
+    def retrain_epochs(self) -> int:
+        """Epochs of a retraining."""
+        return self.budget.retrain_epochs or self.budget.max_epochs
+
+    @property
     def points(self) -> list[dict[str, Any]] | None:
         """The grid's configurations, or None where a sampler chooses."""
         return spaces.points(self.space) if self.search == "grid" else None
@@ -118,11 +125,12 @@ class Plan:
             rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
             early = f"asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}"
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
+        own = "".join(f", {name} {value}" for name, value in asdict(self.options).items() if value is not None)
         concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
-        top = self.budget.max_epochs * self.top_k * self.seeds
+        top = self.retrain_epochs * self.top_k * self.seeds
         rows = {
             "task": f"{self.task.name}: {self.task.description}",
-            "data": f"{self.data or 'embedded'}" + (f", {self.subset:,} training sequences" if self.subset else ""),
+            "data": f"{self.data or 'its own'}{own}" + (f", {self.subset:,} training sequences" if self.subset else ""),
             "search": how,
             "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
             "budget": f"{budget.max_epochs} epochs a trial, validated every {budget.eval_every}; "

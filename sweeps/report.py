@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from ae.task import Split
+from ae.task import Splits
 from sweeps import charts
 from sweeps.display import duration, settings, text
 from sweeps.ledger import FAILED, curves
@@ -19,21 +19,21 @@ from sweeps.outcome import Outcome
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def write(outcome: Outcome, test: Split) -> None:
+def write(outcome: Outcome, splits: Splits) -> None:
     """Write everything a reader opens into the results folder; an interrupted sweep's files say so.
 
     Args:
         outcome: the sweep, in which at least one trial started.
-        test: drawn only where models have been tested.
+        splits: drawn only where models have been tested.
     """
     folder = outcome.plan.folder
     summary = outcome.summary()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    page = _page(outcome, summary, _figures(outcome, test))
+    page = _page(outcome, summary, _figures(outcome, splits))
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _figures(outcome: Outcome, test: Split) -> dict[str, list[tuple[Path, str]]]:
+def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[tuple[Path, str]]]:
     """Figures by section of the report, each with its caption."""
     plan, folder = outcome.plan, outcome.plan.folder / "figures"
     task, objective = plan.task, plan.task.objective
@@ -59,7 +59,7 @@ def _figures(outcome: Outcome, test: Split) -> dict[str, list[tuple[Path, str]]]
     if outcome.tested:
         network = task.build(outcome.retrained[0].configuration)
         network.load_state_dict(outcome.retrained[0].kept(objective).weights)
-        found["test"] = [(path, "") for path in task.figures(network.eval(), test, folder)]
+        found["test"] = [(path, "") for path in task.figures(network.eval(), splits, folder)]
     return found
 
 
@@ -74,12 +74,16 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[tup
     }
     ranked = outcome.search.ranked()
     rest = [entry for entry in outcome.search.entries.values() if entry not in ranked]
+    test = summary["test"]
+    remark = plan.task.remark({name: values["mean"] for name, values in test.items()}) if test else ""
     return template.render(
         summary=summary,
         plan=plan,
         outcome=outcome,
         entries=[*ranked, *rest],
         pictures=pictures,
+        remark=remark,
+        test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
         metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
     )

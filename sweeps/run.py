@@ -7,14 +7,14 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
 from ae import tasks
-from ae.task import Budget, Splits
+from ae.task import Budget, Splits, Task
 from sweeps import space as spaces
 from sweeps.plan import DEVICES, SAMPLERS, SEARCHES, Plan
 
@@ -39,7 +39,8 @@ SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_fact
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(arguments)
+    named = parser().parse_known_args(arguments)[0].task
+    options = parser(tasks.find(named) if named in tasks.names() else None).parse_args(arguments)
     if options.list:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
@@ -73,8 +74,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see python sweeps/run.py --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; what an option leaves out comes from the task."""
+def parser(task: Task | None = None) -> argparse.ArgumentParser:
+    """The command line, with the task's own options if it is known; what is left out comes from the task."""
     parser = _Parser(
         prog="python sweeps/run.py",
         description=__doc__,
@@ -108,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
     final = parser.add_argument_group("retraining")
     final.add_argument("--top-k", type=int, metavar="K", help="configurations to retrain (default: 3)")
+    final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
     final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
 
     where = parser.add_argument_group("resources")
@@ -119,6 +121,12 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
+    if task and fields(task.options):
+        own = parser.add_argument_group(f"data of {task.name}")
+        for one in fields(task.options):
+            kind = int if "int" in str(one.type) else str
+            option = f"--{one.name.replace('_', '-')}"
+            own.add_argument(option, type=kind, default=one.default, help=one.metadata["help"])
     return parser
 
 
@@ -155,7 +163,8 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
         seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
         seed=options.seed,
         data=options.data,
-        subset=options.subset if options.subset is not None else smoke.get("subset"),
+        options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
+        subset=next((n for n in (options.subset, smoke.get("subset"), task.subset) if n is not None), None),
         folder=options.results / task.name / (options.name or time.strftime("%Y-%m-%d-%H%M%S")),
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,
@@ -169,7 +178,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
 
 def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
     """The task's budget with what the user set; where only max-epochs was set, the others are cut down to it."""
-    names = ("max_epochs", "eval_every", "grace_period", "reduction_factor")
+    names = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     most = given.get("max_epochs", budget.max_epochs)
     if most >= 1:
@@ -187,7 +196,7 @@ def load(plan: Plan) -> Splits:
     Raises:
         ValueError: if it cannot be read, naming the file.
     """
-    splits = plan.task.load(plan.data)
+    splits = plan.task.load(plan.data, plan.options)
     return splits if plan.subset is None else splits.subset(plan.subset)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.task import Split, Splits
-from ae.training import DeviceSplit, evaluate
+from ae.training import test
 from sweeps import engine, report, study
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, Ledger
@@ -45,7 +45,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     except KeyboardInterrupt:
         outcome.interrupted = True
     if outcome.search.entries:
-        report.write(outcome, splits.test)
+        report.write(outcome, splits)
     console.print(report.closing_words(outcome), soft_wrap=True, highlight=False)
     if outcome.interrupted:
         return INTERRUPTED
@@ -86,12 +86,12 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     chosen = select(outcome.search, plan.top_k)
     seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
     runs = {
-        f"top{rank}-seed{seed}": replace(configuration, seed=seed)
+        f"top{rank}-seed{seed}": replace(configuration, seed=seed, epochs=plan.retrain_epochs)
         for rank, configuration in enumerate(chosen, start=1)
         for seed in seeds
     }
     params = [{"trial": name, "configuration": asdict(configuration)} for name, configuration in runs.items()]
-    ledger = outcome.retraining = Ledger("retrain", plan.folder, objective, len(runs), plan.budget.max_epochs)
+    ledger = outcome.retraining = Ledger("retrain", plan.folder, objective, len(runs), plan.retrain_epochs)
     title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
     with Display(ledger, title, plan.varied, console) as display:
         results = engine.run(
@@ -125,14 +125,14 @@ def _models(results: tune.ResultGrid, runs: dict[str, Configuration], finished: 
     return models
 
 
-def _test(outcome: Outcome, test: Split) -> None:
+def _test(outcome: Outcome, split: Split) -> None:
     """Meet the test split, once for each retrained model; the winner's model of best validation goes to `best/`."""
-    task, split = outcome.plan.task, DeviceSplit(test, "cpu")
+    task = outcome.plan.task
     for retrained in outcome.retrained:
         for model in retrained.models:
             network = task.build(retrained.configuration)
             network.load_state_dict(model.weights)
-            model.test = evaluate(task, network, split)
+            model.test = test(task, network.eval(), split)
     winner = outcome.retrained[0]
     model = winner.kept(task.objective)
     save(
@@ -144,5 +144,6 @@ def _test(outcome: Outcome, test: Split) -> None:
         validation=model.validation,
         test=model.test,
         data=str(outcome.plan.data) if outcome.plan.data else None,
+        options=asdict(outcome.plan.options),
         subset=outcome.plan.subset,
     )

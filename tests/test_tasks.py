@@ -20,7 +20,7 @@ def task(request):
 
 @pytest.fixture
 def splits(task):
-    return task.load(None).subset(64)
+    return task.load(None, task.options()).subset(64)
 
 
 def test_it_learns_from_64_sequences(task, splits):
@@ -58,14 +58,14 @@ def test_its_grid_is_the_mission_s_and_its_space_draws_valid_configurations(task
 
 
 def test_its_figures_are_written(task, splits, tmp_path):
-    paths = task.figures(task.build(task.base).eval(), splits.test, tmp_path)
+    paths = task.figures(task.build(task.base).eval(), splits, tmp_path)
     assert paths
     assert all(path.stat().st_size > 5000 and path.suffix == ".png" for path in paths)
 
 
 def test_data_that_is_not_there_is_one_line(task, tmp_path):
     with pytest.raises(ValueError, match="nowhere") as error:
-        task.load(tmp_path / "nowhere")
+        task.load(tmp_path / "nowhere", task.options())
     assert "\n" not in str(error.value)
 
 

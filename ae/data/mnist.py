@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ae.task import SPLIT_SEED, Split, Splits
+from ae.task import SPLIT_SEED, NoOptions, Split, Splits
 
 EMBEDDED = Path(__file__).parent / "mnist"
 EMBEDDED_MD5 = {
@@ -35,11 +35,12 @@ VALIDATION_SHARE = 1 / 6
 """Part of the training file that validates: 10,000 of MNIST's 60,000."""
 
 
-def load(folder: Path | None) -> Splits:
+def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
     """Images with pixels in [0, 1] and their classes, split by a seed of their own.
 
     Args:
         folder: holds four idx files, plain or .gz, named as MNIST's or EMNIST's; None takes the embedded MNIST.
+        options: there are none.
 
     Returns:
         inputs (N, 28 rows, 28 pixels) float32 and labels (N,); five sixths of the training files train, one sixth

@@ -144,6 +144,12 @@ def restore(values_NT: NDArray[np.float32], scale: Scale) -> NDArray[np.float64]
     return y_NT * scale.maximum_N[:, None] + scale.minimum_N[:, None]
 
 
+def prices_of(split: Split) -> NDArray[np.float64]:
+    """The prices (N, T) of a split, un-normalised."""
+    assert split.info is not None
+    return restore(split.inputs_NTF[:, :, 0], Scale.of(split.info))
+
+
 def load(path: Path | None, options: Options, *, hold_out_last: bool = False) -> Splits:
     """Normalised prices, with 60 % of the stocks to train, 20 % to validate and 20 % to test.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import Tensor
 from torch.nn import functional
 
@@ -12,7 +11,7 @@ from ae import figures
 from ae.configuration import Configuration
 from ae.data import mnist
 from ae.model import LSTM_AE
-from ae.task import Budget, Objective, Split, Task
+from ae.task import Budget, Objective, Splits, Task
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
@@ -25,8 +24,9 @@ def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict
     return {"loss": (mse + cross_entropy) / 2, "mse": mse, "cross_entropy": cross_entropy, "accuracy": accuracy}
 
 
-def draw(model: LSTM_AE, split: Split, folder: Path) -> list[Path]:
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Confusion matrix, the digits it gets wrong, and digits beside their reconstructions."""
+    split = splits.test
     assert split.labels_N is not None
     output = figures.forward(model, split.inputs_NTF)
     assert output.logits_BC is not None
@@ -34,7 +34,7 @@ def draw(model: LSTM_AE, split: Split, folder: Path) -> list[Path]:
     images = (split.inputs_NTF, output.reconstruction_BTO.numpy())
     return [
         figures.confusion_matrix(split.labels_N, predicted_N, folder / "confusion_matrix.png"),
-        figures.image_pairs(*images, split.labels_N, folder / "reconstructions.png"),
+        figures.image_pairs(*images, *figures.first_of_each(split.labels_N), folder / "reconstructions.png"),
         figures.wrong_images(split.inputs_NTF, split.labels_N, predicted_N, folder / "wrong_digits.png"),
     ]
 
@@ -46,14 +46,6 @@ TASK = Task(
     measure=measure,
     objective=Objective(metric="accuracy", mode="max"),
     base=Configuration(batch_size=64),
-    space={
-        "lr": FloatDistribution(5e-4, 2e-2, log=True),
-        "clip": CategoricalDistribution((None, 0.25, 1.0, 4.0)),
-        "hidden_size": IntDistribution(32, 192, step=16),
-        "batch_size": CategoricalDistribution((32, 64, 128)),
-        "init": CategoricalDistribution(("uniform", "orthogonal")),
-        "schedule": CategoricalDistribution(("constant", "one-cycle")),
-    },
     budget=Budget(max_epochs=15, eval_every=5, grace_period=5, reduction_factor=3),
     figures=draw,
 )

@@ -1,0 +1,100 @@
+"""Pictures of stock prices, in their own unit, and of what a model makes of them.
+
+Every function draws one PNG file and returns its path. Shape suffixes: N sequences, T days, S days forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ae.data import sp500
+from ae.figures import BLUE, GREY, ORANGE, write
+from ae.task import Split, Splits
+
+
+def histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
+    """Prices of the stocks of these symbols, or of the data's first ones where none of these is in it."""
+    parts = (splits.train, splits.validation, splits.test)
+    info = pd.concat([_info(part) for part in parts], ignore_index=True)
+    prices_NT = np.concatenate([sp500.prices_of(part) for part in parts])
+    shown = [symbol for symbol in symbols if symbol in set(info["symbol"])]
+    shown = shown or sorted(info["symbol"].unique())[: len(symbols)]
+    figure = Figure(figsize=(8.0, 4.0))
+    axes = figure.subplots()
+    for symbol, colour in zip(shown, (BLUE, ORANGE), strict=False):
+        rows = info[info["symbol"] == symbol].sort_values("first_date")
+        days = np.concatenate([_dates(row, prices_NT.shape[1]) for _, row in rows.iterrows()])
+        axes.plot(days, prices_NT[rows.index].ravel(), color=colour, lw=1, label=symbol)
+    _finish(axes, f"Daily prices: {', '.join(shown)}")
+    return write(figure, path)
+
+
+def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Path) -> Path:
+    """Each sequence of a small split with its reconstruction, un-normalised; a reconstruction may lack the last day."""
+    prices_NT, again_NT = sp500.prices_of(split), sp500.restore(reconstructed_NT, sp500.Scale.of(_info(split)))
+    figure = Figure(figsize=(8.0, 2.7 * len(split)))
+    for index, (axes, row) in enumerate(zip(_rows(figure, len(split)), _series(split), strict=True)):
+        days = _dates(row, prices_NT.shape[1])
+        known = days[: again_NT.shape[1]]
+        rmse = float(np.sqrt(np.mean((again_NT[index] - prices_NT[index, : len(known)]) ** 2)))
+        axes.plot(days, prices_NT[index], color=BLUE, lw=1.2, label="prices")
+        axes.plot(known, again_NT[index], color=ORANGE, lw=1.2, ls="--", label="reconstructed")
+        _finish(axes, f"{row['symbol']}, a test stock: RMSE {rmse:.3g} dollars")
+    figure.tight_layout()
+    return write(figure, path)
+
+
+def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path:
+    """Each sequence of a small split, and its last S days forecast from the days before; persistence beside it."""
+    prices_NT = sp500.prices_of(split)
+    start = prices_NT.shape[1] - forecast_NS.shape[1]
+    figure = Figure(figsize=(8.0, 2.7 * len(split)))
+    for index, (axes, row) in enumerate(zip(_rows(figure, len(split)), _series(split), strict=True)):
+        days = _dates(row, prices_NT.shape[1])
+        truth_S, naive = prices_NT[index, start:], prices_NT[index, start - 1]
+        rmse, naive_rmse = (float(np.sqrt(np.mean((guess - truth_S) ** 2))) for guess in (forecast_NS[index], naive))
+        axes.plot(days, prices_NT[index], color=BLUE, lw=1.2, label="prices")
+        axes.plot(days[start:], forecast_NS[index], color=ORANGE, lw=1.2, label="forecast, recursive")
+        axes.hlines(naive, days[start], days[-1], color=GREY, ls=":", label="persistence")
+        axes.axvline(days[start], color=GREY, lw=0.8)
+        title = f"RMSE {rmse:.3g} dollars over {len(truth_S)} days, persistence {naive_rmse:.3g}"
+        _finish(axes, f"{row['symbol']}, a test stock: {title}")
+    figure.tight_layout()
+    return write(figure, path)
+
+
+def _rows(figure: Figure, count: int) -> list[Axes]:
+    return list(figure.subplots(count, 1, squeeze=False)[:, 0])
+
+
+def _info(split: Split) -> pd.DataFrame:
+    assert split.info is not None
+    return split.info
+
+
+def _series(split: Split) -> list[pd.Series[Any]]:
+    """The rows of info, a sequence each."""
+    return [row for _, row in _info(split).iterrows()]
+
+
+def _dates(row: pd.Series[Any], days: int) -> NDArray[np.datetime64]:
+    """The days of a sequence, spread evenly from its first to its last; weekends and holidays are not kept apart."""
+    return pd.date_range(row["first_date"], row["last_date"], periods=days).to_numpy()
+
+
+def _finish(axes: Axes, title: str) -> None:
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set(xlabel="date", ylabel="price, dollars", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)

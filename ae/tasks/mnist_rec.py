@@ -1,0 +1,40 @@
+"""Reconstruct MNIST digits read row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ae import figures
+from ae.configuration import Configuration
+from ae.data import mnist
+from ae.measures import reconstruction
+from ae.model import LSTM_AE
+from ae.task import Budget, Objective, Splits, Task
+
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
+    """Three test digits with their reconstructions, and one of each class."""
+    labels_N = splits.test.labels_N
+    assert labels_N is not None
+    images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)
+    classes, titles = figures.first_of_each(labels_N)
+    chosen = [0, 1, 2, *classes]
+    reconstructed_NTF = figures.forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
+    pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
+    three = [f"digit {labels_N[index]}" for index in range(3)]
+    return [
+        figures.image_pairs(*pairs, range(3), three, folder / "reconstructions.png"),
+        figures.image_pairs(*pairs, range(3, len(chosen)), titles, folder / "reconstructions_by_class.png"),
+    ]
+
+
+TASK = Task(
+    description="reconstruct MNIST digits, 28 rows of 28 pixels; loss MSE",
+    load=mnist.load,
+    model={"input_size": mnist.SIDE, "output_size": mnist.SIDE},
+    measure=reconstruction,
+    objective=Objective(metric="loss", mode="min"),
+    base=Configuration(batch_size=64),
+    budget=Budget(max_epochs=15, eval_every=5, grace_period=5, reduction_factor=3),
+    figures=draw,
+)

@@ -1,0 +1,70 @@
+"""Reconstruct the price histories of S&P 500 stocks and predict, at each day, the next one.
+
+The decoder's context has seen the days 1 to T - 1, so its predictions of the days 2 to T - 1 are partly reconstruction;
+only that of day T is a forecast. `pred_mse` is over all of them, `last_day_mse` is of day T alone, and the test adds
+`forecast_mse` over rolling origins, with persistence beside it (`ae/forecast.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+from torch.nn import functional
+
+from ae import figures, forecast, price_figures
+from ae.configuration import Configuration
+from ae.data import sp500
+from ae.model import LSTM_AE
+from ae.task import Budget, Objective, Splits, Task
+from ae.tasks.sp500_rec import SHOWN_STOCKS
+
+
+def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
+    """loss = (rec_mse + pred_mse) / 2 of days 1 to T - 1 and 2 to T; last_day_mse, of day T; in normalised units."""
+    seen_BTF, next_BTF = inputs_BTF[:, :-1], inputs_BTF[:, 1:]
+    output = model(seen_BTF)
+    rec_mse = functional.mse_loss(output.reconstruction_BTO, seen_BTF)
+    pred_mse = functional.mse_loss(output.prediction_BTO, next_BTF)
+    last_day_mse = functional.mse_loss(output.prediction_BTO[:, -1], next_BTF[:, -1])
+    return {"loss": (rec_mse + pred_mse) / 2, "rec_mse": rec_mse, "pred_mse": pred_mse, "last_day_mse": last_day_mse}
+
+
+def remark(test: Mapping[str, float]) -> str:
+    """Whether the forecast beats persistence."""
+    skill = test["forecast_skill"]
+    verb = "beats" if skill > 0 else "loses to" if skill < 0 else "equals"
+    return (
+        f"The forecast of the unseen next day {verb} persistence (tomorrow = today): "
+        f"MSE {test['forecast_mse']:.3g} against {test['persistence_mse']:.3g}, skill {skill:.3g}; "
+        f"RMSE {test['forecast_rmse_dollars']:.3g} against {test['persistence_rmse_dollars']:.3g} dollars."
+    )
+
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
+    """Three test stocks: reconstruction in prices, and the second half forecast from the first; two known stocks."""
+    three = splits.test.head(3)
+    reconstructed_NT = figures.forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
+    forecast_NS = forecast.recursive(model, sp500.prices_of(three))
+    return [
+        price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
+        price_figures.forecast(three, forecast_NS, folder / "forecast.png"),
+        price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png"),
+    ]
+
+
+TASK = Task(
+    description="reconstruct S&P 500 prices and predict the next day; loss (MSE + MSE of the prediction) / 2",
+    load=partial(sp500.load, hold_out_last=True),
+    options=sp500.Options,
+    model={"input_size": 1, "output_size": 1, "predict": True},
+    measure=measure,
+    objective=Objective(metric="loss", mode="min"),
+    base=Configuration(batch_size=32),
+    budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000),
+    figures=draw,
+    test_metrics=forecast.rolling,
+    remark=remark,
+)

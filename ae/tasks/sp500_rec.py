@@ -1,0 +1,48 @@
+"""Reconstruct the price histories of S&P 500 stocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ae import figures, price_figures
+from ae.configuration import Configuration
+from ae.data import sp500
+from ae.measures import reconstruction
+from ae.model import LSTM_AE
+from ae.task import Budget, Objective, Split, Splits, Task
+
+SHOWN_STOCKS = ("AMZN", "GOOGL")
+
+
+def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
+    """rmse_dollars: the root mean squared error of the reconstruction in the prices' own unit."""
+    assert split.info is not None
+    reconstructed_NT = figures.forward(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
+    errors_NT = sp500.restore(reconstructed_NT, sp500.Scale.of(split.info)) - sp500.prices_of(split)
+    return {"rmse_dollars": float(np.sqrt(np.mean(errors_NT**2)))}
+
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
+    """Three test stocks reconstructed in their own prices, and the histories of two well-known stocks."""
+    three = splits.test.head(3)
+    reconstructed_NT = figures.forward(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
+    return [
+        price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
+        price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png"),
+    ]
+
+
+TASK = Task(
+    description="reconstruct the daily prices of S&P 500 stocks, each scaled to a mean of 1/2; loss MSE",
+    load=sp500.load,
+    options=sp500.Options,
+    model={"input_size": 1, "output_size": 1},
+    measure=reconstruction,
+    objective=Objective(metric="loss", mode="min"),
+    base=Configuration(batch_size=32),
+    budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3),
+    figures=draw,
+    test_metrics=test_metrics,
+)

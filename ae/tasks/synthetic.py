@@ -1,0 +1,35 @@
+"""Reconstruct independent uniform noise, which no model can compress: the context vector must hold all of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ae import figures
+from ae.configuration import Configuration
+from ae.data import signals
+from ae.measures import reconstruction
+from ae.model import LSTM_AE
+from ae.task import Budget, Objective, Splits, Task
+
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
+    """Three signals of the data, and two test signals with their reconstructions."""
+    shown_NT1 = splits.test.inputs_NTF[:2]
+    reconstructed_NT1 = figures.forward(model, shown_NT1).reconstruction_BTO.numpy()
+    return [
+        figures.signal_pairs(shown_NT1[:, :, 0], reconstructed_NT1[:, :, 0], folder / "reconstructions.png"),
+        figures.signals(splits.train.inputs_NTF[:3, :, 0], folder / "examples.png"),
+    ]
+
+
+TASK = Task(
+    description="reconstruct 10,000 signals of 50 independent uniform values in [0, 1]; loss MSE",
+    load=partial(signals.load, signals.uniform),
+    model={"input_size": 1, "output_size": 1},
+    measure=reconstruction,
+    objective=Objective(metric="loss", mode="min"),
+    base=Configuration(batch_size=32),
+    budget=Budget(max_epochs=300, eval_every=5, grace_period=40, reduction_factor=3),
+    figures=draw,
+)
