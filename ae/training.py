@@ -119,7 +119,7 @@ class Training:
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
 
 
-def test(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
+def final_metrics(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
     """Every metric of a final model on the test split, the task's further ones included; to be called after selection.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ae import tasks
 from ae.saved import describe, load
-from ae.training import test
+from ae.training import final_metrics
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def report(folder: Path, data: Path | None) -> str:
     splits = task.load(path, task.options(**saved["options"]))
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
-    metrics = test(task, load(folder), splits.test)
+    metrics = final_metrics(task, load(folder), splits.test)
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"

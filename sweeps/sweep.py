@@ -11,7 +11,7 @@ from rich.console import Console
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.task import Split, Splits
-from ae.training import test
+from ae.training import final_metrics
 from sweeps import engine, report, study
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, Ledger
@@ -132,7 +132,7 @@ def _test(outcome: Outcome, split: Split) -> None:
         for model in retrained.models:
             network = task.build(retrained.configuration)
             network.load_state_dict(model.weights)
-            model.test = test(task, network.eval(), split)
+            model.test = final_metrics(task, network.eval(), split)
     winner = outcome.retrained[0]
     model = winner.kept(task.objective)
     save(

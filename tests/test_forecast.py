@@ -1,0 +1,91 @@
+"""Forecasts of prices: what they may see, and what stands beside them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ae import forecast, tasks
+from ae.data import sp500
+from ae.task import Split
+
+TASK = tasks.find("sp500-pred")
+
+
+@pytest.fixture
+def split():
+    whole = TASK.load(None, sp500.Options(window=60)).test
+    first_NT = sp500.prices_of(whole)[:, :30]
+    moving = np.flatnonzero(first_NT.min(axis=1) < first_NT.max(axis=1))[:6]
+    return replace(whole, inputs_NTF=whole.inputs_NTF[moving], info=whole.info.iloc[moving].reset_index(drop=True))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return TASK.build(TASK.base).eval()
+
+
+class Persistence(torch.nn.Module):
+    """Says that tomorrow is today; stands in for a model."""
+
+    def forward(self, inputs_BTF):
+        return type(TASK.build(TASK.base)(inputs_BTF))(inputs_BTF, None, inputs_BTF)
+
+
+def test_a_model_that_repeats_today_is_exactly_as_good_as_persistence(split):
+    found = forecast.rolling(Persistence(), split)
+    assert found["forecast_skill"] == pytest.approx(0.0, abs=1e-6)
+    assert found["forecast_mse"] == pytest.approx(found["persistence_mse"], rel=1e-6)
+    assert found["forecast_rmse_dollars"] == pytest.approx(found["persistence_rmse_dollars"], rel=1e-4)
+
+
+def test_persistence_in_dollars_is_the_day_s_change(split, model):
+    prices_NT = sp500.prices_of(split)
+    days = prices_NT.shape[1]
+    origins = np.unique(np.linspace(days // 2, days - 1, forecast.ORIGINS).round().astype(int))
+    changes = prices_NT[:, origins] - prices_NT[:, origins - 1]
+    found = forecast.rolling(model, split)["persistence_rmse_dollars"]
+    assert found == pytest.approx(np.sqrt(np.mean(changes**2)), rel=1e-5)
+
+
+def test_a_recursive_forecast_sees_the_first_half_alone(split, model):
+    prices_NT = sp500.prices_of(split)
+    changed = prices_NT.copy()
+    changed[:, 30:] *= 3.0
+    np.testing.assert_array_equal(forecast.recursive(model, prices_NT), forecast.recursive(model, changed))
+    assert forecast.recursive(model, prices_NT).shape == (6, 30)
+
+
+def test_the_last_day_leaves_no_trace_in_what_the_model_reads(split):
+    prices_NT = sp500.prices_of(split)
+    later = prices_NT.copy()
+    later[:, -1] *= 5.0
+    first, second = (sp500.normalise(p, seen=59)[0][:, :-1] for p in (prices_NT, later))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_loss_is_the_mission_s_and_the_last_day_is_named_apart(model):
+    inputs = torch.rand(4, 10, 1)
+    metrics = TASK.measure(model, inputs, None)
+    output = model(inputs[:, :-1])
+    rec = ((output.reconstruction_BTO - inputs[:, :-1]) ** 2).mean()
+    pred = ((output.prediction_BTO - inputs[:, 1:]) ** 2).mean()
+    torch.testing.assert_close(metrics["loss"], (rec + pred) / 2)
+    torch.testing.assert_close(metrics["last_day_mse"], ((output.prediction_BTO[:, -1] - inputs[:, -1]) ** 2).mean())
+
+
+@pytest.mark.parametrize(("skill", "verb"), [(0.2, "beats"), (-0.2, "loses to")])
+def test_the_report_says_plainly_who_wins(skill, verb):
+    names = ("forecast_mse", "persistence_mse", "forecast_rmse_dollars", "persistence_rmse_dollars")
+    assert f"{verb} persistence" in TASK.remark({"forecast_skill": skill, **dict.fromkeys(names, 1.0)})
+
+
+def test_a_history_that_stands_still_before_the_origin_is_no_crash(split, model):
+    prices_NT = sp500.prices_of(split)
+    prices_NT[0, :40] = 10.0
+    values_NT, scale = sp500.normalise(prices_NT)
+    info = split.info.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
+    still: Split = replace(split, inputs_NTF=values_NT[:, :, None], info=info)
+    assert np.isfinite(list(forecast.rolling(model, still).values())).all()
