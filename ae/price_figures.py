@@ -48,7 +48,7 @@ def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Pat
         rmse = float(np.sqrt(np.mean((again_NT[index] - prices_NT[index, : len(known)]) ** 2)))
         axes.plot(days, prices_NT[index], color=BLUE, lw=1.2, label="prices")
         axes.plot(known, again_NT[index], color=ORANGE, lw=1.2, ls="--", label="reconstructed")
-        _finish(axes, f"{row['symbol']}, a test stock: RMSE {rmse:.3g} dollars")
+        _finish(axes, f"{_name(row)}: RMSE {rmse:.3g} dollars")
     figure.tight_layout()
     return write(figure, path)
 
@@ -67,7 +67,7 @@ def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path
         axes.hlines(naive, days[start], days[-1], color=GREY, ls=":", label="persistence")
         axes.axvline(days[start], color=GREY, lw=0.8)
         title = f"RMSE {rmse:.3g} dollars over {len(truth_S)} days, persistence {naive_rmse:.3g}"
-        _finish(axes, f"{row['symbol']}, a test stock: {title}")
+        _finish(axes, f"{_name(row)}: {title}")
     figure.tight_layout()
     return write(figure, path)
 
@@ -84,6 +84,10 @@ def _info(split: Split) -> pd.DataFrame:
 def _series(split: Split) -> list[pd.Series[Any]]:
     """The rows of info, a sequence each."""
     return [row for _, row in _info(split).iterrows()]
+
+
+def _name(row: pd.Series[Any]) -> str:
+    return f"{row['symbol']}, test stock, {row['first_date']:%Y-%m} to {row['last_date']:%Y-%m}"
 
 
 def _dates(row: pd.Series[Any], days: int) -> NDArray[np.datetime64]:

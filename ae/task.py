@@ -80,9 +80,13 @@ class Splits:
         """
         if count < 1:
             raise ValueError(f"a subset must have at least 1 training sequence, got {count}")
-        share = min(1.0, count / len(self.train))
+        if count >= len(self.train):
+            return self
+        share = count / len(self.train)
+        source = f"{self.source}; a subset, {count:,} of {len(self.train):,} training sequences"
         cut = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        return replace(self, **{name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()})
+        smaller = {name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()}
+        return replace(self, source=source, **smaller)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,6 +167,8 @@ class Task:
     """Range of each hyperparameter of --search optuna."""
     subset: int | None = None
     """Training sequences used unless the user says otherwise; None for all."""
+    smoke_subset: int = 3000
+    """Training sequences of --smoke, as many as let it end in about a minute on two cores."""
     test_metrics: Callable[[LSTM_AE, Split], dict[str, float]] = lambda model, split: {}
     """Further metrics of a final model, on the test split."""
     remark: Callable[[Mapping[str, float]], str] = lambda test: ""

@@ -31,7 +31,7 @@ Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cle
 Exit status: 0 done, 1 no model could be trained, 2 bad input (nothing was started), 130 interrupted.
 """
 
-SMOKE = {"subset": 3000, "trials": 8, "top_k": 2, "seeds": 2}
+SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
 SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
 """What --smoke takes where the user says nothing."""
 
@@ -164,7 +164,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
         seed=options.seed,
         data=options.data,
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
-        subset=next((n for n in (options.subset, smoke.get("subset"), task.subset) if n is not None), None),
+        subset=options.subset or (task.smoke_subset if options.smoke else task.subset),
         folder=options.results / task.name / (options.name or time.strftime("%Y-%m-%d-%H%M%S")),
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,

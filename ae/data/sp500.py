@@ -150,6 +150,13 @@ def prices_of(split: Split) -> NDArray[np.float64]:
     return restore(split.inputs_NTF[:, :, 0], Scale.of(split.info))
 
 
+def first_stocks(split: Split, count: int) -> Split:
+    """One sequence each of the first `count` stocks of a split."""
+    assert split.info is not None
+    where = split.info.drop_duplicates("symbol").index[:count]
+    return Split(inputs_NTF=split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
+
+
 def load(path: Path | None, options: Options, *, hold_out_last: bool = False) -> Splits:
     """Normalised prices, with 60 % of the stocks to train, 20 % to validate and 20 % to test.
 

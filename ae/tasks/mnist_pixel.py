@@ -28,4 +28,5 @@ TASK = replace(
     load=load,
     model={"input_size": 1, "output_size": 1},
     subset=2000,
+    smoke_subset=128,
 )

@@ -45,7 +45,7 @@ def remark(test: Mapping[str, float]) -> str:
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three test stocks: reconstruction in prices, and the second half forecast from the first; two known stocks."""
-    three = splits.test.head(3)
+    three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = figures.forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
     forecast_NS = forecast.recursive(model, sp500.prices_of(three))
     return [

@@ -26,7 +26,7 @@ def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three test stocks reconstructed in their own prices, and the histories of two well-known stocks."""
-    three = splits.test.head(3)
+    three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = figures.forward(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     return [
         price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
