@@ -66,7 +66,7 @@ class Plan:
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"--{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("trials", "top_k", "seeds", "cpus_per_trial", "max_concurrent"):
+        for name in ("trials", "top_k", "seeds", "subset", "cpus_per_trial", "max_concurrent"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")

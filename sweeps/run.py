@@ -151,6 +151,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
     trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
     if options.search == "grid":
         trials = len(spaces.points(dimensions))
+    usual_subset = task.smoke_subset if options.smoke else task.subset
     return Plan(
         task=task,
         search=options.search,
@@ -164,7 +165,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
         seed=options.seed,
         data=options.data,
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
-        subset=options.subset or (task.smoke_subset if options.smoke else task.subset),
+        subset=usual_subset if options.subset is None else options.subset,
         folder=options.results / task.name / (options.name or time.strftime("%Y-%m-%d-%H%M%S")),
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,

@@ -26,7 +26,7 @@ from ae import tasks
         (["--max-epochs", "5", "--grace-period", "6"], "grace_period must be <= max_epochs (5), got 6"),
         (["--eval-every", "0"], "eval_every must be >= 1"),
         (["--reduction-factor", "1"], "reduction_factor must be >= 2"),
-        (["--subset", "0"], "a subset must have at least 1"),
+        (["--subset", "0"], "--subset must be >= 1, got 0"),
         (["--cpus-per-trial", "0"], "--cpus-per-trial must be >= 1"),
         (["--gpus-per-trial", "-1"], "--gpus-per-trial must be >= 0"),
         (["--device", "tpu"], "--device must be one of auto, cpu, cuda"),
