@@ -48,6 +48,24 @@ def test_bad_input_is_one_line_and_status_2_and_starts_nothing(run, arguments, m
     assert not folder.parent.exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--window", "1"], "--window must be >= 2, got 1"),
+        (["--start", "2017-02-31"], "--start must be a day as YYYY-MM-DD, got '2017-02-31'"),
+        (["--field", "open"], "the embedded sample has closing prices only"),
+        (["--symbols", "AAPL,APPL"], "'APPL' is not in"),
+        (["--min-days", "9000000"], "stocks left, at least 5 are needed"),
+    ],
+)
+def test_a_task_s_own_options_are_checked_the_same_way(run, arguments, message):
+    status, _, error, folder = run(*arguments, task="sp500-rec")
+    assert status == 2
+    assert message in error
+    assert error.splitlines()[-1].startswith("error: ")
+    assert not folder.parent.exists()
+
+
 def test_a_missing_and_an_unknown_task_name_those_that_exist(run, capsys):
     from sweeps.run import main
 
