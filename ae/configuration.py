@@ -23,7 +23,7 @@ class Configuration:
     batch_size: int = 32
     """Sequences a gradient step."""
     init: str = "uniform"
-    """Starting weights: "uniform" (PyTorch's) or "orthogonal" (with a forget bias of 1)."""
+    """Starting weights: "uniform" (PyTorch's), "orthogonal" (forget bias 1) or "chrono" (memories of many lengths)."""
     schedule: str = "constant"
     """Step size over the run: "constant", or "one-cycle" (rises for 30 % of the steps, then anneals to nearly 0)."""
     epochs: int = 300
@@ -34,7 +34,7 @@ class Configuration:
     def __post_init__(self) -> None:
         for name in ("hidden_size", "batch_size", "epochs"):
             value = getattr(self, name)
-            if not (isinstance(value, int) and value >= 1):
+            if isinstance(value, bool) or not (isinstance(value, int) and value >= 1):
                 raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
         if not (_is_number(self.lr) and self.lr > 0):
             raise ValueError(f"lr must be a number > 0, got {self.lr!r}")

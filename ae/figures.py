@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ae.model import LSTM_AE, Output
-from ae.training import EVALUATION_BATCH
+from ae.training import evaluation_batch
 
 BLUE, ORANGE, GREY = "#1f6fb2", "#d9730d", "#6b7280"
 DPI = 150
@@ -26,7 +26,8 @@ DPI = 150
 @torch.inference_mode()
 def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
     """The model's output for all N sequences, in batches, on the CPU."""
-    outputs: list[Output] = [model(batch_BTF) for batch_BTF in torch.tensor(inputs_NTF).split(EVALUATION_BATCH)]
+    batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
+    outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
     heads = [[head for head in heads if head is not None] for heads in zip(*outputs, strict=True)]
     return Output(*(torch.cat(head) if head else None for head in heads))  # type: ignore[arg-type]  # the first is there
 
@@ -84,8 +85,9 @@ def image_pairs(
 
 def signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
     """The first signals of a split, an axis each."""
+    count = min(count, len(signals_NT))
     figure = Figure(figsize=(8.0, 1.5 * count + 0.6))
-    rows = figure.subplots(count, 1, sharex=True, sharey=True)
+    rows = figure.subplots(count, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for index, axes in enumerate(rows):
         axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1)
         axes.set_ylabel("value")
@@ -98,8 +100,9 @@ def signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
 
 def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path: Path, count: int = 2) -> Path:
     """The first signals of a split with their reconstructions, an axis each, and the MSE of each."""
+    count = min(count, len(signals_NT))
     figure = Figure(figsize=(8.0, 2.3 * count + 0.4))
-    rows = figure.subplots(count, 1, sharex=True)
+    rows = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for index, axes in enumerate(rows):
         mse = float(np.mean((signals_NT[index] - reconstructed_NT[index]) ** 2))
         axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1, label="test signal")

@@ -27,7 +27,7 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
     Returns:
         forecast_mse and persistence_mse, in the normalised units of each origin's seen days; forecast_rmse_dollars and
         persistence_rmse_dollars, in prices; forecast_skill = 1 - forecast_mse / persistence_mse, 0 for a forecast as
-        good as persistence, negative for a worse one.
+        good as persistence, negative for a worse one, NaN where no price moved.
     """
     prices_NT = sp500.prices_of(split)
     days = prices_NT.shape[1]
@@ -38,7 +38,7 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
     return {
         "forecast_mse": mse,
         "persistence_mse": naive_mse,
-        "forecast_skill": 1 - mse / naive_mse,
+        "forecast_skill": 1 - mse / naive_mse if naive_mse else float("nan"),
         "forecast_rmse_dollars": float(np.sqrt(np.mean(dollars**2))),
         "persistence_rmse_dollars": float(np.sqrt(np.mean(naive_dollars**2))),
     }

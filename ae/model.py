@@ -10,7 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-INITIALISATIONS = ("uniform", "orthogonal")
+INITIALISATIONS = ("uniform", "orthogonal", "chrono")
+CHRONO_STEPS = 1000
+"""Longest memory, in time steps, that the "chrono" start draws for a unit."""
 
 
 class Output(NamedTuple):
@@ -66,7 +68,9 @@ def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
     Args:
         model: a freshly built model.
         how: "uniform" keeps PyTorch's own U(-1/sqrt(H), 1/sqrt(H)); "orthogonal" makes the recurrent matrix of each
-            gate orthogonal, the input matrix Xavier-uniform, and the biases 0, except 1 for the forget gate.
+            gate orthogonal, the input matrix Xavier-uniform, and the biases 0, except 1 for the forget gate; "chrono"
+            does the same, but draws for each unit a memory of 1 to 1,000 steps, log U(1, 999), as the forget gate's
+            bias, and minus that as the input gate's.
 
     Returns:
         The same module.
@@ -75,7 +79,8 @@ def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
         ValueError: if `how` is neither.
 
     Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120 (orthogonal); Jozefowicz et al. 2015,
-        https://proceedings.mlr.press/v37/jozefowicz15.html (forget bias).
+        https://proceedings.mlr.press/v37/jozefowicz15.html (forget bias); Tallec and Ollivier 2018,
+        https://arxiv.org/abs/1804.11188 (chrono).
     """
     if how not in INITIALISATIONS:
         raise ValueError(f"init must be one of {', '.join(INITIALISATIONS)}, got {how!r}")
@@ -89,5 +94,10 @@ def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
             nn.init.xavier_uniform_(gate_HF)
         nn.init.zeros_(weights["bias_hh_l0"])
         nn.init.zeros_(weights["bias_ih_l0"])
-        nn.init.ones_(weights["bias_ih_l0"].chunk(4)[1])
+        input_gate_H, forget_gate_H, _, _ = weights["bias_ih_l0"].chunk(4)
+        if how == "orthogonal":
+            nn.init.ones_(forget_gate_H)
+        else:
+            nn.init.uniform_(forget_gate_H, 1.0, CHRONO_STEPS - 1.0).log_()
+            input_gate_H.copy_(-forget_gate_H)
     return model

@@ -73,7 +73,7 @@ def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path
 
 
 def _rows(figure: Figure, count: int) -> list[Axes]:
-    return list(figure.subplots(count, 1, squeeze=False)[:, 0])
+    return list(figure.subplots(count, 1, squeeze=False)[:, 0]) if count else []
 
 
 def _info(split: Split) -> pd.DataFrame:

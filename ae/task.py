@@ -30,7 +30,7 @@ SPACE = {
     "clip": CategoricalDistribution((None, 0.25, 1.0, 4.0)),
     "hidden_size": IntDistribution(32, 192, step=16),
     "batch_size": CategoricalDistribution((32, 64, 128)),
-    "init": CategoricalDistribution(("uniform", "orthogonal")),
+    "init": CategoricalDistribution(("uniform", "orthogonal", "chrono")),
     "schedule": CategoricalDistribution(("constant", "one-cycle")),
 }
 """The wide space that Optuna searches, unless a task declares its own."""
@@ -83,10 +83,11 @@ class Splits:
         if count >= len(self.train):
             return self
         share = count / len(self.train)
-        source = f"{self.source}; a subset, {count:,} of {len(self.train):,} training sequences"
         cut = {name: getattr(self, name) for name in ("train", "validation", "test")}
         smaller = {name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()}
-        return replace(self, source=source, **smaller)
+        verbs = ("train", "validate", "test")
+        sizes = ", ".join(f"{len(split):,} to {verb}" for split, verb in zip(smaller.values(), verbs, strict=True))
+        return replace(self, source=f"{self.source}; a subset: {sizes}", **smaller)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

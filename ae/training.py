@@ -16,8 +16,13 @@ from ae.configuration import Configuration
 from ae.model import LSTM_AE
 from ae.task import Split, Task
 
-EVALUATION_BATCH = 1000
-"""Sequences a forward pass when nothing is learned."""
+EVALUATION_STEPS = 28_000
+"""Time steps, over all its sequences, of a forward pass when nothing is learned: 1,000 images of 28 rows."""
+
+
+def evaluation_batch(steps: int) -> int:
+    """Sequences of `steps` time steps in a forward pass when nothing is learned."""
+    return max(1, EVALUATION_STEPS // steps)
 
 
 class DeviceSplit:
@@ -141,8 +146,9 @@ def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]
     """
     model.eval()
     totals: dict[str, Tensor] = {}
-    for start in range(0, len(split), EVALUATION_BATCH):
-        inputs_BTF, labels_B = split.batch(slice(start, start + EVALUATION_BATCH))
+    size = evaluation_batch(split.inputs_NTF.shape[1])
+    for start in range(0, len(split), size):
+        inputs_BTF, labels_B = split.batch(slice(start, start + size))
         for name, mean in task.measure(model, inputs_BTF, labels_B).items():
             totals[name] = totals.get(name, torch.zeros_like(mean)) + mean * len(inputs_BTF)
     return {name: total.item() / len(split) for name, total in totals.items()}

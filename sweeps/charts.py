@@ -113,11 +113,9 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
     """Heights in [0, 1] of one hyperparameter's values, and the labels of its axis."""
     numbers = [value for value in values if isinstance(value, int | float)]
     if len(set(map(str, values))) <= 6 or len(numbers) < len(values):
-        distinct = sorted(
-            set(values), key=lambda value: (value is None, str(type(value)), value if value is not None else 0)
-        )
-        height = {str(value): rank / max(1, len(distinct) - 1) for rank, value in enumerate(distinct)}
-        return [height[str(value)] for value in values], [(height[str(value)], text(value)) for value in distinct]
+        distinct = sorted(set(values), key=lambda value: (value is None, isinstance(value, str), value or 0))
+        height = {value: rank / max(1, len(distinct) - 1) for rank, value in enumerate(distinct)}
+        return [height[value] for value in values], [(height[value], text(value)) for value in distinct]
     low, high = min(numbers), max(numbers)
     scale = np.log if low > 0 and high > 8 * low else np.asarray
     bottom, top = scale(low), scale(high)

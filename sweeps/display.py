@@ -39,7 +39,7 @@ class Display(tune.Callback):
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
             self.live.start()
         else:
-            self.console.print(self.title, soft_wrap=True, highlight=False)
+            self.console.print(self.title, soft_wrap=True, highlight=False, markup=False)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -72,7 +72,7 @@ class Display(tune.Callback):
     def _print(self, news: str) -> None:
         if not self.live:
             line = f"{self._clock()} | {news} | {self._counts()} | {self._best()}"
-            self.console.print(line, soft_wrap=True, highlight=False)
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _clock(self) -> str:
         gone_s = time.monotonic() - self.ledger.started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,8 @@ GPU_FRACTION = 0.25
 """Of a GPU for each trial, unless the user says otherwise: these models are small."""
 
 
-class ClusterError(ValueError):
-    """The cluster is not there, or lacks what the plan asks for."""
+class CannotStart(ValueError):
+    """The cluster is not there or lacks what the plan asks for, or the results folder cannot be made."""
 
 
 @contextmanager
@@ -28,17 +29,23 @@ def session(plan: Plan) -> Iterator[None]:
     """Ray for the time of a sweep: a cluster that runs already, or one of this machine's own that ends with it.
 
     Raises:
-        ClusterError: if there is no cluster at `plan.address`.
+        CannotStart: if there is no cluster at `plan.address`.
     """
     level = logging.INFO if plan.verbose else logging.CRITICAL  # the ledger tells of failed trials
     options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
     logging.getLogger("ray").setLevel(level)
     already = ray.is_initialized()
+    if plan.address and plan.address.startswith("ray://"):
+        raise CannotStart(
+            f"--address {plan.address}: Ray Client is not enough; run on a machine of the cluster with auto"
+        )
     if not already and plan.address:
         try:
             ray.init(address=plan.address, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ClusterError(f"--address {plan.address}: no Ray cluster answers: {error}") from None
+            raise CannotStart(
+                f"--address {plan.address}: no Ray cluster answers: {' '.join(str(error).split())}"
+            ) from None
     elif not already:
         ray.init(address="local", include_dashboard=False, **options)
     try:
@@ -52,26 +59,36 @@ def resources(plan: Plan) -> dict[str, float]:
     """CPUs and GPUs of one trial.
 
     Raises:
-        ClusterError: if the cluster has not enough for one.
+        CannotStart: if the cluster has not enough for one.
     """
-    cluster = ray.cluster_resources()
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
     gpus = plan.gpus_per_trial
     if gpus is None:
-        gpus = GPU_FRACTION if cluster.get("GPU") and plan.device != "cpu" else 0.0
+        gpus = GPU_FRACTION if most["GPU"] and plan.device != "cpu" else 0.0
     wanted = {"CPU": float(plan.cpus_per_trial), "GPU": gpus}
     for kind, amount in wanted.items():
-        if amount > cluster.get(kind, 0.0):
+        if amount > most[kind]:
             option = f"--{kind.lower()}s-per-trial"
-            raise ClusterError(f"{option} must be <= what the cluster has ({cluster.get(kind, 0.0):g}), got {amount:g}")
+            raise CannotStart(f"{option} must be <= what a machine of the cluster has ({most[kind]:g}), got {amount:g}")
     if plan.device == "cuda" and not gpus:
-        raise ClusterError("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
+        raise CannotStart("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
     return wanted
+
+
+def device(plan: Plan) -> str:
+    """What the trials run on, in words."""
+    needs, kinds = resources(plan), ray.cluster_resources()
+    if needs["GPU"]:
+        names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
+        return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
+    return f"cpu, {plan.cpus_per_trial} thread a trial, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
 
 
 def slots(plan: Plan) -> int:
     """Trials that run at once."""
     cluster = ray.cluster_resources()
-    room = min(int(cluster[kind] // amount) for kind, amount in resources(plan).items() if amount)
+    room = min(int(cluster[kind] / amount + 1e-9) for kind, amount in resources(plan).items() if amount)
     return min(room, plan.max_concurrent or room)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 from ae import tasks
 from ae.saved import describe, load
 from ae.training import final_metrics
+from sweeps.run import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for a folder or data that cannot be read."""
-    parser = argparse.ArgumentParser(prog="python sweeps/evaluate.py", description=__doc__)
+    parser = Parser(prog="python sweeps/evaluate.py", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse_args(arguments)
@@ -34,6 +34,8 @@ def report(folder: Path, data: Path | None) -> str:
     """
     saved = describe(folder)
     task = tasks.find(saved["task"])
+    if "test" not in saved:
+        raise ValueError(f"{folder}: the sweep was interrupted before its test; evaluate a finished one")
     path = data or (Path(saved["data"]) if saved["data"] else None)
     splits = task.load(path, task.options(**saved["options"]))
     if data is None and saved["subset"]:

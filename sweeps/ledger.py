@@ -46,6 +46,8 @@ class Entry:
 class Ledger(tune.Callback):
     """Follows one phase of a sweep, "search" or "retrain"; its rows go to `curves.csv` and `trials.csv` at once.
 
+    A context manager around the phase: on leaving, trials that are still open are closed as interrupted.
+
     Args:
         phase: first column of both tables.
         folder: the results folder; rows are appended to tables that are there.
@@ -94,7 +96,11 @@ class Ledger(tune.Callback):
         entry = self.entries.setdefault(trial.trial_id, _entry(trial))
         self._close(entry, FAILED, _last_line(trial.error_file))
 
-    def end(self) -> None:
+    def __enter__(self) -> Ledger:
+        self.started = time.monotonic()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         """Close what is still open as interrupted."""
         self.wall_s = time.monotonic() - self.started
         for entry in self.entries.values():
@@ -104,6 +110,10 @@ class Ledger(tune.Callback):
     def count(self, status: str) -> int:
         """Trials of that status."""
         return sum(entry.status == status for entry in self.entries.values())
+
+    def lost(self) -> list[Entry]:
+        """The trials that failed or diverged."""
+        return [entry for entry in self.entries.values() if entry.status in (FAILED, DIVERGED)]
 
     @property
     def ended(self) -> int:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ae.configuration import Configuration
@@ -70,6 +69,8 @@ class Outcome:
     source: str
     """Where the data is from."""
     search: Ledger
+    device: str = "none: nothing was started"
+    """What the trials ran on, in words."""
     retraining: Ledger | None = None
     retrained: list[Retrained] = field(default_factory=list)
     """Best first, by validation."""
@@ -91,7 +92,7 @@ class Outcome:
             "command": plan.command,
             "seed": plan.seed,
             "versions": versions(),
-            "device": device(plan),
+            "device": self.device,
             "objective": {"metric": plan.task.objective.metric, "mode": plan.task.objective.mode},
             "search": {
                 "kind": plan.search,
@@ -132,13 +133,6 @@ def versions() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError):
         found["commit"] = "unknown: not a git checkout"
     return found
-
-
-def device(plan: Plan) -> str:
-    """What the trials ran on, in words."""
-    if plan.device != "cpu" and torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    return f"cpu, {plan.cpus_per_trial} thread a trial ({platform.machine()})"
 
 
 def _config(configuration: dict[str, Any]) -> dict[str, Any]:

@@ -70,10 +70,7 @@ class Plan:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")
-        if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:
-            raise ValueError(f"--gpus-per-trial must be >= 0, got {self.gpus_per_trial}")
-        if self.device == "cpu" and self.gpus_per_trial:
-            raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
+        self._check_gpus()
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
             raise ValueError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
         if self.top_k > self.trials:
@@ -81,6 +78,14 @@ class Plan:
         for name, distribution in self.space.items():
             spaces.check(name, distribution, self.base)
         self._check_folder()
+
+    def _check_gpus(self) -> None:
+        if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:
+            raise ValueError(f"--gpus-per-trial must be >= 0, got {self.gpus_per_trial}")
+        if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise ValueError(f"--gpus-per-trial must be whole above 1, got {self.gpus_per_trial}")
+        if self.device == "cpu" and self.gpus_per_trial:
+            raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
 
     def _check_folder(self) -> None:
         if self.folder.exists():

@@ -83,6 +83,8 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[tup
         entries=[*ranked, *rest],
         pictures=pictures,
         remark=remark,
+        progress=progress(outcome),
+        lost=outcome.retraining.lost() if outcome.retraining else [],
         test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
         metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
@@ -98,16 +100,26 @@ def spread(values: Mapping[str, Any] | None) -> str:
     return f"{values['mean']:.4g} ± {values['std']:.2g}"
 
 
+def progress(outcome: Outcome) -> str:
+    """How far the sweep came: '12 of 12 trials and 3 of 9 retrainings'."""
+    search, retraining = outcome.search, outcome.retraining
+    trials = f"{search.ended} of {search.requested} trials"
+    return f"{trials} and {retraining.ended} of {retraining.requested} retrainings" if retraining else trials
+
+
 def closing_words(outcome: Outcome) -> str:
     """What the terminal says at the end: the answer and where to read on."""
     plan, search, summary = outcome.plan, outcome.search, outcome.summary()
     metric = plan.task.objective.metric
     lines = []
     if outcome.interrupted:
-        lines.append(f"Interrupted: {search.ended} of {search.requested} trials had ended; all of it is kept.")
+        lines.append(f"Interrupted: {progress(outcome)} had ended; all of it is kept.")
     failed = [entry for entry in search.entries.values() if entry.status == FAILED]
     if failed:
         lines.append(f"{len(failed)} of {search.requested} trials failed; {failed[0].name}: {failed[0].reason}")
+    lost = outcome.retraining.lost() if outcome.retraining else []
+    if lost:
+        lines.append(f"{len(lost)} retrainings left no model; {lost[0].name} {lost[0].status}: {lost[0].reason}")
     if summary["best"]:
         lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
         lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
@@ -119,5 +131,6 @@ def closing_words(outcome: Outcome) -> str:
         lines.append(f"  validation {metric} after retraining, {seeds} seeds: {spread(first['val'][metric])}")
         if first["test"]:
             lines.append(f"  test {metric}, each model once: {spread(first['test'][metric])}")
-    lines.append(f"Report: {plan.folder / 'report.html'} ({duration(summary['wall_s'])})")
+    if (plan.folder / "report.html").exists():
+        lines.append(f"Report: {plan.folder / 'report.html'} ({duration(summary['wall_s'])})")
     return "\n".join(lines)

@@ -39,8 +39,7 @@ SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_fact
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    named = parser().parse_known_args(arguments)[0].task
-    options = parser(tasks.find(named) if named in tasks.names() else None).parse_args(arguments)
+    options = parser(_named_task(arguments)).parse_args(arguments)
     if options.list:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
@@ -52,31 +51,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         splits = load(plan)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _refuse(error)
+    except KeyboardInterrupt:
+        return 130
     return start(plan, splits)
 
 
 def start(plan: Plan, splits: Splits) -> int:
     """Run the sweep; returns the exit status."""
-    from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
-
+    try:
+        from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
+    except KeyboardInterrupt:
+        return 130
     try:
         return sweep.run(plan, splits, Console())
-    except engine.ClusterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except engine.CannotStart as error:
+        return _refuse(error)
 
 
-class _Parser(argparse.ArgumentParser):
+def _refuse(error: ValueError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+
+
+def _named_task(arguments: Sequence[str]) -> Task | None:
+    """The task that the command line names, so that the parser can know its own options."""
+    only = Parser(add_help=False, allow_abbrev=False)
+    only.add_argument("--task", default="")
+    name = only.parse_known_args(arguments)[0].task
+    return tasks.find(name) if name in tasks.names() else None
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
     def error(self, message: str) -> NoReturn:
         """One line and exit status 2, without the usage above it."""
-        self.exit(2, f"error: {message}; see python sweeps/run.py --help\n")
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
 def parser(task: Task | None = None) -> argparse.ArgumentParser:
     """The command line, with the task's own options if it is known; what is left out comes from the task."""
-    parser = _Parser(
+    parser = Parser(
         prog="python sweeps/run.py",
         description=__doc__,
         epilog=EPILOG,
@@ -151,6 +167,11 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
     trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
     if options.search == "grid":
         trials = len(spaces.points(dimensions))
+    name = options.name or time.strftime("%Y-%m-%d-%H%M%S")
+    if Path(name).name != name or name.startswith(".") or len(name) > 100:
+        raise ValueError(
+            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
+        )
     usual_subset = task.smoke_subset if options.smoke else task.subset
     return Plan(
         task=task,
@@ -166,7 +187,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
         data=options.data,
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
         subset=usual_subset if options.subset is None else options.subset,
-        folder=options.results / task.name / (options.name or time.strftime("%Y-%m-%d-%H%M%S")),
+        folder=options.results / task.name / name,
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,
         max_concurrent=options.max_concurrent,
@@ -178,13 +199,14 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
 
 
 def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
-    """The task's budget with what the user set; where only max-epochs was set, the others are cut down to it."""
+    """The task's budget with what the user set; what was left out is cut down to --max-epochs, where that was set."""
     names = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     most = given.get("max_epochs", budget.max_epochs)
+    if "max_epochs" in given:
+        given.setdefault("retrain_epochs", None)
     if most >= 1:
-        cut = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")}
-        given = cut | given
+        given = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")} | given
     try:
         return replace(budget, **given)
     except ValueError as error:

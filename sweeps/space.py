@@ -80,7 +80,10 @@ def _distribution(entry: Any) -> BaseDistribution:
     if isinstance(entry, list):
         if not entry:
             raise ValueError("a list of values must not be empty")
-        return CategoricalDistribution([_value(value) for value in entry])
+        values = [_value(value) for value in entry]
+        if len(set(values)) < len(values):
+            raise ValueError(f"a list must name each value once, got {', '.join(map(str, entry))}")
+        return CategoricalDistribution(values)
     if not isinstance(entry, dict):
         return CategoricalDistribution([_value(entry)])
     unknown = set(entry) - {"low", "high", "log", "step"}
@@ -88,7 +91,9 @@ def _distribution(entry: Any) -> BaseDistribution:
         raise ValueError(f"a range has low, high, and if wanted log or step, got {', '.join(map(str, entry))}")
     low, high = _value(entry["low"]), _value(entry["high"])
     log, step = entry.get("log", False), entry.get("step")
-    if isinstance(low, int) and isinstance(high, int):
+    if not isinstance(log, bool):
+        raise ValueError(f"log must be true or false, got {log!r}")
+    if all(isinstance(end, int) for end in (low, high, 1 if step is None else step)):
         return IntDistribution(low, high, log=log, step=1 if step is None else step)
     return FloatDistribution(float(low), float(high), log=log, step=step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -29,27 +30,40 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     retrained gives 1.
 
     Raises:
-        ClusterError: if the cluster is not there or has no room for a trial; nothing was started or written then.
+        CannotStart: if the cluster is not there or has no room for a trial, or the results folder cannot be made.
     """
     search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs)
     outcome = Outcome(plan=plan, source=splits.source, search=search)
     try:
         with engine.session(plan):
             trainable = engine.trainable(plan, splits.train, splits.validation)
-            plan.folder.mkdir(parents=True)
+            outcome.device = engine.device(plan)
+            _make(plan.folder)
             _search(outcome, trainable, console)
             if not outcome.interrupted and outcome.search.ranked():
                 _retrain(outcome, trainable, console)
-        if not outcome.interrupted and outcome.retrained:
+        if outcome.retrained:
+            _keep_best(outcome)
+        if outcome.retrained and not outcome.interrupted:
             _test(outcome, splits.test)
+            _keep_best(outcome)
     except KeyboardInterrupt:
         outcome.interrupted = True
     if outcome.search.entries:
         report.write(outcome, splits)
-    console.print(report.closing_words(outcome), soft_wrap=True, highlight=False)
+    console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)
     if outcome.interrupted:
         return INTERRUPTED
     return SUCCESS if outcome.retrained else FAILURE
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise engine.CannotStart(
+            f"{folder} cannot be made: {error.strerror}; give another --results or --name"
+        ) from None
 
 
 def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
@@ -60,7 +74,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
     record = study.create(plan.folder, f"{plan.task.name}/{plan.name}", objective, sampler)
     searcher = study.StudySearcher(record, plan.space, points, plan.base, objective)
     title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
-    with Display(ledger, title, plan.varied, console) as display:
+    with ledger, Display(ledger, title, plan.varied, console) as display:
         engine.run(
             trainable,
             folder=plan.folder / "ray" / "search",
@@ -70,7 +84,6 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
             num_samples=plan.trials,
             scheduler=engine.scheduler(plan),
         )
-    ledger.end()
     outcome.interrupted = ledger.ended < ledger.requested
 
 
@@ -93,7 +106,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     params = [{"trial": name, "configuration": asdict(configuration)} for name, configuration in runs.items()]
     ledger = outcome.retraining = Ledger("retrain", plan.folder, objective, len(runs), plan.retrain_epochs)
     title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
-    with Display(ledger, title, plan.varied, console) as display:
+    with ledger, Display(ledger, title, plan.varied, console) as display:
         results = engine.run(
             trainable,
             folder=plan.folder / "ray" / "retrain",
@@ -101,7 +114,6 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
             callbacks=[ledger, display],
             param_space={"run": tune.grid_search(params)},
         )
-    ledger.end()
     outcome.interrupted = ledger.ended < ledger.requested
     models = _models(results, runs, {entry.name for entry in ledger.entries.values() if entry.status == FINISHED})
     for rank, configuration in enumerate(chosen, start=1):
@@ -115,8 +127,8 @@ def _models(results: tune.ResultGrid, runs: dict[str, Configuration], finished: 
     """The best-validation model of each finished run, by the run's name."""
     models = {}
     for result in results:
-        name = result.config["run"]["trial"]
-        if name in finished:
+        name = Path(result.path).name.removeprefix("trial-")  # a run that never started has no config
+        if name in finished and result.checkpoint:
             with result.checkpoint.as_directory() as folder:
                 best = read_checkpoint(folder)["best"]
             models[name] = Model(
@@ -126,24 +138,27 @@ def _models(results: tune.ResultGrid, runs: dict[str, Configuration], finished: 
 
 
 def _test(outcome: Outcome, split: Split) -> None:
-    """Meet the test split, once for each retrained model; the winner's model of best validation goes to `best/`."""
+    """Meet the test split, once for each retrained model."""
     task = outcome.plan.task
     for retrained in outcome.retrained:
         for model in retrained.models:
             network = task.build(retrained.configuration)
             network.load_state_dict(model.weights)
             model.test = final_metrics(task, network.eval(), split)
-    winner = outcome.retrained[0]
-    model = winner.kept(task.objective)
+
+
+def _keep_best(outcome: Outcome) -> None:
+    """Write the winner's model of best validation into `best/`, with its test metrics once it has any."""
+    plan, winner = outcome.plan, outcome.retrained[0]
+    model = winner.kept(plan.task.objective)
+    facts = {"epoch": model.epoch, "validation": model.validation, **({"test": model.test} if model.test else {})}
     save(
-        outcome.plan.folder / "best",
-        task.name,
-        replace(winner.configuration, seed=model.seed),
+        plan.folder / "best",
+        plan.task.name,
+        replace(winner.configuration, seed=model.seed, epochs=plan.retrain_epochs),
         model.weights,
-        epoch=model.epoch,
-        validation=model.validation,
-        test=model.test,
-        data=str(outcome.plan.data) if outcome.plan.data else None,
-        options=asdict(outcome.plan.options),
-        subset=outcome.plan.subset,
+        **facts,
+        data=str(plan.data.absolute()) if plan.data else None,
+        options=asdict(plan.options),
+        subset=plan.subset,
     )

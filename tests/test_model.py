@@ -29,6 +29,16 @@ def test_orthogonal_start_remembers_and_keeps_norms():
         torch.testing.assert_close(forget, torch.ones(8))
 
 
+def test_the_chrono_start_gives_memories_from_1_to_1000_steps():
+    model = initialise_(LSTM_AE(3, 400, 3), "chrono")
+    for lstm in (model.encoder, model.decoder):
+        input_gate, forget_gate = (lstm.bias_ih_l0 + lstm.bias_hh_l0).chunk(4)[:2]
+        torch.testing.assert_close(input_gate, -forget_gate)
+        memories = forget_gate.exp()
+        assert 1 <= memories.min() < 20
+        assert 950 < memories.max() <= 999
+
+
 def test_an_unknown_start_is_refused():
-    with pytest.raises(ValueError, match="init must be one of uniform, orthogonal"):
+    with pytest.raises(ValueError, match="init must be one of uniform, orthogonal, chrono"):
         initialise_(LSTM_AE(1, 2, 1), "zeros")

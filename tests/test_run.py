@@ -35,6 +35,9 @@ from ae import tasks
         (["--data", "nowhere"], "nowhere: not a folder"),
         (["--space", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["--trials", "many"], "argument --trials: invalid int value"),
+        (["--gpus-per-trial", "1.5"], "--gpus-per-trial must be whole above 1"),
+        (["--name", "../elsewhere"], "--name must be one folder name"),
+        (["--name", ".."], "--name must be one folder name"),
         (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
     ],
 )
@@ -111,6 +114,9 @@ def test_list_has_a_line_a_task_and_help_has_examples(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "python sweeps/run.py --task mnist-cls --smoke" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help", "--task", "sp500-rec"])
+    assert "--window" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("script", ["run.py", "evaluate.py"])

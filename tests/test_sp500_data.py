@@ -522,8 +522,8 @@ def test_a_sequence_that_varies_on_the_held_out_day_alone_is_constant(tmp_path, 
     assert "S02" in sequences(load(path, Options())).index
 
 
-def test_holding_a_day_out_needs_two_others(tmp_path):
-    with pytest.raises(ValueError, match="a sequence must have at least 3 days here, got 2"):
+def test_holding_a_day_out_needs_three_others(tmp_path):
+    with pytest.raises(ValueError, match="a sequence must have at least 4 days here, got 2"):
         load(save(prices(), tmp_path), Options(window=2), hold_out_last=True)
 
 

@@ -157,7 +157,7 @@ def test_a_prediction_is_reported_beside_persistence_and_evaluates_again(run, su
 def test_more_cpus_than_the_cluster_has_is_bad_input(run):
     status, _, error, folder = run(*SMALL, "--cpus-per-trial", "64")
     assert status == 2
-    assert "--cpus-per-trial must be <= what the cluster has (2), got 64" in error
+    assert "--cpus-per-trial must be <= what a machine of the cluster has (2), got 64" in error
     assert not folder.exists()
 
 

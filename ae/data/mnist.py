@@ -118,11 +118,12 @@ def _splits(root: Path, source: str) -> Splits:
     images_NRP, labels_N = _read(root, train=True)
     order_N = np.random.default_rng(SPLIT_SEED).permutation(len(images_NRP))
     validation_N, train_N = np.split(order_N, [round(len(order_N) * VALIDATION_SHARE)])
-    test = _read(root, train=False)
+    test_NRP, test_labels_N = _read(root, train=False)
+    test_N = np.random.default_rng(SPLIT_SEED).permutation(len(test_NRP))  # so that a subset of it is a random sample
     return Splits(
         train=Split(inputs_NTF=images_NRP[train_N], labels_N=labels_N[train_N]),
         validation=Split(inputs_NTF=images_NRP[validation_N], labels_N=labels_N[validation_N]),
-        test=Split(inputs_NTF=test[0], labels_N=test[1]),
+        test=Split(inputs_NTF=test_NRP[test_N], labels_N=test_labels_N[test_N]),
         source=source,
     )
 

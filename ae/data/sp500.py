@@ -151,9 +151,12 @@ def prices_of(split: Split) -> NDArray[np.float64]:
 
 
 def first_stocks(split: Split, count: int) -> Split:
-    """One sequence each of the first `count` stocks of a split."""
+    """One sequence each of the first `count` stocks of a split, whose prices move in its first half already."""
     assert split.info is not None
-    where = split.info.drop_duplicates("symbol").index[:count]
+    prices_NT = prices_of(split)
+    half_NT = prices_NT[:, : prices_NT.shape[1] // 2]
+    moving = split.info[half_NT.min(axis=1) < half_NT.max(axis=1)]
+    where = moving.drop_duplicates("symbol").index[:count]
     return Split(inputs_NTF=split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
 
 
@@ -177,8 +180,11 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     table, name, window = _read(path, options)
     table, dropped = _drop_short(table, name, window or 0, options.min_days)
     days = window or options.min_days or int(table.groupby("symbol").size().max())
-    if days < 2 + hold_out_last:
-        raise ValueError(f"{name}: a sequence must have at least {2 + hold_out_last} days here, got {days}")
+    least = 4 if hold_out_last else 2
+    if days < least:
+        raise ValueError(
+            f"{name}: a sequence must have at least {least} days here, got {days}; set --window or --min-days"
+        )
     seen = days - hold_out_last
     sequences, prices_NT = _cut(table, name, days, windows=window is not None)
     keep_N = _varying(sequences, prices_NT[:, :seen], name)

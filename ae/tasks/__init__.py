@@ -1,4 +1,4 @@
-"""The tasks: every file in this folder that defines TASK is one, under the file's name."""
+"""The tasks: every file in this folder defines TASK and is one, under the file's name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ae.task import Task
 
 def names() -> list[str]:
     """Names of all the tasks, sorted, as typed on the command line."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def find(name: str) -> Task:
@@ -23,4 +23,6 @@ def find(name: str) -> Task:
     if name not in names():
         raise ValueError(f"no task is called {name!r}; the tasks are {', '.join(names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    if not hasattr(module, "TASK"):
+        raise ValueError(f"{module.__file__} defines no TASK; shared code goes into a file whose name starts with _")
     return replace(module.TASK, name=name)

@@ -1,4 +1,10 @@
-"""Reconstruct MNIST digits read pixel by pixel, T = 784."""
+"""Reconstruct MNIST digits read pixel by pixel, T = 784.
+
+A hard task for an LSTM: the decoder gets the same input 784 times and must keep time by itself. The plain start
+(U(-1/sqrt(H), 1/sqrt(H)), lr 0.001, clip 1) does not leave the plateau of a constant grey, MSE 0.094, in ten epochs of
+2,000 images; an orthogonal start with a forget bias of 1 leaves it, but falls back again and again, whatever the clipping.
+PIXEL_FINDINGS
+"""
 
 from __future__ import annotations
 

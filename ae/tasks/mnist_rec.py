@@ -18,13 +18,14 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     assert labels_N is not None
     images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)
     classes, titles = figures.first_of_each(labels_N)
-    chosen = [0, 1, 2, *classes]
+    first = range(min(3, len(images_NRP)))
+    chosen = [*first, *classes]
     reconstructed_NTF = figures.forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
     pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
-    three = [f"digit {labels_N[index]}" for index in range(3)]
+    three = [f"digit {labels_N[index]}" for index in first]
     return [
-        figures.image_pairs(*pairs, range(3), three, folder / "reconstructions.png"),
-        figures.image_pairs(*pairs, range(3, len(chosen)), titles, folder / "reconstructions_by_class.png"),
+        figures.image_pairs(*pairs, first, three, folder / "reconstructions.png"),
+        figures.image_pairs(*pairs, range(len(first), len(chosen)), titles, folder / "reconstructions_by_class.png"),
     ]
 
 
