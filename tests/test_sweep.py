@@ -6,13 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from ae import load
+from ae import load, tasks
 from sweeps import evaluate
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -153,6 +152,30 @@ def test_a_prediction_is_reported_beside_persistence_and_evaluates_again(run, su
         assert line.split()[1] == line.split()[-1]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
+@pytest.mark.parametrize("task", sorted(set(tasks.names()) - {"mnist-cls", "sp500-pred"}))
+def test_every_other_task_runs_to_its_report(run, summary_of, space, task):
+    few = ("--subset", "20", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
+    options = (*few, "--search", "optuna", "--trials", "1", "--top-k", "1", "--seeds", "1")
+    status, _, _, folder = run(*options, *space("hidden_size: 4"), task=task)
+    assert status == 0
+    assert summary_of(folder)["test"]["loss"]["values"][0] > 0
+    assert (folder / "report.html").stat().st_size > 50_000
+    assert (folder / "figures" / "reconstructions.png").exists()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_retraining_that_is_lost_is_said_and_gives_1(run, summary_of, space):
+    content = "lr: 1.0e+15\nclip: none\nhidden_size: 8\nbatch_size: 300\ninit: orthogonal"
+    options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
+    status, output, _, folder = run(*options, "--retrain-epochs", "30", "--top-k", "1", "--seeds", "1", *space(content))
+    assert status == 1
+    assert "1 retrainings left no model; top1-seed1 diverged" in output
+    assert summary_of(folder)["retrained"] == []
+    assert "left no model" in (folder / "report.html").read_text()
+
+
 @pytest.mark.usefixtures("one_ray")
 def test_more_cpus_than_the_cluster_has_is_bad_input(run):
     status, _, error, folder = run(*SMALL, "--cpus-per-trial", "64")
@@ -161,19 +184,58 @@ def test_more_cpus_than_the_cluster_has_is_bad_input(run):
     assert not folder.exists()
 
 
+@pytest.fixture
+def interrupt(request, tmp_path):
+    """Runs the main job in a process of its own, sends it a Ctrl-C at a line, and gives status, output and folder."""
+
+    def interrupt(*options, at):
+        place = ("--task", "mnist-cls", "--results", tmp_path, "--name", "cut")
+        command = [sys.executable, "-u", request.config.rootpath / "sweeps" / "run.py", *place, *options]
+        with subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            for line in process.stdout:
+                if at in line:
+                    os.kill(process.pid, signal.SIGINT)
+                    break
+            rest = process.stdout.read()
+        return process.returncode, rest, tmp_path / "mnist-cls" / "cut"
+
+    return interrupt
+
+
 @pytest.mark.slow
-def test_ctrl_c_keeps_and_reports_what_was_finished(tmp_path, summary_of, request):
-    command = [sys.executable, "-u", str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls"]
-    options = ["--subset", "600", "--max-epochs", "100", "--eval-every", "1", "--scheduler", "none"]
-    place = ["--results", str(tmp_path), "--name", "cut"]
-    with subprocess.Popen([*command, *options, *place], stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if "epoch 3/" in line:
-                os.kill(process.pid, signal.SIGINT)
-                break
-        rest = process.stdout.read()
-    folder = Path(tmp_path) / "mnist-cls" / "cut"
-    assert process.returncode == 130
+def test_ctrl_c_in_retraining_keeps_the_models_that_were_finished(interrupt, summary_of, space):
+    options = (
+        "--subset",
+        "300",
+        "--max-epochs",
+        "1",
+        "--eval-every",
+        "1",
+        "--grace-period",
+        "1",
+        "--max-concurrent",
+        "1",
+    )
+    long = ("--retrain-epochs", "40", "--top-k", "1", "--seeds", "2", *space("hidden_size: 8"))
+    status, rest, folder = interrupt(*options, *long, at="top1-seed2 epoch")
+    assert status == 130
+    assert "Interrupted: 1 of 1 trials and 1 of 2 retrainings had ended" in rest
+    assert "Traceback" not in rest
+    summary = summary_of(folder)
+    assert summary["test"] is None
+    assert len(summary["retrained"][0]["val"]["accuracy"]["values"]) == 1
+    assert load(folder / "best")(torch.rand(2, 28, 28)).logits_BC.shape == (2, 10)
+    assert "the test was not completed" in (folder / "report.html").read_text()
+    assert evaluate.main([str(folder)]) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_and_reports_what_was_finished(interrupt, summary_of):
+    options = ("--subset", "600", "--max-epochs", "100", "--eval-every", "1", "--scheduler", "none")
+    status, rest, folder = interrupt(*options, at="epoch 3/")
+    assert status == 130
     assert "Interrupted: 0 of 12 trials had ended" in rest
     assert "Traceback" not in rest
     summary = summary_of(folder)

@@ -1,9 +1,18 @@
 """Reconstruct MNIST digits read pixel by pixel, T = 784.
 
-A hard task for an LSTM: the decoder gets the same input 784 times and must keep time by itself. The plain start
-(U(-1/sqrt(H), 1/sqrt(H)), lr 0.001, clip 1) does not leave the plateau of a constant grey, MSE 0.094, in ten epochs of
-2,000 images; an orthogonal start with a forget bias of 1 leaves it, but falls back again and again, whatever the clipping.
-PIXEL_FINDINGS
+A hard task for an LSTM: the decoder gets the same input 784 times and must keep time by itself. What it took to train
+it stably, by validation MSE with hidden 60, batches of 32 and 2,000 images (a constant grey scores 0.094):
+
+| start | lr, clip | what happened |
+| --- | --- | --- |
+| uniform (PyTorch's) | 0.001, 1 | never leaves the constant: 0.0939 after 10 epochs |
+| orthogonal, forget bias 1 | 0.001, 0.1 | leaves it and falls back: 0.0908 after 4, 0.0960 after 6, 0.0911 after 10 |
+| orthogonal, forget bias 1 | one-cycle to 0.003, 1 | leaves it and falls back: 0.0921 after 2, 0.0939 after 8 |
+| uniform with chrono biases | 0.002, 0.5 | falls at every epoch: 0.0853 after 5 |
+| chrono (orthogonal, memories of 1 to 1,000 steps) | 0.002, 0.5 | falls at every epoch: 0.0839 after 5 |
+| chrono | one-cycle to 0.005, 0.1 | falls at every epoch: 0.0796 after 20 |
+
+So the chrono start is what matters, with a small clip; the last row is this task's base and in its search space.
 """
 
 from __future__ import annotations
@@ -11,8 +20,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from ae.configuration import Configuration
 from ae.data import mnist
-from ae.task import NoOptions, Split, Splits
+from ae.task import Budget, NoOptions, Split, Splits
 from ae.tasks import mnist_rec
 
 
@@ -33,6 +45,16 @@ TASK = replace(
     description="reconstruct MNIST digits, 784 steps of one pixel; loss MSE",
     load=load,
     model={"input_size": 1, "output_size": 1},
+    base=Configuration(lr=0.005, clip=0.1, batch_size=32, init="chrono", schedule="one-cycle"),
+    budget=Budget(max_epochs=20, eval_every=5, grace_period=5, reduction_factor=3),
+    space={
+        "lr": FloatDistribution(5e-4, 1e-2, log=True),
+        "clip": CategoricalDistribution((None, 0.1, 0.5, 1.0)),
+        "hidden_size": IntDistribution(32, 128, step=16),
+        "batch_size": CategoricalDistribution((16, 32, 64)),
+        "init": CategoricalDistribution(("orthogonal", "chrono")),
+        "schedule": CategoricalDistribution(("constant", "one-cycle")),
+    },
     subset=2000,
     smoke_subset=128,
 )
