@@ -99,6 +99,7 @@ def _finish(axes: Axes, title: str) -> None:
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.set(xlabel="date", ylabel="price, dollars", title=title)
+    axes.set(xlabel="date", ylabel="price, dollars")
+    axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)

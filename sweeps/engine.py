@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,10 @@ from sweeps.trial import SweepTrial
 
 GPU_FRACTION = 0.25
 """Of a GPU for each trial, unless the user says otherwise: these models are small."""
+
+
+CONNECT_S = 5.0
+"""Seconds that a cluster's address has to answer in."""
 
 
 class CannotStart(ValueError):
@@ -35,17 +40,8 @@ def session(plan: Plan) -> Iterator[None]:
     options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
     logging.getLogger("ray").setLevel(level)
     already = ray.is_initialized()
-    if plan.address and plan.address.startswith("ray://"):
-        raise CannotStart(
-            f"--address {plan.address}: Ray Client is not enough; run on a machine of the cluster with auto"
-        )
     if not already and plan.address:
-        try:
-            ray.init(address=plan.address, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise CannotStart(
-                f"--address {plan.address}: no Ray cluster answers: {' '.join(str(error).split())}"
-            ) from None
+        _join(plan.address, options)
     elif not already:
         ray.init(address="local", include_dashboard=False, **options)
     try:
@@ -53,6 +49,20 @@ def session(plan: Plan) -> Iterator[None]:
     finally:
         if not already:
             ray.shutdown()
+
+
+def _join(address: str, options: dict[str, Any]) -> None:
+    """Connect to a running cluster; Ray alone would try for minutes where nothing answers."""
+    if address.startswith("ray://"):
+        raise CannotStart(f"--address {address}: Ray Client will not do; run on a machine of the cluster, with auto")
+    host, _, port = address.rpartition(":")
+    try:
+        if host:
+            socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+        ray.init(address=address, **options)
+    except (OSError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}") from None
 
 
 def resources(plan: Plan) -> dict[str, float]:

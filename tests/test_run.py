@@ -97,6 +97,20 @@ def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
     assert "no write access" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("127.0.0.1:1", "no Ray cluster answers"), ("ray://host:10001", "Ray Client will not do")],
+)
+def test_an_address_where_no_cluster_answers_is_bad_input(request, tmp_path, address, message):
+    command = [sys.executable, str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls", "--smoke"]
+    options = ["--results", str(tmp_path), "--address", address]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     status, output, _, folder = run("--dry-run", "--search", "optuna", "--trials", "7", "--max-epochs", "45")
     assert status == 0
