@@ -42,7 +42,7 @@ def learning_curves(
     metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for entry in entries:
+        for entry in [*(entry for entry in entries if entry not in top), *top]:
             rows = curves[curves["trial"] == entry.name]
             place = top.index(entry) if entry in top else None
             style = {"color": "#b8bec8", "lw": 1.0, "zorder": 1}
