@@ -75,20 +75,24 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[tup
     ranked = outcome.search.ranked()
     rest = [entry for entry in outcome.search.entries.values() if entry not in ranked]
     test = summary["test"]
-    remark = plan.task.remark({name: values["mean"] for name, values in test.items()}) if test else ""
     return template.render(
         summary=summary,
         plan=plan,
         outcome=outcome,
         entries=[*ranked, *rest],
         pictures=pictures,
-        remark=remark,
+        remark=_remark(outcome, test),
         progress=progress(outcome),
         lost=outcome.retraining.lost() if outcome.retraining else [],
         test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
         metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
     )
+
+
+def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:
+    """What the task says of the mean test metrics; nothing before the test."""
+    return outcome.plan.task.remark({name: values["mean"] for name, values in test.items()}) if test else ""
 
 
 def spread(values: Mapping[str, Any] | None) -> str:
@@ -131,6 +135,8 @@ def closing_words(outcome: Outcome) -> str:
         lines.append(f"  validation {metric} after retraining, {seeds} seeds: {spread(first['val'][metric])}")
         if first["test"]:
             lines.append(f"  test {metric}, each model once: {spread(first['test'][metric])}")
+    if remark := _remark(outcome, summary["test"]):
+        lines.append(remark)
     if (plan.folder / "report.html").exists():
         lines.append(f"Report: {plan.folder / 'report.html'} ({duration(summary['wall_s'])})")
     return "\n".join(lines)

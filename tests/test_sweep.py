@@ -134,7 +134,7 @@ def test_a_user_s_data_set_runs_and_is_named(run, summary_of, write_idx, tmp_pat
 def test_a_prediction_is_reported_beside_persistence_and_evaluates_again(run, summary_of, space, capsys):
     options = ("--window", "40", "--subset", "60", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
     final = ("--retrain-epochs", "2", "--top-k", "1", "--seeds", "2")
-    status, _, _, folder = run(*options, *final, *space("hidden_size: [4, 6]"), task="sp500-pred")
+    status, output, _, folder = run(*options, *final, *space("hidden_size: [4, 6]"), task="sp500-pred")
     test = summary_of(folder)["test"]
     assert status == 0
     assert {"loss", "last_day_mse", "forecast_mse", "persistence_mse", "forecast_skill"} < set(test)
@@ -142,7 +142,8 @@ def test_a_prediction_is_reported_beside_persistence_and_evaluates_again(run, su
     assert skill[0] == pytest.approx(1 - test["forecast_mse"]["values"][0] / persistence[0])
     assert persistence[0] == persistence[1], "persistence is the same, whatever the model"
     page = (folder / "report.html").read_text()
-    assert ("beats persistence" in page) == (test["forecast_skill"]["mean"] > 0)
+    for text in (page, output):
+        assert ("beats persistence" in text) == (test["forecast_skill"]["mean"] > 0)
     assert "closing prices" in page
     curves = pd.read_csv(folder / "curves.csv")
     assert curves.query("phase == 'retrain'")["epoch"].max() == 2
