@@ -116,8 +116,8 @@ class Plan:
 
     @property
     def varied(self) -> list[str]:
-        """Hyperparameters that the search varies."""
-        return [name for name, distribution in self.space.items() if not distribution.single()]
+        """Hyperparameters that the search varies; all of its space where that is one point."""
+        return [name for name, distribution in self.space.items() if not distribution.single()] or list(self.space)
 
     def describe(self) -> str:
         """The plan in lines, as --dry-run prints it."""
