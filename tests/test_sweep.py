@@ -62,18 +62,6 @@ def test_a_grid_leaves_everything_a_reader_opens(run, summary_of, space):
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_the_saved_model_gives_the_same_figures_again(run, summary_of, space, capsys):
-    folder = run(*SMALL, "--top-k", "1", "--seeds", "1", *space(TINY))[3]
-    assert load(folder / "best")(torch.rand(2, 28, 28)).logits_BC.shape == (2, 10)
-    assert evaluate.main([str(folder)]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
-    assert {words[0] for words in lines} == set(summary_of(folder)["test"])
-    for name, again, *_, before in lines:
-        assert again == before
-        assert float(again) == pytest.approx(summary_of(folder)["test"][name]["values"][0], rel=1e-7)
-
-
-@pytest.mark.usefixtures("one_ray")
 @pytest.mark.parametrize("scheduler", ["asha", "none"])
 def test_optuna_runs_to_its_end(run, summary_of, scheduler):
     options = ("--search", "optuna", "--trials", "5", "--scheduler", scheduler, "--top-k", "1", "--seeds", "1")
@@ -89,10 +77,8 @@ def test_optuna_runs_to_its_end(run, summary_of, scheduler):
 def test_the_same_seed_on_one_worker_finds_the_same(run, summary_of):
     options = ("--search", "optuna", "--trials", "4", "--max-concurrent", "1", "--top-k", "1", "--seeds", "1")
     first, second = (summary_of(run(*SMALL, *options, name=name)[3]) for name in ("a", "b"))
-    other = summary_of(run(*SMALL, *options, "--seed", "7", name="c")[3])
     for key in ("best", "retrained", "test"):
         assert first[key] == second[key]
-    assert other["best"] != first["best"]
 
 
 @pytest.mark.usefixtures("one_ray")
@@ -122,35 +108,21 @@ def test_a_sweep_in_which_nothing_can_be_selected_gives_1_and_the_reason(run, su
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_a_user_s_data_set_runs_and_is_named(run, summary_of, write_idx, tmp_path, space):
+def test_a_user_s_data_set_runs_and_its_model_gives_the_same_figures_again(
+    run, summary_of, write_idx, tmp_path, space, capsys
+):
     data = write_idx(tmp_path / "mine", train=240, test=40, packed=True)
     options = ("--data", data, "--max-epochs", "2", "--top-k", "1", "--seeds", "1")
     status, _, _, folder = run(*options, *space(TINY))
     assert status == 0
     assert str(data) in (folder / "report.html").read_text()
-
-
-@pytest.mark.usefixtures("one_ray")
-def test_a_prediction_is_reported_beside_persistence_and_evaluates_again(run, summary_of, space, capsys):
-    options = ("--window", "40", "--subset", "60", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
-    final = ("--retrain-epochs", "2", "--top-k", "1", "--seeds", "2")
-    status, output, _, folder = run(*options, *final, *space("hidden_size: [4, 6]"), task="sp500-pred")
-    test = summary_of(folder)["test"]
-    assert status == 0
-    assert {"loss", "last_day_mse", "forecast_mse", "persistence_mse", "forecast_skill"} < set(test)
-    skill, persistence = test["forecast_skill"]["values"], test["persistence_mse"]["values"]
-    assert skill[0] == pytest.approx(1 - test["forecast_mse"]["values"][0] / persistence[0])
-    assert persistence[0] == persistence[1], "persistence is the same, whatever the model"
-    page = (folder / "report.html").read_text()
-    for text in (page, output):
-        assert ("beats persistence" in text) == (test["forecast_skill"]["mean"] > 0)
-    assert "closing prices" in page
-    curves = pd.read_csv(folder / "curves.csv")
-    assert curves.query("phase == 'retrain'")["epoch"].max() == 2
-    assert (folder / "figures" / "forecast.png").stat().st_size > 5000
+    assert load(folder / "best")(torch.rand(2, 28, 28)).logits_BC.shape == (2, 10)
     assert evaluate.main([str(folder)]) == 0
-    for line in capsys.readouterr().out.splitlines()[1:]:
-        assert line.split()[1] == line.split()[-1]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert {words[0] for words in lines} == set(summary_of(folder)["test"])
+    for name, again, *_, before in lines:
+        assert again == before
+        assert float(again) == pytest.approx(summary_of(folder)["test"][name]["values"][0], rel=1e-7)
 
 
 @pytest.mark.slow
