@@ -28,8 +28,13 @@ def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
     """The model's output for all N sequences, in batches, on the CPU."""
     batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
     outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
-    heads = [[head for head in heads if head is not None] for heads in zip(*outputs, strict=True)]
-    return Output(*(torch.cat(head) if head else None for head in heads))  # type: ignore[arg-type]  # the first is there
+    logits = [output.logits_BC for output in outputs if output.logits_BC is not None]
+    predictions = [output.prediction_BTO for output in outputs if output.prediction_BTO is not None]
+    return Output(
+        torch.cat([output.reconstruction_BTO for output in outputs]),
+        torch.cat(logits) if logits else None,
+        torch.cat(predictions) if predictions else None,
+    )
 
 
 def write(figure: Figure, path: Path) -> Path:

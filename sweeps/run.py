@@ -138,12 +138,15 @@ def parser(task: Task | None = None) -> argparse.ArgumentParser:
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
     if task and fields(task.options):
-        own = parser.add_argument_group(f"data of {task.name}")
-        for one in fields(task.options):
-            kind = int if "int" in str(one.type) else str
-            option = f"--{one.name.replace('_', '-')}"
-            own.add_argument(option, type=kind, default=one.default, help=one.metadata["help"])
+        _add_own_options(parser, task)
     return parser
+
+
+def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
+    group = parser.add_argument_group(f"data of {task.name}")
+    for one in fields(task.options):
+        kind = int if "int" in str(one.type) else str
+        group.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=one.metadata["help"])
 
 
 def make_plan(options: argparse.Namespace, command: str) -> Plan:

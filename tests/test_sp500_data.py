@@ -60,7 +60,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def refusal(path: Path | None, **options: object) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
-        load(path, Options(**options))  # type: ignore[arg-type]
+        load(path, Options(**options))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
