@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ae.configuration import Configuration
+from ae.core import use_fast
 from ae.model import LSTM_AE
 from ae.task import Split, Task
 
@@ -47,13 +48,33 @@ class Training:
 
     Seeded by the configuration alone: two runs of one configuration give the same losses to the bit on one machine,
     and so does a run restored from `state_dict`.
+
+    Args:
+        task: gives the model, the loss and the metrics.
+        configuration: of this run.
+        train: what it learns from.
+        validation: what tells its best epoch.
+        core: what its LSTMs run through, "auto", "fast" or "stock", as `ae.core.use_fast` says.
+
+    Raises:
+        ValueError: if that core cannot be had.
     """
 
-    def __init__(self, task: Task, configuration: Configuration, train: DeviceSplit, validation: DeviceSplit) -> None:
+    def __init__(
+        self,
+        task: Task,
+        configuration: Configuration,
+        train: DeviceSplit,
+        validation: DeviceSplit,
+        core: str = "auto",
+    ) -> None:
         self.task, self.configuration, self.train, self.validation = task, configuration, train, validation
         torch.manual_seed(configuration.seed)
         self.model = task.build(configuration).to(train.inputs_NTF.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=configuration.lr, fused=True)
+        self.model.fast = use_fast(core, train.inputs_NTF.device)
+        on_cpu = train.inputs_NTF.device.type == "cpu"
+        self.weights = _as_one(self.model) if on_cpu else list(self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)
         self.schedule = self._schedule()
         self.shuffle = torch.Generator().manual_seed(configuration.seed)
         self.epoch = 0
@@ -81,10 +102,10 @@ class Training:
 
     def _step(self, where_B: Tensor) -> Tensor:
         loss = self.task.measure(self.model, *self.train.batch(where_B))["loss"]
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
         if self.configuration.clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.configuration.clip)
+            nn.utils.clip_grad_norm_(self.weights, self.configuration.clip)
         self.optimizer.step()
         if self.schedule:
             self.schedule.step()
@@ -122,6 +143,20 @@ class Training:
         self.epoch = state["epoch"]
         best = state["best"]
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
+
+
+def _as_one(model: LSTM_AE) -> list[nn.Parameter]:
+    """One vector that the model's weights become views of, and their gradients of its own: one step updates them all.
+
+    On the CPU alone: cuDNN keeps the weights of an nn.LSTM in a vector of its own.
+    """
+    parameters = list(model.parameters())
+    whole = nn.Parameter(nn.utils.parameters_to_vector(parameters).detach())
+    whole.grad = torch.zeros_like(whole)
+    nn.utils.vector_to_parameters(whole.data, parameters)
+    for parameter, gradient in zip(parameters, whole.grad.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = gradient.view_as(parameter)
+    return [whole]
 
 
 def final_metrics(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
+from ae.core import use_fast
 from sweeps.plan import Plan
 from sweeps.trial import SweepTrial
 
@@ -87,12 +89,21 @@ def resources(plan: Plan) -> dict[str, float]:
 
 
 def device(plan: Plan) -> str:
-    """What the trials run on, in words."""
+    """What the trials run on, in words.
+
+    Raises:
+        CannotStart: if the plan demands a core that cannot be had.
+    """
     needs, kinds = resources(plan), ray.cluster_resources()
+    try:
+        fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
+    except ValueError as error:
+        raise CannotStart(f"--{error}") from None
     if needs["GPU"]:
         names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
         return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
-    return f"cpu, {plan.cpus_per_trial} thread a trial, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
+    core = "fast core" if fast else "nn.LSTM"
+    return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
 
 
 def slots(plan: Plan) -> int:
@@ -126,6 +137,7 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         eval_every=plan.budget.eval_every,
         threads=plan.cpus_per_trial,
         device="cuda" if needs["GPU"] else "cpu",
+        core=plan.core,
     )
     return tune.with_resources(with_data, needs)
 

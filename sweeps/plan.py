@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ae.configuration import Configuration
+from ae.core import CORES
 from ae.task import Budget, Task
 from sweeps import space as spaces
 from sweeps.display import text
@@ -51,6 +52,8 @@ class Plan:
     max_concurrent: int | None
     """Trials at once; None for as many as there is room for."""
     device: str
+    core: str
+    """What the LSTMs run through on the CPU, as `ae.core.use_fast` says."""
     address: str | None
     """A running Ray cluster; None starts Ray on this machine alone."""
     verbose: bool
@@ -63,6 +66,7 @@ class Plan:
             ("sampler", SAMPLERS),
             ("scheduler", SCHEDULERS),
             ("device", DEVICES),
+            ("core", CORES),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"--{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")

@@ -135,6 +135,9 @@ def parser(task: Task | None = None) -> argparse.ArgumentParser:
         "--max-concurrent", type=int, metavar="N", help="trials at once (default: all there is room for)"
     )
     where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    where.add_argument(
+        "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
+    )
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
     if task and fields(task.options):
@@ -195,6 +198,7 @@ def make_plan(options: argparse.Namespace, command: str) -> Plan:
         gpus_per_trial=options.gpus_per_trial,
         max_concurrent=options.max_concurrent,
         device=options.device,
+        core=options.core,
         address=options.address,
         verbose=options.verbose,
         command=command,

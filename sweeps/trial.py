@@ -35,17 +35,18 @@ class SweepTrial(tune.Trainable):
         eval_every: int,
         threads: int,
         device: str,
+        core: str,
     ) -> None:
         """Take the data onto the device, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
-        self.task, self.eval_every = find(task), eval_every
+        self.task, self.eval_every, self.core = find(task), eval_every, core
         self.train_split, self.validation_split = DeviceSplit(train, device), DeviceSplit(validation, device)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this actor."""
         configuration = Configuration(**new_config["run"]["configuration"])
-        self.training = Training(self.task, configuration, self.train_split, self.validation_split)
+        self.training = Training(self.task, configuration, self.train_split, self.validation_split, self.core)
         return True
 
     def step(self) -> dict[str, Any]:

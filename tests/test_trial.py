@@ -17,7 +17,7 @@ def config(**changes):
 def new_trial(mnist):
     def new(config):
         data = {"train": mnist.train, "validation": mnist.validation}
-        rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "device": "cpu"}
+        rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "device": "cpu", "core": "auto"}
         return tune.with_parameters(SweepTrial, **data, **rest)(config)
 
     return new

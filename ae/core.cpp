@@ -1,0 +1,403 @@
+// The encoder and the decoder LSTM of LSTM_AE, forward and backward, in float32.
+//
+// What it does that a general LSTM cannot: the context z is projected once, not at every step of the decoder; the four
+// gates of a tile of sequences stay in registers from the product to the cell; the weights' gradients are one product
+// over all the time steps. Sequences are independent, so a tile of them runs through all its steps at once.
+//
+// B sequences, T steps, F features, H units, P units padded to whole vectors. Gates in PyTorch's order i, f, g, o.
+// All memory is the caller's. NaN and infinity go through as they do in PyTorch.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+#if defined(__AVX512F__)
+constexpr int LANES = 16, ROWS = 6;  // 4 x 6 sums, 4 weights: 28 of 32 registers
+#elif defined(__AVX__)
+constexpr int LANES = 8, ROWS = 3;  // 4 x 3 sums, 16 registers
+#elif defined(__aarch64__)
+constexpr int LANES = 4, ROWS = 6;
+#else
+constexpr int LANES = 4, ROWS = 3;
+#endif
+constexpr int GATES = 4, PANEL = 128;  // steps of a weight gradient's product that stay in the first cache
+
+typedef float Vec __attribute__((vector_size(LANES * 4)));
+typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int IntVec __attribute__((vector_size(LANES * 4)));
+
+static inline long padded(long n) { return (n + LANES - 1) / LANES * LANES; }
+static inline Vec load(const float* from) { return *(const Unaligned*)from; }
+static inline void store(float* to, Vec value) { *(Unaligned*)to = value; }
+
+static inline Vec load_first(const float* from, long count) {
+    if (count >= LANES) return load(from);
+    Vec value = {};
+    for (long lane = 0; lane < count; ++lane) value[lane] = from[lane];
+    return value;
+}
+
+static inline void store_first(float* to, Vec value, long count) {
+    if (count >= LANES) return store(to, value);
+    for (long lane = 0; lane < count; ++lane) to[lane] = value[lane];
+}
+
+// A comparison with NaN is false, so NaN is kept.
+static inline Vec clamped(Vec x, float most) {
+    Vec high = x * 0 + most;
+    x = x > high ? high : x;
+    return x < -high ? -high : x;
+}
+
+// 1 / (1 + exp(-x)); exp by Cephes' expf: 2^n times a polynomial of the rest, to about one unit in the last place.
+static inline Vec sigmoid(Vec x) {
+    x = -clamped(x, 87.0f);
+    Vec shifted = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: the sum's low bits are n
+    Vec n = shifted - 12582912.0f;
+    Vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    IntVec power = ((IntVec)shifted - 0x4B400000 + 127) << 23;
+    return 1.0f / (1.0f + p * (Vec)power);
+}
+
+// A ratio of polynomials, as Eigen's fast tanh: right to a few units in the last place, small x too.
+static inline Vec tanh_of(Vec x) {
+    x = clamped(x, 7.90531110763549805f);
+    Vec x2 = x * x;
+    Vec p = x2 * -2.76076847742355e-16f + 2.00018790482477e-13f;
+    p = p * x2 - 8.60467152213735e-11f;
+    p = p * x2 + 5.12229709037114e-08f;
+    p = p * x2 + 1.48572235717979e-05f;
+    p = p * x2 + 6.37261928875436e-04f;
+    p = p * x2 + 4.89352455891786e-03f;
+    Vec q = x2 * 1.19825839466702e-06f + 1.18534705686654e-04f;
+    q = q * x2 + 2.26843463243900e-03f;
+    q = q * x2 + 4.89352518554385e-03f;
+    return x * p / q;
+}
+
+// sums[c][r] += left[r * stride + k] * right[k * step + c], over k: the one product, of ROWS x COLUMNS vectors.
+template <int COLUMNS, int R>
+static inline __attribute__((always_inline)) void multiply(Vec (&sums)[COLUMNS][R], const float* left, long row,
+                                                           long next, const float* right, long step, long count) {
+    for (long k = 0; k < count; ++k, left += next, right += step) {
+        Vec weights[COLUMNS];
+        for (int c = 0; c < COLUMNS; ++c) weights[c] = load(right + c * LANES);
+        for (int r = 0; r < R; ++r)
+            for (int c = 0; c < COLUMNS; ++c) sums[c][r] += left[r * row] * weights[c];
+    }
+}
+
+// Calls body with the number of rows as a compile-time constant.
+template <int R = ROWS, class Body>
+static inline void with_rows(long rows, Body body) {
+    if (rows == R) body(std::integral_constant<int, R>{});
+    else if constexpr (R > 1) with_rows<R - 1>(rows, body);
+}
+
+// Cuts n rows into tiles of at most ROWS, as even as can be: body(first row, rows as a constant).
+template <class Body>
+static void for_tiles(long n, int threads, Body body) {
+    long tiles = (n + ROWS - 1) / ROWS;
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+    for (long tile = 0; tile < tiles; ++tile) {
+        long first = tile * n / tiles, rows = (tile + 1) * n / tiles - first;
+        with_rows(rows, [&](auto constant) { body(first, constant); });
+    }
+}
+
+// Columns as constants too: four vectors at a time, then the rest.
+template <class Body>
+static void for_columns(long columns, Body body) {
+    long at = 0;
+    for (; at + 4 * LANES <= columns; at += 4 * LANES) body(at, std::integral_constant<int, 4>{});
+    long rest = (columns - at) / LANES;
+    if (rest == 3) body(at, std::integral_constant<int, 3>{});
+    if (rest == 2) body(at, std::integral_constant<int, 2>{});
+    if (rest == 1) body(at, std::integral_constant<int, 1>{});
+}
+
+struct Shape {
+    long B, T, F, H, P;
+    bool save;  // whether every step is kept for the backward pass
+    int threads;
+    long slot(long t) const { return save ? t : t % 2; }
+    long slots() const { return save ? T + 1 : 2; }
+    long steps() const { return save ? T : 1; }
+};
+
+// One LSTM in the caller's memory. A row is what a step's product reads: h, then for the encoder x and a 1, whose
+// column of the weights' gradient is the bias's.
+struct Lstm {
+    long K, W;            // inputs of a row's product; width of a row
+    long room;            // of W, what h may fill: the decoder's padding must be 0, not what lay there before
+    float *packed;        // weights, (P / LANES, K, GATES, LANES)
+    float *start;         // what the sums begin with, (B or 1, GATES, P)
+    long start_row;       // 0 if all sequences begin alike
+    float *rows;          // (slots, B, W)
+    float *gates;         // (steps, B, GATES, P); after the backward pass their gradients before the nonlinearity
+    float *cells, *tanhs; // (slots, B, P), (steps, B, P)
+};
+
+struct Memory {
+    Lstm encoder, decoder;
+    float *context;         // packed weights of the decoder's input
+    float *bias;            // (GATES, P)
+    float *through_h, *through_z;  // weights of the backward products, (GATES * H, P)
+    float *sum;             // (B, GATES, P): the decoder's gate gradients over all steps
+    float *dh, *dc;         // (B, P)
+    float *product;         // (GATES * H, W)
+    size_t floats;
+};
+
+static Memory lay_out(const Shape& s, float* base) {
+    size_t used = 0;
+    auto take = [&](size_t count) {
+        float* at = base + used;
+        used += (count + 15) / 16 * 16;
+        return at;
+    };
+    const long P = s.P, H = s.H, W = padded(H + s.F + 1);
+    auto lstm = [&](long K, long W, long room, long starts) {
+        return Lstm{K, W, room, take(K * GATES * P), take(starts * GATES * P), starts == 1 ? 0 : GATES * P, take(s.slots() * s.B * W),
+               take(s.save ? s.T * s.B * GATES * P : 0), take(s.slots() * s.B * P), take(s.save ? s.T * s.B * P : 0)};
+    };
+    Memory m{};
+    m.encoder = lstm(H + s.F, W, H, 1);
+    m.decoder = lstm(H, P, P, s.B);
+    if (s.B == 1) m.decoder.start_row = 0;
+    m.context = take(H * GATES * P);
+    m.bias = take(GATES * P);
+    if (s.save) {
+        m.through_h = take(GATES * H * P);
+        m.through_z = take(GATES * H * P);
+        m.sum = take(s.B * GATES * P);
+        m.dh = take(s.B * P);
+        m.dc = take(s.B * P);
+        m.product = take(GATES * H * W);
+    }
+    m.floats = used;
+    return m;
+}
+
+// weights (GATES * H, n) into the product's order, from its input `first` on.
+static void pack(const Shape& s, const float* weights, long n, float* packed, long K, long first) {
+    for (long u = 0; u < s.P; u += LANES)
+        for (long gate = 0; gate < GATES; ++gate)
+            for (long k = 0; k < n; ++k) {
+                float* to = packed + ((u * K + (first + k) * LANES) * GATES) + gate * LANES;
+                for (long lane = 0; lane < LANES; ++lane)
+                    to[lane] = u + lane < s.H ? weights[(gate * s.H + u + lane) * n + k] : 0.0f;
+            }
+}
+
+static void pack_bias(const Shape& s, const float* first, const float* second, float* bias) {
+    for (long gate = 0; gate < GATES; ++gate)
+        for (long u = 0; u < s.P; ++u)
+            bias[gate * s.P + u] = u < s.H ? first[gate * s.H + u] + second[gate * s.H + u] : 0.0f;
+}
+
+static void pad_columns(const Shape& s, const float* weights, float* to) {
+    for (long row = 0; row < GATES * s.H; ++row) {
+        memcpy(to + row * s.P, weights + row * s.H, s.H * sizeof(float));
+        memset(to + row * s.P + s.H, 0, (s.P - s.H) * sizeof(float));
+    }
+}
+
+// One step of R sequences: all gates of a vector of units, and at once their cells and outputs.
+template <int R>
+static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
+    const long P = s.P, W = l.W;
+    const float* now = l.rows + (s.slot(t) * s.B + b) * W;
+    float* next = l.rows + (s.slot(t + 1) * s.B + b) * W;
+    const float* cell = l.cells + (s.slot(t) * s.B + b) * P;
+    float* next_cell = l.cells + (s.slot(t + 1) * s.B + b) * P;
+    for (long u = 0; u < P; u += LANES) {
+        Vec sums[GATES][R];
+        for (int r = 0; r < R; ++r)
+            for (int g = 0; g < GATES; ++g) sums[g][r] = load(l.start + (b + r) * l.start_row + g * P + u);
+        multiply<GATES, R>(sums, now, W, 1, l.packed + u * l.K * GATES, GATES * LANES, l.K);
+        for (int r = 0; r < R; ++r) {
+            Vec i = sigmoid(sums[0][r]), f = sigmoid(sums[1][r]), g = tanh_of(sums[2][r]), o = sigmoid(sums[3][r]);
+            Vec c = f * load(cell + r * P + u) + i * g;
+            Vec tanh_c = tanh_of(c);
+            store(next_cell + r * P + u, c);
+            store_first(next + r * W + u, o * tanh_c, l.room - u);
+            if (!s.save) continue;
+            float* gates = l.gates + (t * s.B + b + r) * GATES * P + u;
+            store(gates, i), store(gates + P, f), store(gates + 2 * P, g), store(gates + 3 * P, o);
+            store(l.tanhs + (t * s.B + b + r) * P + u, tanh_c);
+        }
+    }
+}
+
+// R sequences through the encoder, their context through the decoder's input weights, and through the decoder.
+template <int R>
+static void run_forward(const Shape& s, const Memory& m, long b, const float* x, float* decoded) {
+    const Lstm &e = m.encoder, &d = m.decoder;
+    const long P = s.P, H = s.H;
+    memset(e.cells + b * P, 0, R * P * sizeof(float));
+    memset(d.cells + b * P, 0, R * P * sizeof(float));
+    memset(d.rows + b * d.W, 0, R * d.W * sizeof(float));
+    for (int r = 0; r < R; ++r) memset(e.rows + (b + r) * e.W, 0, H * sizeof(float));
+    for (long t = 0; t <= s.T; ++t) {
+        for (int r = 0; r < R; ++r) {
+            float* row = e.rows + (s.slot(t) * s.B + b + r) * e.W + H;
+            memset(row, 0, (e.W - H) * sizeof(float));
+            if (t < s.T) memcpy(row, x + ((b + r) * s.T + t) * s.F, s.F * sizeof(float));
+            row[s.F] = 1.0f;
+        }
+        if (t < s.T) step_forward<R>(s, e, b, t);
+    }
+    const float* z = e.rows + (s.slot(s.T) * s.B + b) * e.W;
+    for (long u = 0; u < P; u += LANES) {
+        Vec sums[GATES][R];
+        for (int r = 0; r < R; ++r)
+            for (int g = 0; g < GATES; ++g) sums[g][r] = load(m.bias + g * P + u);
+        multiply<GATES, R>(sums, z, e.W, 1, m.context + u * H * GATES, GATES * LANES, H);
+        for (int r = 0; r < R; ++r)
+            for (int g = 0; g < GATES; ++g) store(d.start + (b + r) * GATES * P + g * P + u, sums[g][r]);
+    }
+    for (long t = 0; t < s.T; ++t) {
+        step_forward<R>(s, d, b, t);
+        const float* h = d.rows + (s.slot(t + 1) * s.B + b) * d.W;
+        for (int r = 0; r < R; ++r) memcpy(decoded + ((b + r) * s.T + t) * H, h + r * d.W, H * sizeof(float));
+    }
+}
+
+// out (R, P) = gates (R, GATES, P) times weights (GATES * H, P).
+template <int R>
+static void back_through(const Shape& s, const float* gates, const float* weights, float* out) {
+    for_columns(s.P, [&](long at, auto columns) {
+        constexpr int COLUMNS = decltype(columns)::value;
+        Vec sums[COLUMNS][R] = {};
+        for (int g = 0; g < GATES; ++g)
+            multiply<COLUMNS, R>(sums, gates + g * s.P, GATES * s.P, 1, weights + g * s.H * s.P + at, s.P, s.H);
+        for (int r = 0; r < R; ++r)
+            for (int c = 0; c < COLUMNS; ++c) store(out + r * s.P + at + c * LANES, sums[c][r]);
+    });
+}
+
+// R sequences back through one LSTM, from dh and dc of the last step; gate gradients take the gates' place.
+template <int R>
+static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b, const float* outer, float* sum) {
+    const long P = s.P;
+    for (long t = s.T - 1; t >= 0; --t) {
+        float* gates_R = l.gates + (t * s.B + b) * GATES * P;
+        for (int r = 0; r < R; ++r) {
+            float *gates = gates_R + r * GATES * P, *dh_row = m.dh + (b + r) * P, *dc_row = m.dc + (b + r) * P;
+            const float* cell = l.cells + (t * s.B + b + r) * P;
+            const float* tanhs = l.tanhs + (t * s.B + b + r) * P;
+            for (long u = 0; u < P; u += LANES) {
+                Vec i = load(gates + u), f = load(gates + P + u), g = load(gates + 2 * P + u), o = load(gates + 3 * P + u);
+                Vec dh = load(dh_row + u), tanh_c = load(tanhs + u);
+                if (outer) dh += load_first(outer + ((b + r) * s.T + t) * s.H + u, s.H - u);
+                Vec dc = load(dc_row + u) + dh * o * (1.0f - tanh_c * tanh_c);
+                Vec grads[GATES] = {dc * g * i * (1.0f - i), dc * load(cell + u) * f * (1.0f - f), dc * i * (1.0f - g * g),
+                                    dh * tanh_c * o * (1.0f - o)};
+                store(dc_row + u, dc * f);
+                for (int k = 0; k < GATES; ++k) {
+                    store(gates + k * P + u, grads[k]);
+                    if (sum) {
+                        float* at = sum + ((b + r) * GATES + k) * P + u;
+                        store(at, load(at) + grads[k]);
+                    }
+                }
+            }
+        }
+        if (t > 0) back_through<R>(s, gates_R, m.through_h, m.dh + b * P);
+    }
+}
+
+// product (GATES * H, W) = gates (n, GATES, P) transposed times rows (n, W).
+static void weight_gradient(const Shape& s, long n, const float* gates, const float* rows, long W, float* product) {
+    const long A = GATES * s.P;
+    for (long from = 0; from < n; from += PANEL) {
+        const long count = std::min<long>(PANEL, n - from);
+        for_columns(W, [&](long at, auto columns) {
+            constexpr int COLUMNS = decltype(columns)::value;
+            for (long gate = 0; gate < GATES; ++gate)
+                for_tiles(s.H, s.threads, [&](long u, auto tile) {
+                    constexpr int R = decltype(tile)::value;
+                    float* out = product + (gate * s.H + u) * W + at;
+                    Vec sums[COLUMNS][R];
+                    for (int r = 0; r < R; ++r)
+                        for (int c = 0; c < COLUMNS; ++c) sums[c][r] = from ? load(out + r * W + c * LANES) : Vec{};
+                    multiply<COLUMNS, R>(sums, gates + from * A + gate * s.P + u, 1, A, rows + from * W + at, W, count);
+                    for (int r = 0; r < R; ++r)
+                        for (int c = 0; c < COLUMNS; ++c) store(out + r * W + c * LANES, sums[c][r]);
+                });
+        });
+    }
+}
+
+static void copy_columns(const Shape& s, const float* product, long W, long first, long n, float* to) {
+    for (long row = 0; row < GATES * s.H; ++row) memcpy(to + row * n, product + row * W + first, n * sizeof(float));
+}
+
+static Shape shape_of(long B, long T, long F, long H, int save, int threads) {
+    return Shape{B, T, F, H, padded(H), save != 0, threads};
+}
+
+extern "C" {
+
+size_t workspace_floats(long B, long T, long F, long H, int save) {
+    return lay_out(shape_of(B, T, F, H, save, 1), nullptr).floats;
+}
+
+// x (B, T, F), weights as nn.LSTM holds them; decoded (B, T, H) is written.
+void forward(long B, long T, long F, long H, int save, int threads, const float* x, const float* e_ih, const float* e_hh,
+             const float* e_bi, const float* e_bh, const float* d_ih, const float* d_hh, const float* d_bi,
+             const float* d_bh, float* workspace, float* decoded) {
+    const Shape s = shape_of(B, T, F, H, save, threads);
+    const Memory m = lay_out(s, workspace);
+    pack(s, e_hh, H, m.encoder.packed, H + F, 0);
+    pack(s, e_ih, F, m.encoder.packed, H + F, H);
+    pack(s, d_hh, H, m.decoder.packed, H, 0);
+    pack(s, d_ih, H, m.context, H, 0);
+    pack_bias(s, e_bi, e_bh, m.encoder.start);
+    pack_bias(s, d_bi, d_bh, m.bias);
+    for_tiles(B, threads, [&](long b, auto rows) { run_forward<decltype(rows)::value>(s, m, b, x, decoded); });
+}
+
+// Gradients of the weights from that of decoded (B, T, H), with the workspace as forward left it; spoils it.
+void backward(long B, long T, long F, long H, int threads, const float* e_hh, const float* d_ih, const float* d_hh,
+              const float* d_decoded, float* workspace, float* g_e_ih, float* g_e_hh, float* g_e_b, float* g_d_ih,
+              float* g_d_hh, float* g_d_b) {
+    const Shape s = shape_of(B, T, F, H, 1, threads);
+    const Memory m = lay_out(s, workspace);
+    const Lstm &e = m.encoder, &d = m.decoder;
+    const long P = s.P;
+    memset(m.sum, 0, B * GATES * P * sizeof(float));
+    memset(m.dh, 0, B * P * sizeof(float));
+    memset(m.dc, 0, B * P * sizeof(float));
+    pad_columns(s, d_hh, m.through_h);
+    pad_columns(s, d_ih, m.through_z);
+    for_tiles(B, threads, [&](long b, auto rows) {
+        constexpr int R = decltype(rows)::value;
+        run_backward<R>(s, m, d, b, d_decoded, m.sum);
+        back_through<R>(s, m.sum + b * GATES * P, m.through_z, m.dh + b * P);
+        memset(m.dc + b * P, 0, R * P * sizeof(float));
+    });
+    pad_columns(s, e_hh, m.through_h);
+    for_tiles(B, threads, [&](long b, auto rows) { run_backward<decltype(rows)::value>(s, m, e, b, nullptr, nullptr); });
+
+    weight_gradient(s, (T - 1) * B, d.gates + B * GATES * P, d.rows + B * d.W, d.W, m.product);
+    if (T == 1) memset(m.product, 0, GATES * H * d.W * sizeof(float));
+    copy_columns(s, m.product, d.W, 0, H, g_d_hh);
+    weight_gradient(s, B, m.sum, e.rows + T * B * e.W, e.W, m.product);
+    copy_columns(s, m.product, e.W, 0, H, g_d_ih);
+    copy_columns(s, m.product, e.W, H + F, 1, g_d_b);
+    weight_gradient(s, T * B, e.gates, e.rows, e.W, m.product);
+    copy_columns(s, m.product, e.W, 0, H, g_e_hh);
+    copy_columns(s, m.product, e.W, H, F, g_e_ih);
+    copy_columns(s, m.product, e.W, H + F, 1, g_e_b);
+}
+
+}

@@ -1,0 +1,204 @@
+"""The fast core: both LSTMs of LSTM_AE on the CPU, from `core.cpp`, built once a machine.
+
+The library is compiled for the very processor on first use, in about 3 s, and kept in the user's cache folder. It is
+loaded with ctypes: it needs no headers of torch or Python, and any version of them can use it.
+
+Shape suffixes: B batch, T time steps, F input features, H hidden units.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+CORES = ("auto", "fast", "stock")
+SOURCE = Path(__file__).with_suffix(".cpp")
+OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
+BUILD_S = 300
+"""Seconds that a compiler has."""
+WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+
+_spare: list[Tensor] = []
+"""The largest workspace so far, when no pass holds it: fresh memory would cost more than its use."""
+
+
+class Unavailable(Exception):
+    """Why the fast core cannot be used here, in words."""
+
+
+def use_fast(core: str, device: torch.device) -> bool:
+    """Whether a model on `device` is to take the fast core; builds it if need be.
+
+    Args:
+        core: "fast" wants it, "stock" wants nn.LSTM, "auto" takes the fast one wherever it can be had, and says in the
+            log where it cannot.
+        device: of the model.
+
+    Raises:
+        ValueError: if `core` is neither of the three, or "fast" and it cannot be had.
+    """
+    if core not in CORES:
+        raise ValueError(f"core must be one of {', '.join(CORES)}, got {core!r}")
+    if core == "stock" or (core == "auto" and device.type != "cpu"):
+        return False
+    try:
+        if device.type != "cpu":
+            raise Unavailable(f"it runs on the CPU, not on {device.type}")
+        library()
+    except Unavailable as why:
+        if core == "fast":
+            raise ValueError(f"core must be auto or stock here, got 'fast': {why}") from None
+        logging.getLogger(__name__).warning("nn.LSTM trains, not the fast core: %s", why)
+        return False
+    return True
+
+
+def decode(encoder: nn.LSTM, decoder: nn.LSTM, inputs_BTF: Tensor) -> Tensor:
+    """The decoded sequences (B, T, H): what `decoder` makes of the last hidden state of `encoder`, repeated T times.
+
+    Agrees with nn.LSTM to float32 rounding, and its gradients to about 1e-6 of the largest. The inputs get none.
+
+    Args:
+        encoder: one layer, batch_first, F to H.
+        decoder: one layer, batch_first, H to H.
+        inputs_BTF: float32 on the CPU.
+    """
+    weights = [getattr(lstm, name) for lstm in (encoder, decoder) for name in WEIGHTS]
+    if torch.is_grad_enabled():
+        decoded_BTH: Tensor = _Decode.apply(inputs_BTF, *weights)
+        return decoded_BTH
+    return _forward(inputs_BTF, weights, keep=False)[0]
+
+
+class _Decode(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs_BTF: Tensor, *weights: Tensor) -> Tensor:
+        decoded_BTH, ctx.workspace = _forward(inputs_BTF, weights, keep=True)
+        ctx.save_for_backward(*weights)
+        ctx.shape = (*inputs_BTF.shape, decoded_BTH.shape[2])
+        return decoded_BTH
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_BTH: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.workspace is None:
+            raise RuntimeError("the fast core goes back through a graph once; use the stock core to do it again")
+        weights, workspace, ctx.workspace = ctx.saved_tensors, ctx.workspace, None
+        gradients = [torch.empty_like(weight) for weight in weights]
+        e_ih, e_hh, e_bias, _, d_ih, d_hh, d_bias, _ = gradients
+        library().backward(
+            *ctx.shape,
+            torch.get_num_threads(),
+            *_pointers(weights[1], weights[4], weights[5], gradient_BTH.contiguous(), workspace),
+            *_pointers(e_ih, e_hh, e_bias, d_ih, d_hh, d_bias),
+        )
+        _put_back(workspace)
+        return None, e_ih, e_hh, e_bias, e_bias, d_ih, d_hh, d_bias, d_bias
+
+
+def _forward(inputs_BTF: Tensor, weights: Sequence[Tensor], keep: bool) -> tuple[Tensor, Tensor]:
+    """The decoded sequences, and the workspace, which `keep` leaves to the backward pass."""
+    inputs_BTF = inputs_BTF.contiguous()
+    shape = (*inputs_BTF.shape, weights[1].shape[1])
+    if inputs_BTF.dtype != torch.float32 or inputs_BTF.device.type != "cpu":
+        raise TypeError(f"the fast core takes float32 on the CPU, got {inputs_BTF.dtype} on {inputs_BTF.device}")
+    workspace = _borrow(library().workspace_floats(*shape, keep))
+    decoded_BTH = torch.empty(shape[0], shape[1], shape[3])
+    library().forward(*shape, keep, torch.get_num_threads(), *_pointers(inputs_BTF, *weights, workspace, decoded_BTH))
+    if not keep:
+        _put_back(workspace)
+    return decoded_BTH, workspace
+
+
+def _borrow(floats: int) -> Tensor:
+    try:
+        workspace = _spare.pop()
+    except IndexError:
+        return torch.empty(floats)
+    return workspace if len(workspace) >= floats else torch.empty(floats)
+
+
+def _put_back(workspace: Tensor) -> None:
+    _spare[:] = [max([*_spare, workspace], key=len)]
+
+
+def _pointers(*tensors: Tensor) -> list[int]:
+    return [tensor.data_ptr() for tensor in tensors]
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The compiled core of this machine, built if it is not there yet.
+
+    Raises:
+        Unavailable: if there is no compiler, or it fails, or there is nowhere to keep what it makes.
+    """
+    try:
+        core = ctypes.CDLL(str(_built()))
+    except OSError as error:
+        raise Unavailable(f"the library cannot be loaded: {error}") from None
+    sizes, pointer = [ctypes.c_long] * 4, ctypes.c_void_p
+    core.workspace_floats.restype = ctypes.c_size_t
+    core.workspace_floats.argtypes = [*sizes, ctypes.c_int]
+    core.forward.argtypes = [*sizes, ctypes.c_int, ctypes.c_int, *[pointer] * 11]
+    core.backward.argtypes = [*sizes, ctypes.c_int, *[pointer] * 11]
+    return core
+
+
+def _built() -> Path:
+    """The library's file; compiled into a file of its own and renamed, so that many workers may start at once."""
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
+    if compiler is None:
+        raise Unavailable("no C++ compiler was found (c++, g++, clang++, or $CXX)")
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-ae-sweeps"
+    built = folder / f"core-{_key(compiler)}.so"
+    if built.exists():
+        return built
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            _compile(compiler, Path(own) / built.name)
+            os.replace(Path(own) / built.name, built)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot keep the library: {error.strerror or error}") from None
+    return built
+
+
+def _key(compiler: str) -> str:
+    """What the library depends on: the source, how it is compiled, and the processor, as a home may be shared."""
+    processor = {platform.machine(), platform.processor()}
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        kinds = ("flags", "Features", "model name")
+        processor |= {line for line in cpuinfo.read_text().splitlines() if line.startswith(kinds)}
+    parts = [SOURCE.read_text(), compiler, *OPTIONS, *sorted(processor)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _compile(compiler: str, to: Path) -> None:
+    for openmp in (["-fopenmp"], []):  # without it the core keeps to one thread
+        try:
+            subprocess.run(
+                [compiler, *OPTIONS, *openmp, str(SOURCE), "-o", str(to)],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=BUILD_S,
+            )
+            return
+        except subprocess.SubprocessError as error:
+            words = str(getattr(error, "stderr", "") or error).strip().splitlines()
+    raise Unavailable(f"{compiler} failed: {words[-1]}")

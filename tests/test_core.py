@@ -1,0 +1,149 @@
+"""The fast core gives what nn.LSTM gives, on any machine that can build it, and steps aside on any other."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ae import core, tasks
+from ae.configuration import Configuration
+from ae.model import LSTM_AE
+from ae.training import DeviceSplit, Training
+
+try:
+    core.library()
+    why = ""
+except core.Unavailable as error:
+    why = str(error)
+needs_core = pytest.mark.skipif(bool(why), reason=why)
+SIZES = [
+    (1, 1, 1, 1),
+    (2, 3, 1, 5),
+    (7, 4, 3, 16),
+    (13, 9, 28, 30),
+    (32, 28, 28, 60),
+    (33, 10, 2, 200),
+    (5, 50, 1, 120),
+]
+
+
+def both(batch, steps, features, hidden):
+    """The decoded sequences and every gradient, by nn.LSTM and by the fast core."""
+    torch.manual_seed(0)
+    model = LSTM_AE(features, hidden, features, labels=3, predict=True)
+    inputs, weights = torch.rand(batch, steps, features), torch.randn(batch, steps, features)
+    found = []
+    for fast in (False, True):
+        model.fast = fast
+        output = model(inputs)
+        loss = (output.reconstruction_BTO * weights).sum() + output.logits_BC.sum() + output.prediction_BTO.sum()
+        found.append((output, torch.autograd.grad(loss, list(model.parameters()))))
+    return found
+
+
+@needs_core
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_outputs_and_gradients_are_those_of_nn_lstm(size):
+    (stock, stock_gradients), (fast, fast_gradients) = both(*size)
+    for one, other in zip(stock, fast, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+    for one, other in zip(stock_gradients, fast_gradients, strict=True):
+        assert (one - other).abs().max() <= 1e-5 * one.abs().max()
+
+
+@needs_core
+def test_inference_gives_what_training_gives():
+    model = LSTM_AE(3, 21, 3)
+    model.fast = True
+    inputs = torch.rand(10, 7, 3)
+    training = model(inputs).reconstruction_BTO
+    with torch.inference_mode():
+        assert torch.equal(model(inputs).reconstruction_BTO, training)
+
+
+@needs_core
+@pytest.mark.parametrize("name", tasks.names())
+def test_every_task_trains_as_with_nn_lstm(name):
+    task = tasks.find(name)
+    splits = task.load(None, task.options()).subset(64)
+    train, validation = DeviceSplit(splits.train, "cpu"), DeviceSplit(splits.validation, "cpu")
+    configuration = Configuration(hidden_size=20, batch_size=16)
+    found = []
+    for which in ("stock", "fast"):
+        training = Training(task, configuration, train, validation, which)
+        found.append({"train": training.train_epoch(), **training.validate()})
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+@needs_core
+def test_threads_change_nothing():
+    torch.manual_seed(0)
+    model, inputs = LSTM_AE(2, 40, 2), torch.rand(64, 30, 2)
+    model.fast = True
+    threads, found = torch.get_num_threads(), []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        decoded = core.decode(model.encoder, model.decoder, inputs)
+        found.append([decoded, *torch.autograd.grad(decoded.square().sum(), list(model.encoder.parameters()))])
+    torch.set_num_threads(threads)
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@needs_core
+def test_a_nan_goes_through():
+    model = LSTM_AE(1, 16, 1)
+    model.fast = True
+    inputs = torch.rand(4, 5, 1)
+    inputs[2, 3] = torch.nan
+    broken = model(inputs).reconstruction_BTO.isnan().flatten(1).any(dim=1)
+    assert broken.tolist() == [False, False, True, False]
+
+
+@needs_core
+def test_a_second_backward_pass_is_refused():
+    model = LSTM_AE(1, 16, 1)
+    model.fast = True
+    loss = model(torch.rand(4, 5, 1)).reconstruction_BTO.sum()
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        loss.backward()
+
+
+def in_a_new_process(code, tmp_path, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+USE = "import torch; from ae import core; print(core.use_fast('{}', torch.device('cpu')))"
+
+
+def test_without_a_compiler_nn_lstm_trains_and_one_line_says_so(tmp_path):
+    process = in_a_new_process(USE.format("auto"), tmp_path, PATH="", CXX="")
+    out, err = process.communicate()
+    assert out.strip() == "False"
+    assert err.strip() == "nn.LSTM trains, not the fast core: no C++ compiler was found (c++, g++, clang++, or $CXX)"
+
+
+def test_without_a_compiler_the_fast_core_cannot_be_demanded(tmp_path):
+    out, err = in_a_new_process(USE.format("fast"), tmp_path, PATH="", CXX="").communicate()
+    assert "ValueError: core must be auto or stock here, got 'fast': no C++ compiler" in err
+
+
+@needs_core
+@pytest.mark.slow
+def test_many_processes_may_build_it_at_once(tmp_path):
+    processes = [in_a_new_process(USE.format("fast"), tmp_path) for _ in range(4)]
+    assert [process.communicate()[0].strip() for process in processes] == ["True"] * 4
+    assert [path.suffix for path in (tmp_path / "lstm-ae-sweeps").iterdir()] == [".so"]
+
+
+def test_a_core_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="core must be one of auto, fast, stock, got 'quick'"):
+        core.use_fast("quick", torch.device("cpu"))
