@@ -78,6 +78,7 @@ class Training:
         self.schedule = self._schedule()
         self.shuffle = torch.Generator().manual_seed(configuration.seed)
         self.epoch = 0
+        self.train_loss = math.nan
         self.best_metrics: dict[str, float] = {}
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -98,7 +99,8 @@ class Training:
         for where_B in order_N.split(self.configuration.batch_size):
             total += self._step(where_B) * len(where_B)
         self.epoch += 1
-        return total.item() / len(self.train)
+        self.train_loss = total.item() / len(self.train)
+        return self.train_loss
 
     def _step(self, where_B: Tensor) -> Tensor:
         loss = self.task.measure(self.model, *self.train.batch(where_B))["loss"]
@@ -130,6 +132,7 @@ class Training:
             "schedule": self.schedule.state_dict() if self.schedule else None,
             "shuffle": self.shuffle.get_state(),
             "epoch": self.epoch,
+            "train_loss": self.train_loss,
             "best": {"metrics": self.best_metrics, "epoch": self.best_epoch, "weights": self.best_weights},
         }
 
@@ -140,7 +143,7 @@ class Training:
         if self.schedule:
             self.schedule.load_state_dict(state["schedule"])
         self.shuffle.set_state(state["shuffle"].cpu())
-        self.epoch = state["epoch"]
+        self.epoch, self.train_loss = state["epoch"], state["train_loss"]
         best = state["best"]
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.ledger import RUNNING, STATUSES, Entry, Ledger
+from sweeps.turns import name_of
 
 SHOWN_TRIALS = 12
 
@@ -56,13 +56,13 @@ class Display(tune.Callback):
         """A report came: its line, where there is no live display."""
         if self.live:
             return
-        entry, objective = self.ledger.entries[trial.trial_id], self.ledger.objective
+        entry, objective = self.ledger.entries[name_of(trial)], self.ledger.objective
         value = f"{objective.metric} {result['val_' + objective.metric]:.4g}"
         self._print(f"{entry.name} epoch {entry.epoch}/{self.ledger.max_epochs} {value}")
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended: its line, where there is no live display."""
-        entry = self.ledger.entries[trial.trial_id]
+        entry = self.ledger.entries[name_of(trial)]
         self._print(f"{entry.name} {entry.status}: {entry.reason}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -75,7 +75,7 @@ class Display(tune.Callback):
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _clock(self) -> str:
-        gone_s = time.monotonic() - self.ledger.started
+        gone_s = self.ledger.gone_s
         left_s = seconds_left(self.ledger, gone_s)
         return f"{duration(gone_s)} gone, {'time left unknown' if left_s is None else f'about {duration(left_s)} left'}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import platform
 import socket
@@ -13,11 +14,16 @@ from typing import Any
 import ray
 import torch
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.search import Searcher
 
 from ae.core import use_fast
+from ae.task import Budget
+from sweeps.asha import ASHA, Rungs
+from sweeps.ledger import Ledger
 from sweeps.plan import Plan
 from sweeps.trial import SweepTrial
+from sweeps.turns import RayTurns, Turns, name_of
 
 GPU_FRACTION = 0.25
 """Of a GPU for each trial, unless the user says otherwise: these models are small."""
@@ -113,17 +119,26 @@ def slots(plan: Plan) -> int:
     return min(room, plan.max_concurrent or room)
 
 
-def scheduler(plan: Plan) -> TrialScheduler:
-    """Ray's early stopping on epochs."""
+def turns(plan: Plan, ledger: Ledger) -> Turns:
+    """The plan's early stopping, in epochs; ASHA takes in what earlier sessions reported."""
+    budget, room = plan.budget, slots(plan)
+    if plan.scheduler == "asha":
+        rungs = Rungs(plan.task.objective, budget.rungs(), budget.reduction_factor)
+        rungs.replay(ledger.reports)
+        return ASHA(rungs, ledger, room)
     if plan.scheduler == "none":
-        return FIFOScheduler()
-    budget = plan.budget
-    return ASHAScheduler(
-        time_attr="epoch",
-        max_t=budget.max_epochs,
-        grace_period=budget.grace_period,
-        reduction_factor=budget.reduction_factor,
-    )
+        return Turns(ledger, room)
+    return RayTurns(ray_scheduler(plan.scheduler, budget), ledger, room)
+
+
+def ray_scheduler(kind: str, budget: Budget) -> TrialScheduler:
+    """One of Ray's own schedulers: "asha-stop", "hyperband" or "median"."""
+    grace, factor = budget.grace_period, budget.reduction_factor
+    if kind == "asha-stop":
+        return ASHAScheduler(time_attr="epoch", max_t=budget.max_epochs, grace_period=grace, reduction_factor=factor)
+    if kind == "hyperband":
+        return HyperBandScheduler(time_attr="epoch", max_t=budget.max_epochs, reduction_factor=factor)
+    return MedianStoppingRule(time_attr="epoch", grace_period=grace)
 
 
 def trainable(plan: Plan, train: Any, validation: Any) -> Any:
@@ -134,10 +149,12 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         task=plan.task.name,
         train=train,
         validation=validation,
+        checkpoints=str(plan.checkpoints.absolute()),
         eval_every=plan.budget.eval_every,
         threads=plan.cpus_per_trial,
         device="cuda" if needs["GPU"] else "cpu",
         core=plan.core,
+        time_limit_s=plan.time_limit_s,
     )
     return tune.with_resources(with_data, needs)
 
@@ -145,26 +162,27 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
 def run(
     trainable: Any,
     *,
-    folder: Path,
+    phase: str,
     plan: Plan,
     callbacks: list[tune.Callback],
-    param_space: dict[str, Any] | None = None,
-    search_alg: Any = None,
-    num_samples: int = 1,
-    scheduler: TrialScheduler | None = None,
-) -> tune.ResultGrid:
-    """Run trials to their end, or to the user's Ctrl-C, with Tune's files in `folder`."""
+    searcher: Searcher,
+    turns: Turns,
+) -> None:
+    """Run trials until the searcher has no more, or to the user's Ctrl-C; Tune's own files go into `ray/`.
+
+    Raises:
+        OSError: if a callback could not write its tables.
+    """
     objective = plan.task.objective
+    folder = _unused(plan.folder / "ray", phase)
     tuner = tune.Tuner(
         trainable,
-        param_space=param_space,
         tune_config=tune.TuneConfig(
             metric=f"val_{objective.metric}",
             mode=objective.mode,
-            search_alg=search_alg,
-            scheduler=scheduler,
-            num_samples=num_samples,
-            max_concurrent_trials=slots(plan),
+            search_alg=searcher,
+            scheduler=turns,
+            num_samples=-1,
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
@@ -178,8 +196,22 @@ def run(
             failure_config=tune.FailureConfig(max_failures=1),
         ),
     )
-    return tuner.fit()
+    try:
+        tuner.fit()
+    except tune.TuneError as error:
+        cause: BaseException | None = error
+        while cause:  # Tune wraps what a callback raises
+            if isinstance(cause, OSError):
+                raise cause from None
+            cause = cause.__cause__ or cause.__context__
+        raise
+
+
+def _unused(folder: Path, phase: str) -> Path:
+    """A folder of Tune's for one phase of one session: search, search-2, ..."""
+    names = itertools.chain([phase], (f"{phase}-{session}" for session in itertools.count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _trial_name(trial: Any) -> str:
-    return f"trial-{trial.config['run']['trial']}"
+    return f"trial-{name_of(trial)}"

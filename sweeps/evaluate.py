@@ -9,7 +9,7 @@ from pathlib import Path
 from ae import tasks
 from ae.saved import describe, load
 from ae.training import final_metrics
-from sweeps.run import Parser
+from sweeps.options import Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,8 @@ class Retrained:
     """A selected configuration and the models that came of it, one a seed; a diverged or failed run leaves none."""
 
     configuration: Configuration
+    trial: str
+    """Name of the search's trial that it was chosen for."""
     rank: int
     """Place in the search, from 1."""
     models: list[Model]

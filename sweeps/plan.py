@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,11 +13,12 @@ from ae.core import CORES
 from ae.task import Budget, Task
 from sweeps import space as spaces
 from sweeps.display import text
+from sweeps.folder import Record
 from sweeps.space import Space
 
 SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "gp", "random", "cmaes")
-SCHEDULERS = ("asha", "none")
+SCHEDULERS = ("asha", "asha-stop", "hyperband", "median", "none")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -45,12 +47,18 @@ class Plan:
     subset: int | None
     """Training sequences used; None for all."""
     folder: Path
-    """Results folder; must not exist."""
+    """Results folder; must not exist, unless `resume`."""
+    resume: bool
+    """Whether the folder's sweep goes on."""
+    warm_start: Path | None
+    """Results folder of an older sweep whose trials the sampler knows from the start."""
     cpus_per_trial: int
     gpus_per_trial: float | None
     """None gives each trial a fraction of a GPU where there are any."""
     max_concurrent: int | None
     """Trials at once; None for as many as there is room for."""
+    time_limit_s: float | None
+    """Seconds that a trial may take from one report to the next; None for no limit."""
     device: str
     core: str
     """What the LSTMs run through on the CPU, as `ae.core.use_fast` says."""
@@ -59,6 +67,10 @@ class Plan:
     verbose: bool
     command: str
     """What the user typed, for the report."""
+    record: Record
+    """What a later session must know to go on."""
+    space_file: Path | None
+    """The user's own search space."""
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -74,6 +86,10 @@ class Plan:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")
+        if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
+            raise ValueError(f"--time-limit must be > 0 seconds, got {self.time_limit_s}")
+        if self.warm_start and self.search != "optuna":
+            raise ValueError("--warm-start goes with --search optuna; a grid learns from nothing")
         self._check_gpus()
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
             raise ValueError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
@@ -92,8 +108,12 @@ class Plan:
             raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
 
     def _check_folder(self) -> None:
+        if self.resume:
+            return
         if self.folder.exists():
-            raise ValueError(f"{self.folder} exists and is never overwritten; give another --name, or remove it")
+            raise ValueError(
+                f"{self.folder} exists and is never overwritten; give another --name, or --resume {self.folder}"
+            )
         parent = next(parent for parent in self.folder.absolute().parents if parent.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
@@ -114,9 +134,19 @@ class Plan:
         return self.budget.retrain_epochs or self.budget.max_epochs
 
     @property
-    def points(self) -> list[dict[str, Any]] | None:
-        """The grid's configurations, or None where a sampler chooses."""
-        return spaces.points(self.space) if self.search == "grid" else None
+    def checkpoints(self) -> Path:
+        """Where trials keep their state."""
+        return self.folder / "checkpoints"
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """The grid's configurations, those that train the longest first, so that none of them starts last."""
+
+        def order(point: dict[str, Any]) -> tuple[int, int]:
+            configuration = replace(self.base, **point)
+            return -configuration.hidden_size, configuration.batch_size
+
+        return sorted(spaces.points(self.space), key=order)
 
     @property
     def varied(self) -> list[str]:
@@ -125,14 +155,18 @@ class Plan:
 
     def describe(self) -> str:
         """The plan in lines, as --dry-run prints it."""
-        budget, asha = self.budget, self.scheduler == "asha"
+        budget = self.budget
+        rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
         how = f"grid of {self.trials} configurations"
         if self.search == "optuna":
             how = f"{self.trials} trials chosen by Optuna ({self.sampler})"
-        early = "none: every trial trains to its last epoch"
-        if asha:
-            rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
-            early = f"asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}"
+        early = {
+            "asha": f"asha, promotes 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
+            "asha-stop": f"Ray's asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
+            "hyperband": f"Ray's HyperBand, reduction factor {budget.reduction_factor}",
+            "median": f"Ray's median stopping rule, after epoch {budget.grace_period}",
+            "none": "none: every trial trains to its last epoch",
+        }[self.scheduler]
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
         own = "".join(f", {name} {value}" for name, value in asdict(self.options).items() if value is not None)
         concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent

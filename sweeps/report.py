@@ -13,8 +13,9 @@ from jinja2 import Environment, StrictUndefined
 from ae.task import Splits
 from sweeps import charts
 from sweeps.display import duration, settings, text
-from sweeps.ledger import FAILED, curves
+from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
+from sweeps.tables import curves
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -53,7 +54,7 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[tuple[Path, str
         found["space"].append((important, ""))
     if outcome.retrained:
         winner = outcome.retrained[0]
-        names = {f"top{winner.rank}-seed{model.seed}": model for model in winner.models}
+        names = {f"{winner.trial}-seed{model.seed}": model for model in winner.models}
         retrain = table[table["trial"].isin(names) & (table["phase"] == "retrain")]
         found["retrained"] = [(charts.retraining_curves(retrain, folder / "retraining_curves.png"), "")]
     if outcome.tested:
@@ -118,6 +119,7 @@ def closing_words(outcome: Outcome) -> str:
     lines = []
     if outcome.interrupted:
         lines.append(f"Interrupted: {progress(outcome)} had ended; all of it is kept.")
+        lines.append(f"Go on with: python sweeps/run.py --resume {plan.folder}")
     failed = [entry for entry in search.entries.values() if entry.status == FAILED]
     if failed:
         lines.append(f"{len(failed)} of {search.requested} trials failed; {failed[0].name}: {failed[0].reason}")

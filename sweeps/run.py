@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
-import shlex
+import os
+import signal
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 from ae import tasks
-from ae.task import Budget, Splits, Task
-from sweeps import space as spaces
-from sweeps.plan import DEVICES, SAMPLERS, SEARCHES, Plan
-
-EPILOG = """\
-examples:
-  python sweeps/run.py --task mnist-cls                      the grid, with early stopping
-  python sweeps/run.py --task mnist-cls --smoke              the whole path in about a minute
-  python sweeps/run.py --task mnist-cls --dry-run            what would run, and nothing else
-  python sweeps/run.py --task mnist-cls --search optuna --trials 40 --sampler tpe
-  python sweeps/run.py --task mnist-cls --space my_space.yaml --search optuna
-  python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
-
-Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cleanly and reports what was finished.
-Exit status: 0 done, 1 no model could be trained, 2 bad input (nothing was started), 130 interrupted.
-"""
-
-SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
-SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
-"""What --smoke takes where the user says nothing."""
+from ae.task import Splits
+from sweeps.folder import Unusable
+from sweeps.options import make_plan, named_task, parser, resumed_plan
+from sweeps.plan import Plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = parser(_named_task(arguments)).parse_args(arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser(named_task(arguments)).parse_args(arguments)
     if options.list:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
         return 0
     try:
-        plan = make_plan(options, shlex.join(["python", "sweeps/run.py", *arguments]))
+        if options.resume:
+            plan = resumed_plan(options, arguments)
+            if plan.record.finished:
+                print(f"{plan.folder} is finished: see report.html there; --trials +N adds trials to an Optuna search")
+                return 0
+        else:
+            plan = make_plan(options, arguments)
         if options.dry_run:
             print(plan.describe())
             return 0
@@ -63,161 +49,16 @@ def start(plan: Plan, splits: Splits) -> int:
         from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
     except KeyboardInterrupt:
         return 130
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))  # end as a Ctrl-C does
     try:
         return sweep.run(plan, splits, Console())
-    except engine.CannotStart as error:
+    except (engine.CannotStart, Unusable) as error:
         return _refuse(error)
 
 
 def _refuse(error: ValueError) -> int:
     print(f"error: {error}", file=sys.stderr)
     return 2
-
-
-def _named_task(arguments: Sequence[str]) -> Task | None:
-    """The task that the command line names, so that the parser can know its own options."""
-    only = Parser(add_help=False, allow_abbrev=False)
-    only.add_argument("--task", default="")
-    name = only.parse_known_args(arguments)[0].task
-    return tasks.find(name) if name in tasks.names() else None
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line and exit status 2, without the usage above it."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
-
-
-def parser(task: Task | None = None) -> argparse.ArgumentParser:
-    """The command line, with the task's own options if it is known; what is left out comes from the task."""
-    parser = Parser(
-        prog="python sweeps/run.py",
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    what = parser.add_argument_group("what to do")
-    what.add_argument("--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}")
-    what.add_argument("--list", action="store_true", help="name the tasks, a line each, and end")
-    what.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
-    what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
-    what.add_argument("--data", type=Path, metavar="PATH", help="your own data instead of the embedded")
-    what.add_argument("--subset", type=int, metavar="N", help="use N training sequences, and of the rest in proportion")
-    what.add_argument("--name", help="name of the results folder (default: the time)")
-    what.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
-
-    search = parser.add_argument_group("search")
-    search.add_argument("--search", default="grid", metavar="KIND", help="grid (default) or optuna")
-    search.add_argument("--trials", type=int, metavar="N", help="trials of --search optuna (default: the task's)")
-    search.add_argument("--sampler", metavar="NAME", help=f"of --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
-    search.add_argument("--space", type=Path, metavar="FILE.yaml", help="your own search space (see the README)")
-    search.add_argument("--seed", type=int, default=0, help="seed of the sampler and the trials (default: 0)")
-
-    budget = parser.add_argument_group("budget and early stopping, in epochs (defaults: the task's)")
-    budget.add_argument("--max-epochs", type=int, metavar="N", help="epochs of a trial")
-    budget.add_argument("--eval-every", type=int, metavar="N", help="epochs between two validations")
-    budget.add_argument("--scheduler", default="asha", metavar="NAME", help="asha (default) or none")
-    budget.add_argument("--grace-period", type=int, metavar="N", help="epochs before a trial may be stopped")
-    budget.add_argument("--reduction-factor", type=int, metavar="N", help="one trial of N goes on past each rung")
-
-    final = parser.add_argument_group("retraining")
-    final.add_argument("--top-k", type=int, metavar="K", help="configurations to retrain (default: 3)")
-    final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
-    final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
-
-    where = parser.add_argument_group("resources")
-    where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
-    where.add_argument("--gpus-per-trial", type=float, metavar="X", help="default: a quarter where there are GPUs")
-    where.add_argument(
-        "--max-concurrent", type=int, metavar="N", help="trials at once (default: all there is room for)"
-    )
-    where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
-    where.add_argument(
-        "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
-    )
-    where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
-    where.add_argument("--verbose", action="store_true", help="show Ray's own output")
-    if task and fields(task.options):
-        _add_own_options(parser, task)
-    return parser
-
-
-def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
-    group = parser.add_argument_group(f"data of {task.name}")
-    for one in fields(task.options):
-        kind = int if "int" in str(one.type) else str
-        group.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=one.metadata["help"])
-
-
-def make_plan(options: argparse.Namespace, command: str) -> Plan:
-    """The plan that the options mean.
-
-    Raises:
-        ValueError: one line on what is wrong with them.
-    """
-    if options.task is None:
-        raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
-    task = tasks.find(options.task)
-    if options.search not in SEARCHES:
-        raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
-    if options.search == "grid" and (options.trials is not None or options.sampler is not None):
-        raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
-    if options.space:
-        dimensions = spaces.read(options.space, task.base)
-    else:
-        dimensions = spaces.grid(task.grid) if options.search == "grid" else task.space
-    smoke = SMOKE if options.smoke else {}
-    trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
-    if options.search == "grid":
-        trials = len(spaces.points(dimensions))
-    name = options.name or time.strftime("%Y-%m-%d-%H%M%S")
-    if Path(name).name != name or name.startswith(".") or len(name) > 100:
-        raise ValueError(
-            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
-        )
-    usual_subset = task.smoke_subset if options.smoke else task.subset
-    return Plan(
-        task=task,
-        search=options.search,
-        sampler=options.sampler or "tpe",
-        space=dimensions,
-        trials=trials,
-        scheduler=options.scheduler,
-        budget=_budget(options, SMOKE_BUDGET if options.smoke else task.budget),
-        top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", 3)),
-        seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
-        seed=options.seed,
-        data=options.data,
-        options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
-        subset=usual_subset if options.subset is None else options.subset,
-        folder=options.results / task.name / name,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial,
-        max_concurrent=options.max_concurrent,
-        device=options.device,
-        core=options.core,
-        address=options.address,
-        verbose=options.verbose,
-        command=command,
-    )
-
-
-def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
-    """The task's budget with what the user set; what was left out is cut down to --max-epochs, where that was set."""
-    names = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    most = given.get("max_epochs", budget.max_epochs)
-    if "max_epochs" in given:
-        given.setdefault("retrain_epochs", None)
-    if most >= 1:
-        given = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")} | given
-    try:
-        return replace(budget, **given)
-    except ValueError as error:
-        raise ValueError(f"budget: {error}") from None
 
 
 def load(plan: Plan) -> Splits:

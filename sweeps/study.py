@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
@@ -17,8 +16,10 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
-from ae.task import Objective
-from sweeps.space import Space
+from sweeps.asha import ASHA
+from sweeps.folder import Unusable
+from sweeps.plan import Plan
+from sweeps.turns import Turns
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
@@ -30,12 +31,44 @@ CONSTRAINED = (optuna.samplers.TPESampler, optuna.samplers.GPSampler)
 """Samplers that learn from infeasible trials; the others pass over them."""
 
 
-def create(folder: Path, name: str, objective: Objective, sampler: BaseSampler | None = None) -> optuna.Study:
-    """A new study in `folder/study.log`, which optuna-dashboard opens as it is."""
+def open_(plan: Plan) -> optuna.Study:
+    """The study in the results folder's `study.log`, which optuna-dashboard opens as it is; new if there is none yet.
+
+    Raises:
+        Unusable: if the file cannot be read.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
-    direction = "maximize" if objective.mode == "max" else "minimize"
-    return optuna.create_study(storage=storage, study_name=name, direction=direction, sampler=sampler)
+    path = plan.folder / "study.log"
+    direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
+    name = f"{plan.task.name}/{plan.name}"
+    try:
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unusable(f"{path}: not an Optuna study: {error}; begin a new sweep") from None
+    if plan.search == "grid":
+        for point in plan.points[len(study.get_trials(deepcopy=False)) :]:
+            study.enqueue_trial(point)
+    return study
+
+
+def configurations(study: optuna.Study, base: Configuration) -> dict[str, dict[str, Any]]:
+    """The configuration of every trial that was asked for, by name."""
+    return {
+        name_of(trial.number): asdict(replace(base, **trial.params))
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state != TrialState.WAITING
+    }
+
+
+def sampler(kind: str, seed: int, number: int) -> BaseSampler:
+    """A sampler whose draws depend on the sweep's seed and the trial's number alone: a resumed sweep draws the same."""
+    return SAMPLERS[kind](int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
+
+
+def name_of(number: int) -> str:
+    """The name in every table of the study's trial of that number."""
+    return f"{number:04d}"
 
 
 class StudySearcher(Searcher):
@@ -45,61 +78,98 @@ class StudySearcher(Searcher):
     is PRUNED and infeasible, which ranks it last, and a failed one is FAIL. Ray's own OptunaSearch calls stopped
     trials COMPLETE and leaves diverged ones RUNNING for ever.
 
+    A study of an earlier session is gone on with: its trials that were training come first, those that wait at a rung
+    come when they are promoted.
+
     Args:
-        study: holds every trial.
-        space: what the sampler varies.
-        points: the configurations of a grid, in order; None lets the sampler choose.
-        base: the configuration that hyperparameters are put into; its `epochs` make a trial complete.
-        objective: the validation metric of the reports.
+        study: holds every trial; the points of a grid wait in it.
+        plan: gives the space, the sampler, the number of trials and their last epoch.
+        turns: says when there is room, and who is promoted.
     """
 
-    def __init__(
-        self,
-        study: optuna.Study,
-        space: Space,
-        points: list[dict[str, Any]] | None,
-        base: Configuration,
-        objective: Objective,
-    ) -> None:
+    def __init__(self, study: optuna.Study, plan: Plan, turns: Turns) -> None:
+        objective = plan.task.objective
         super().__init__(metric=f"val_{objective.metric}", mode=objective.mode)
-        self.study, self.space, self.points, self.base = study, dict(space), points, base
+        self.study, self.plan, self.turns = study, plan, turns
+        self.space, self.base, self.total = dict(plan.space), plan.base, plan.trials
+        asked = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+        self.asked = len(asked)
+        self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
+        """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
         self.trials: dict[str, optuna.Trial] = {}
+        self.reported: dict[str, int] = {}
+        """The last epoch that the study knows of a trial of an earlier session."""
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next trial's number and configuration, or FINISHED at the end of a grid."""
-        if self.points is not None:
-            if len(self.trials) == len(self.points):
-                return str(Searcher.FINISHED)
-            self.study.enqueue_trial(self.points[len(self.trials)])
-        trial = self.trials[trial_id] = self.study.ask(self.space)
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial's name and configuration; None while there is no room, FINISHED when no trial will come."""
+        asha = self.turns if isinstance(self.turns, ASHA) else None
+        cut_off = [name for name in self.open if not (asha and asha.rungs.waiting(name))]
+        exhausted = not cut_off and self.asked == self.total
+        if asha:
+            asha.exhausted = exhausted
+        if exhausted and (asha is None or asha.over):
+            return str(Searcher.FINISHED)
+        if not self.turns.free:
+            return None
+        if cut_off:
+            return self._again(trial_id, cut_off[0])
+        promoted = asha.promotion() if asha else None
+        if asha and promoted in self.open:
+            asha.promote(promoted)
+            return self._again(trial_id, promoted)
+        if promoted or exhausted:
+            return None  # Tune knows the promoted trial, and lets it go on
+        return self._ask(trial_id)
+
+    def _again(self, trial_id: str, name: str) -> dict[str, Any]:
+        """A trial of an earlier session; one that was cut off while it was being asked for is asked to the end."""
+        trial = optuna.Trial(self.study, self.open.pop(name))
+        self.reported[trial_id] = max(self.study.trials[trial.number].intermediate_values, default=0)
+        for hyperparameter, distribution in self.space.items():
+            trial._suggest(hyperparameter, distribution)
+        return self._run(trial_id, trial)
+
+    def _ask(self, trial_id: str) -> dict[str, Any]:
+        if self.plan.search == "optuna":
+            self.study.sampler = sampler(self.plan.sampler, self.plan.seed, self.asked)
+        self.asked += 1
+        return self._run(trial_id, self.study.ask(self.space))
+
+    def _run(self, trial_id: str, trial: optuna.Trial) -> dict[str, Any]:
+        self.trials[trial_id] = trial
         configuration = replace(self.base, **trial.params)
-        return {"run": {"trial": f"{trial.number:04d}", "configuration": asdict(configuration)}}
+        return {"run": {"trial": name_of(trial.number), "configuration": asdict(configuration)}}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Hand a validation to the study as an intermediate value, its step the epoch."""
         value = result[self.metric]
-        if math.isfinite(value):
+        if math.isfinite(value) and result["epoch"] > self.reported.get(trial_id, 0):
             self.trials[trial_id].report(value, step=result["epoch"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the study the trial's end state."""
-        trial = self.trials[trial_id]
-        if error or result is None:
+        trial = self.trials.pop(trial_id)
+        if error:
             self.study.tell(trial, state=TrialState.FAIL)
+        elif result is None or (not result["diverged"] and result["epoch"] < self.base.epochs):
+            self.study.tell(trial, state=TrialState.PRUNED)  # no result: it waited at a rung to the end
         elif result["diverged"]:
             trial.set_user_attr("diverged", True)
             if isinstance(self.study.sampler, CONSTRAINED):
                 trial.set_constraint("diverged", 1.0)
             self.study.tell(trial, state=TrialState.PRUNED)
-        elif result["epoch"] < self.base.epochs:
-            self.study.tell(trial, state=TrialState.PRUNED)
         else:
             self.study.tell(trial, result["best"])
 
     def save(self, checkpoint_path: str) -> None:
-        """Write the sampler's and the trials' state, as Tune asks."""
-        Path(checkpoint_path).write_bytes(pickle.dumps((self.study.sampler, self.trials)))
+        """Nothing: the study is written as the sweep goes, and `--resume` reads that."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Read what `save` wrote."""
-        self.study.sampler, self.trials = pickle.loads(Path(checkpoint_path).read_bytes())
+        """Nothing, as nothing was saved."""
+
+
+def close(study: optuna.Study, names: Collection[str]) -> None:
+    """Tell the study that trials of an earlier session, which wait at a rung, will not go on."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if name_of(trial.number) in names:
+            study.tell(trial.number, state=TrialState.PRUNED)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,16 +14,16 @@ from ae.configuration import Configuration
 from ae.task import Split
 from ae.tasks import find
 from ae.training import DeviceSplit, Training
-
-CHECKPOINT = "training.pt"
+from sweeps.checkpoints import Checkpoints
 
 
 class SweepTrial(tune.Trainable):
     """Trains `config["run"]["configuration"]`, one report a validation.
 
     A report has `epoch`, `train_loss`, `val_` and each metric of the task, `best` (the objective's best value so far),
-    `best_epoch`, `diverged`, and `train_s` (seconds in training and validation since the last report). An actor that
-    has ended a trial takes the next one by `reset_config`, its data in place.
+    `best_epoch`, `diverged`, `train_s` (seconds in training and validation since the last report) and `warning` (what
+    went wrong with a checkpoint, or nothing). An actor that has ended a trial takes the next one by `reset_config`, its
+    data in place. A step that takes longer than the time limit ends the process, and so the trial, as a failure.
     """
 
     def setup(
@@ -32,57 +32,72 @@ class SweepTrial(tune.Trainable):
         task: str,
         train: Split,
         validation: Split,
+        checkpoints: str,
         eval_every: int,
         threads: int,
         device: str,
         core: str,
+        time_limit_s: float | None,
     ) -> None:
         """Take the data onto the device, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
         self.task, self.eval_every, self.core = find(task), eval_every, core
+        self.checkpoints, self.time_limit_s = Checkpoints(checkpoints), time_limit_s
         self.train_split, self.validation_split = DeviceSplit(train, device), DeviceSplit(validation, device)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial in this actor."""
-        configuration = Configuration(**new_config["run"]["configuration"])
+        """Start a trial in this actor, or go on with it where its checkpoints are."""
+        self.name, configuration = new_config["run"]["trial"], Configuration(**new_config["run"]["configuration"])
         self.training = Training(self.task, configuration, self.train_split, self.validation_split, self.core)
+        found = self.checkpoints.load(self.name)
+        if found.state:
+            self.training.load_state_dict(found.state)
+        self.warning = found.warning
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""
+        if self.time_limit_s:
+            faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
+        try:
+            return self._report()
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    def _report(self) -> dict[str, Any]:
         started = time.perf_counter()
         training = self.training
-        train_loss = math.nan
         for _ in range(min(self.eval_every, training.configuration.epochs - training.epoch)):
-            train_loss = training.train_epoch()
-            if not math.isfinite(train_loss):
+            if not math.isfinite(training.train_epoch()):
                 break
         metrics = training.validate()
-        diverged = not all(map(math.isfinite, (train_loss, metrics["loss"])))
+        diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"])))
         if diverged:  # what diverged weights happen to score ranks nothing
             metrics = dict.fromkeys(metrics, math.nan)
         return {
             "epoch": training.epoch,
-            "train_loss": train_loss,
+            "train_loss": training.train_loss,
             **{f"val_{name}": value for name, value in metrics.items()},
             "best": training.best_metrics.get(self.task.objective.metric, math.nan),
             "best_epoch": training.best_epoch,
             "diverged": diverged,
             "train_s": time.perf_counter() - started,
+            "warning": self.warning,
             "done": diverged or training.epoch >= training.configuration.epochs,
         }
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the run's last state and its best epoch's weights."""
-        torch.save(self.training.state_dict(), Path(checkpoint_dir) / CHECKPOINT)
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
+        """Keep the run's last state and its best epoch's weights among the sweep's own checkpoints, not in Tune's.
 
-    def load_checkpoint(self, checkpoint: str) -> None:
-        """Go on from `save_checkpoint`."""
-        self.training.load_state_dict(read_checkpoint(checkpoint))
+        Tune copies what it keeps and gives it a number, and its restored sweeps forget the newest. Ours are named by
+        trial and epoch, and any session finds them. A full disk costs a checkpoint, not the trial.
+        """
+        try:
+            self.checkpoints.save(self.name, self.training.epoch, self.training.state_dict())
+        except OSError as error:
+            self.warning = f"the checkpoint of epoch {self.training.epoch} could not be written: {error}"
+        return {"epoch": self.training.epoch}
 
-
-def read_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """The state that a trial saved; nothing in the file is run."""
-    state: dict[str, Any] = torch.load(Path(folder) / CHECKPOINT, weights_only=True, map_location="cpu")
-    return state
+    def load_checkpoint(self, checkpoint: dict[str, int]) -> None:
+        """Nothing: `reset_config` has found the state."""

@@ -132,7 +132,7 @@ def test_without_a_compiler_nn_lstm_trains_and_one_line_says_so(tmp_path):
 
 
 def test_without_a_compiler_the_fast_core_cannot_be_demanded(tmp_path):
-    out, err = in_a_new_process(USE.format("fast"), tmp_path, PATH="", CXX="").communicate()
+    _, err = in_a_new_process(USE.format("fast"), tmp_path, PATH="", CXX="").communicate()
     assert "ValueError: core must be auto or stock here, got 'fast': no C++ compiler" in err
 
 

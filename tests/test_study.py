@@ -2,7 +2,6 @@
 
 import math
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
@@ -10,17 +9,30 @@ from ray.tune.search import Searcher
 from ae import tasks
 from ae.configuration import Configuration
 from sweeps import study
+from sweeps.ledger import Ledger
+from sweeps.options import make_plan, parser
+from sweeps.turns import Turns
 
 TASK = tasks.find("mnist-cls")
 
 
 @pytest.fixture
 def new_searcher(tmp_path):
-    def new(sampler="random", points=None, space=TASK.space):
-        record = study.create(tmp_path, "test", TASK.objective, study.SAMPLERS[sampler](0))
-        return study.StudySearcher(record, space, points, Configuration(epochs=10), TASK.objective)
+    """A searcher on the study of one results folder; the second call goes on with the first one's study."""
+    folder = tmp_path / "mnist-cls" / "x"
+
+    def new(*options):
+        arguments = ["--task", "mnist-cls", "--max-epochs", "10", "--results", str(tmp_path), "--name", "x", *options]
+        plan = make_plan(parser(TASK).parse_args(arguments), arguments, folder if folder.exists() else None)
+        folder.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger("search", folder, TASK.objective, plan.trials, 10)
+        return study.StudySearcher(study.open_(plan), plan, Turns(ledger, slots=100))
 
     return new
+
+
+def optuna_options(sampler="random", trials=20):
+    return ("--search", "optuna", "--sampler", sampler, "--trials", str(trials))
 
 
 def report(epoch, accuracy, **more):
@@ -28,7 +40,7 @@ def report(epoch, accuracy, **more):
 
 
 def test_every_end_has_its_state(new_searcher):
-    searcher = new_searcher()
+    searcher = new_searcher(*optuna_options())
     ends = {"whole": report(10, 0.9), "stopped": report(5, 0.6), "nan": report(3, math.nan, diverged=True)}
     for name, last in ends.items():
         searcher.suggest(name)
@@ -45,7 +57,7 @@ def test_every_end_has_its_state(new_searcher):
 
 @pytest.mark.parametrize("sampler", study.SAMPLERS)
 def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
-    searcher = new_searcher(sampler)
+    searcher = new_searcher(*optuna_options(sampler))
     for index in range(16):
         run = searcher.suggest(str(index))["run"]
         configuration = Configuration(**run["configuration"])
@@ -58,21 +70,47 @@ def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
     assert TrialState.COMPLETE in states
 
 
-def test_a_grid_is_suggested_in_order_and_ends(new_searcher):
-    points = [{"lr": 0.01, "clip": None}, {"lr": 0.001, "clip": 1.0}]
-    distributions = {
-        "lr": optuna.distributions.CategoricalDistribution((0.01, 0.001)),
-        "clip": optuna.distributions.CategoricalDistribution((None, 1.0)),
-    }
-    searcher = new_searcher(points=points, space=distributions)
-    suggested = [searcher.suggest(name)["run"]["configuration"] for name in "ab"]
-    assert [{"lr": c["lr"], "clip": c["clip"]} for c in suggested] == points
-    assert searcher.suggest("c") == Searcher.FINISHED
-
-
-def test_the_study_outlives_the_process_that_wrote_it(new_searcher, tmp_path):
+def test_a_grid_is_suggested_whole_the_longest_first_and_ends(new_searcher):
     searcher = new_searcher()
-    searcher.suggest("a")
-    searcher.on_trial_complete("a", report(10, 0.7))
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.log")))
-    assert optuna.load_study(study_name="test", storage=storage).best_value == 0.7
+    found = [searcher.suggest(str(index))["run"]["configuration"] for index in range(12)]
+    assert len({(c["lr"], c["clip"], c["hidden_size"]) for c in found}) == 12
+    assert [c["hidden_size"] for c in found] == [120] * 4 + [60] * 4 + [30] * 4
+    assert searcher.suggest("end") == Searcher.FINISHED
+
+
+def test_a_trial_waits_for_room(new_searcher):
+    searcher = new_searcher()
+    searcher.turns.slots = 0
+    assert searcher.suggest("a") is None
+
+
+@pytest.mark.parametrize("sampler", study.SAMPLERS)
+def test_a_study_that_is_gone_on_with_draws_what_it_would_have_drawn(new_searcher, sampler, tmp_path):
+    def tell(searcher, index):
+        run = searcher.suggest(str(index))["run"]
+        last = report(10, 0.9 - run["configuration"]["lr"])
+        searcher.on_trial_result(str(index), last)
+        searcher.on_trial_complete(str(index), last)
+        return run
+
+    whole = new_searcher(*optuna_options(sampler))
+    wanted = [tell(whole, index) for index in range(16)]
+    (tmp_path / "mnist-cls" / "x" / "study.log").unlink()
+    found = []
+    for sessions in range(4):
+        searcher = new_searcher(*optuna_options(sampler))
+        found += [tell(searcher, f"{sessions}-{index}") for index in range(4)]
+    assert found == wanted
+
+
+def test_a_trial_that_was_cut_off_comes_again_before_any_new_one(new_searcher):
+    first = new_searcher(*optuna_options(trials=2))
+    run = first.suggest("a")
+    first.on_trial_result("a", report(5, 0.5))
+    second = new_searcher(*optuna_options(trials=2))
+    assert second.suggest("b") == run
+    second.on_trial_result("b", report(5, 0.5))
+    second.on_trial_complete("b", report(10, 0.7))
+    assert second.suggest("c")["run"]["trial"] == "0001"
+    assert second.suggest("d") == Searcher.FINISHED
+    assert second.study.best_value == 0.7

@@ -13,6 +13,7 @@ import torch
 
 from ae import load, tasks
 from sweeps import evaluate
+from sweeps.plan import SCHEDULERS
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 FEW = ("--top-k", "2", "--seeds", "2")
@@ -62,7 +63,7 @@ def test_a_grid_leaves_everything_a_reader_opens(run, summary_of, space):
 
 
 @pytest.mark.usefixtures("one_ray")
-@pytest.mark.parametrize("scheduler", ["asha", "none"])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_optuna_runs_to_its_end(run, summary_of, scheduler):
     options = ("--search", "optuna", "--trials", "5", "--scheduler", scheduler, "--top-k", "1", "--seeds", "1")
     status, _, _, folder = run(*SMALL, *options)
@@ -144,7 +145,7 @@ def test_a_retraining_that_is_lost_is_said_and_gives_1(run, summary_of, space):
     options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
     status, output, _, folder = run(*options, "--retrain-epochs", "30", "--top-k", "1", "--seeds", "1", *space(content))
     assert status == 1
-    assert "1 retrainings left no model; top1-seed1 diverged" in output
+    assert "1 retrainings left no model; 0000-seed1 diverged" in output
     assert summary_of(folder)["retrained"] == []
     assert "left no model" in (folder / "report.html").read_text()
 
@@ -192,7 +193,7 @@ def test_ctrl_c_in_retraining_keeps_the_models_that_were_finished(interrupt, sum
         "1",
     )
     long = ("--retrain-epochs", "40", "--top-k", "1", "--seeds", "2", *space("hidden_size: 8"))
-    status, rest, folder = interrupt(*options, *long, at="top1-seed2 epoch")
+    status, rest, folder = interrupt(*options, *long, at="0000-seed2 epoch")
     assert status == 130
     assert "Interrupted: 1 of 1 trials and 1 of 2 retrainings had ended" in rest
     assert "Traceback" not in rest

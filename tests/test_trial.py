@@ -8,16 +8,17 @@ from ray import tune
 from sweeps.trial import SweepTrial
 
 
-def config(**changes):
+def config(trial="0000", **changes):
     configuration = {"hidden_size": 8, "batch_size": 32, "epochs": 4, **changes}
-    return {"run": {"trial": "0000", "configuration": configuration}}
+    return {"run": {"trial": trial, "configuration": configuration}}
 
 
 @pytest.fixture
-def new_trial(mnist):
+def new_trial(mnist, tmp_path):
     def new(config):
         data = {"train": mnist.train, "validation": mnist.validation}
         rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "device": "cpu", "core": "auto"}
+        rest |= {"checkpoints": str(tmp_path), "time_limit_s": None}
         return tune.with_parameters(SweepTrial, **data, **rest)(config)
 
     return new
@@ -32,12 +33,40 @@ def test_it_reports_every_validation_and_ends_at_its_last_epoch(new_trial):
     assert all(report["train_s"] > 0 for report in reports)
 
 
-def test_a_restored_trial_scores_like_one_never_stopped(new_trial, tmp_path):
-    whole, first, second = (new_trial(config()) for _ in range(3))
+def test_a_trial_goes_on_from_its_checkpoint_as_one_never_stopped(new_trial):
+    whole, first = new_trial(config("0000")), new_trial(config("0001"))
     whole.train()
     first.train()
-    second.restore(first.save(str(tmp_path)))
+    first.save()
+    second = new_trial(config("0001"))
+    assert second.train()["epoch"] == 4
     assert second.train()["val_loss"] == whole.train()["val_loss"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "cut", "one bit"])
+def test_a_damaged_checkpoint_costs_one_interval_and_is_said(new_trial, tmp_path, damage):
+    trial = new_trial(config(epochs=6))
+    for _ in range(2):
+        trial.train()
+        trial.save()
+    newest = tmp_path / "0000" / "epoch-000004.pt"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content if damage is None else damage)
+    report = new_trial(config(epochs=6)).train()
+    assert report["epoch"] == 4
+    assert report["warning"].startswith("its checkpoint of epoch 4 is damaged (")
+    assert report["warning"].endswith("the trial goes on from epoch 2")
+
+
+def test_with_no_whole_checkpoint_it_starts_again_and_says_so(new_trial, tmp_path):
+    trial = new_trial(config())
+    trial.train()
+    trial.save()
+    (tmp_path / "0000" / "epoch-000002.pt").write_bytes(b"nonsense")
+    report = new_trial(config()).train()
+    assert report["epoch"] == 2
+    assert report["warning"].endswith("the trial starts again")
 
 
 def test_a_reused_actor_starts_the_next_trial_afresh(new_trial):

@@ -1,0 +1,156 @@
+"""Early stopping by asynchronous successive halving, with pauses and promotions, as in the paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from ae.task import Objective
+from sweeps.ledger import Ledger
+from sweeps.turns import Turns, name_of
+
+
+class Rungs:
+    """Who has reached which rung, with what value, and who was promoted: all that the decisions depend on, as data.
+
+    A trial is judged at its first report at or past a rung's epoch, by its best value so far. A rung promotes its best
+    1 / `reduction_factor`, rounded down, of those that reached it so far. The first of two equal values ranks first. A
+    diverged trial takes its place, the last one, in the next rung that it would have reached, and is never promoted. A
+    trial that fails before a rung is not counted there.
+
+    The order of the reports is all the memory there is: the same reports in the same order make the same rungs.
+
+    Args:
+        objective: what is best.
+        epochs: of the rungs, ascending, below the last epoch of a trial.
+        reduction_factor: one of this many is promoted.
+    """
+
+    def __init__(self, objective: Objective, epochs: list[int], reduction_factor: int) -> None:
+        self.objective, self.reduction_factor = objective, reduction_factor
+        self.scores: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
+        """Of each rung, the trials in the order of their reports; the higher score is better, -inf diverged."""
+        self.promoted: dict[int, set[str]] = {epoch: set() for epoch in epochs}
+
+    def report(self, trial: str, epoch: int, best: float, diverged: bool) -> bool:
+        """Take in a validation; returns whether the trial has just reached a rung."""
+        score = best if self.objective.mode == "max" else -best
+        reached = False
+        for rung, scores in self.scores.items():
+            if trial in scores:
+                self.promoted[rung].add(trial)  # it trains past it
+            elif epoch >= rung or diverged:
+                scores[trial] = -math.inf if diverged or math.isnan(score) else score
+                reached = True
+                break
+        return reached
+
+    def replay(self, reports: Iterable[tuple[str, int, float, bool]]) -> None:
+        """Take in the reports of earlier sessions, as `report` takes them, and decide as it was decided then."""
+        for trial, epoch, best, diverged in reports:
+            if self.report(trial, epoch, best, diverged) and self.promotion() == trial:
+                self.promote(trial)
+
+    def promotion(self) -> str | None:
+        """The trial that deserves to go on: of the highest rung that can promote any, its best; or None."""
+        found = (self._best(rung, len(self.scores[rung]) // self.reduction_factor) for rung in reversed(self.scores))
+        return next(filter(None, found), None)
+
+    def last_chance(self) -> str | None:
+        """The best of the highest rung, once no other trial can come: one at least must reach the last epoch."""
+        highest = next((rung for rung in reversed(self.scores) if self.scores[rung]), None)
+        return None if highest is None else self._best(highest, 1)
+
+    def waiting(self, trial: str) -> bool:
+        """Whether the trial reached a rung and was not promoted, though it might be."""
+        reached = [rung for rung, scores in self.scores.items() if scores.get(trial, -math.inf) > -math.inf]
+        return bool(reached) and trial not in self.promoted[reached[-1]]
+
+    def promote(self, trial: str) -> None:
+        """Write down that a trial goes on, past the highest rung that it reached."""
+        highest = max(rung for rung, scores in self.scores.items() if trial in scores)
+        self.promoted[highest].add(trial)
+
+    def _best(self, rung: int, count: int) -> str | None:
+        """The best of the first `count` of a rung that is not promoted yet."""
+        scores = self.scores[rung]
+        for trial in sorted(scores, key=lambda trial: -scores[trial])[:count]:
+            if trial not in self.promoted[rung] and scores[trial] > -math.inf:
+                return trial
+        return None
+
+
+class ASHA(Turns):
+    """Pauses every trial at every rung, and promotes the best paused one whenever a worker is free.
+
+    Ray's own ASHAScheduler stops a trial that is worse than those before it at its rung: the first ones always go on,
+    and none comes back. Here a worker that comes free takes the best trial that a rung can promote, and a new one only
+    where there is none (Algorithm 2 of the paper, get_job). When no trial can come any more, the best of the highest
+    rung goes on even where the rungs are too thinly peopled to promote one: one trial at least reaches the last epoch.
+
+    Args:
+        rungs: with the reports of earlier sessions, if there were any.
+        ledger: is told who pauses.
+        slots: trials that train at once.
+
+    Source: Li et al. 2018, https://arxiv.org/abs/1810.05934.
+    """
+
+    def __init__(self, rungs: Rungs, ledger: Ledger, slots: int) -> None:
+        super().__init__(ledger, slots)
+        self.rungs = rungs
+        self.exhausted = False
+        """Whether no trial will come that was not here before; the searcher says so."""
+        self.paused: dict[str, Trial] = {}
+
+    def promotion(self) -> str | None:
+        """The trial that is to go on next, or None; it may be one of an earlier session, which Tune does not know."""
+        return self.rungs.promotion() or (self.rungs.last_chance() if self._idle() else None)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody trains, nobody comes, and nobody is to be promoted."""
+        return self._idle() and self.promotion() is None
+
+    def promote(self, name: str) -> None:
+        """Let a trial go on."""
+        self.rungs.promote(name)
+
+    def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
+        """Pause at a rung, unless this is the very trial to promote."""
+        name = name_of(trial)
+        if not self.rungs.report(name, result["epoch"], result["best"], diverged=False):
+            return str(TrialScheduler.CONTINUE)
+        self.busy.discard(name)
+        if self.promotion() == name:
+            self.promote(name)
+            self.busy.add(name)
+            return str(TrialScheduler.CONTINUE)
+        self.paused[name] = trial
+        return str(TrialScheduler.PAUSE)
+
+    def on_trial_complete(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> None:
+        """A trial reached its last epoch, or diverged."""
+        super().on_trial_complete(tune_controller, trial, result)
+        if result["diverged"]:
+            self.rungs.report(name_of(trial), result["epoch"], result["best"], diverged=True)
+
+    def pick(self, controller: TuneController) -> Trial | None:
+        """The paused trial to promote; none of them, for good, once the search is over."""
+        name = self.promotion()
+        if name in self.paused:
+            self.promote(name)
+            return self.paused.pop(name)
+        if self.over:
+            for trial in list(self.paused.values()):
+                controller.stop_trial(trial)
+            self.paused.clear()
+        return None
+
+    def _idle(self) -> bool:
+        return self.exhausted and not self.busy

@@ -1,0 +1,126 @@
+"""Where trials keep their state: two files a trial, each written whole, each with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pyarrow import ArrowException
+from pyarrow.fs import FileSelector, FileSystem, FileType
+from ray import tune
+from ray.tune.experiment import Trial
+
+from sweeps.turns import name_of
+
+KEPT = 2
+"""Checkpoints of a trial that stay: the last, and the one before in case the last is damaged."""
+
+NAME = re.compile(r"epoch-(\d+)\.pt")
+DIGEST = hashlib.sha256().digest_size
+
+
+class Damaged(Exception):
+    """A checkpoint that is not what was written."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What there was of a trial's checkpoints."""
+
+    state: dict[str, Any] | None
+    """The newest state that is whole; None if there is none."""
+    warning: str
+    """What was damaged, in words; empty if nothing was."""
+
+
+class Checkpoints:
+    """The checkpoints of all the trials of one sweep.
+
+    Args:
+        place: a folder, or a URI that pyarrow knows (s3://bucket/folder, gs://...), that every machine of the cluster
+            sees.
+
+    Raises:
+        OSError: from any method, where the place cannot be read or written.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.filesystem, self.root = FileSystem.from_uri(place)
+
+    def save(self, trial: str, epoch: int, state: dict[str, Any]) -> None:
+        """Keep a state: under a temporary name first, so that no reader ever sees a part of it."""
+        content = io.BytesIO()
+        torch.save(state, content)
+        payload = content.getvalue()
+        folder, path = f"{self.root}/{trial}", self._path(trial, epoch)
+        self.filesystem.create_dir(folder)
+        with self.filesystem.open_output_stream(path + ".part") as file:
+            file.write(hashlib.sha256(payload).digest())
+            file.write(payload)
+        self.filesystem.move(path + ".part", path)
+        for old in self.epochs(trial)[:-KEPT]:
+            self.filesystem.delete_file(self._path(trial, old))
+
+    def load(self, trial: str) -> Found:
+        """The trial's newest whole state; damaged ones are passed over, and said."""
+        damaged = []
+        for epoch in reversed(self.epochs(trial)):
+            try:
+                state = self._read(self._path(trial, epoch))
+            except Damaged as why:
+                damaged.append(f"its checkpoint of epoch {epoch} is damaged ({why})")
+                continue
+            return Found(state=state, warning=_words(damaged, f"goes on from epoch {epoch}"))
+        return Found(state=None, warning=_words(damaged, "starts again"))
+
+    def epochs(self, trial: str) -> list[int]:
+        """Epochs of which the trial has a checkpoint, ascending."""
+        files = self.filesystem.get_file_info(FileSelector(f"{self.root}/{trial}", allow_not_found=True))
+        matches = (NAME.fullmatch(file.base_name) for file in files if file.type == FileType.File)
+        return sorted(int(match[1]) for match in matches if match)
+
+    def drop(self, trial: str) -> None:
+        """Remove what the trial kept, which it needs no more."""
+        if self.epochs(trial):
+            self.filesystem.delete_dir(f"{self.root}/{trial}")
+
+    def _path(self, trial: str, epoch: int) -> str:
+        return f"{self.root}/{trial}/epoch-{epoch:06d}.pt"
+
+    def _read(self, path: str) -> dict[str, Any]:
+        with self.filesystem.open_input_stream(path) as file:
+            content = file.read()
+        digest, payload = content[:DIGEST], content[DIGEST:]
+        if hashlib.sha256(payload).digest() != digest:
+            raise Damaged("its checksum does not match")
+        try:
+            state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, ArrowException) as error:
+            raise Damaged(str(error).splitlines()[0]) from None
+        return state
+
+
+class Tidy(tune.Callback):
+    """Removes the checkpoints of trials that have ended; comes after the callback that writes down how."""
+
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self.checkpoints = checkpoints
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """It will not go on."""
+        self.drop([name_of(trial)])
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Remove what these trials kept."""
+        for name in names:
+            self.checkpoints.drop(name)
+
+
+def _words(damaged: list[str], then: str) -> str:
+    return "; ".join([*damaged, f"the trial {then}"]) if damaged else ""

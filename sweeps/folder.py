@@ -1,0 +1,92 @@
+"""The results folder of a sweep: made once, used by one session at a time, gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing keeps two sessions apart there
+    fcntl = None  # type: ignore[assignment]
+
+RECORD, SPACE, LOCK = "sweep.json", "space.yaml", "lock"
+
+
+class Unusable(ValueError):
+    """The folder is not there, is not a sweep's, is damaged, or is in use."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What a session must know to go on with a sweep."""
+
+    arguments: list[str]
+    """The command line that began it, with absolute paths."""
+    trials: int
+    """Of the search, those that were added since included."""
+    finished: bool = False
+    """Whether its best models have met the test split."""
+
+    def write(self, folder: Path) -> None:
+        """Keep it in the folder, whole."""
+        part = folder / (RECORD + ".part")
+        part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        os.replace(part, folder / RECORD)
+
+
+def read(folder: Path) -> Record:
+    """The record of a sweep.
+
+    Raises:
+        Unusable: if there is none that can be read.
+    """
+    path = folder / RECORD
+    try:
+        return Record(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise Unusable(f"--resume {folder}: not the results folder of a sweep: it has no {RECORD}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise Unusable(f"{path}: cannot be read: {error}; begin a new sweep") from None
+
+
+def make(folder: Path, record: Record, space: Path | None) -> None:
+    """Make a new results folder, with its record and the user's search space, if there is one.
+
+    Raises:
+        Unusable: if it is there already, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+        if space:
+            shutil.copyfile(space, folder / SPACE)
+        record.write(folder)
+    except FileExistsError:
+        raise Unusable(f"{folder} was made by another sweep a moment ago; give another --name") from None
+    except OSError as error:
+        raise Unusable(f"{folder} cannot be made: {error.strerror}; give another --results or --name") from None
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep every other session out; the operating system lets go of it if this process dies.
+
+    Raises:
+        Unusable: if another session has it.
+    """
+    try:
+        file = (folder / LOCK).open("w")
+    except OSError as error:
+        raise Unusable(f"{folder} cannot be written: {error.strerror}") from None
+    with file:
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unusable(f"{folder} is in use by a sweep that runs; wait for it, or stop it") from None
+        yield

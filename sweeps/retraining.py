@@ -1,0 +1,90 @@
+"""The best configurations of a search, trained again from scratch over several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from ae.configuration import Configuration
+from ae.task import Objective
+from sweeps.checkpoints import Checkpoints
+from sweeps.ledger import FINISHED, Ledger
+from sweeps.outcome import Model, Retrained
+from sweeps.plan import Plan
+from sweeps.turns import Turns
+
+
+def select(search: Ledger, top_k: int) -> dict[str, Configuration]:
+    """The best distinct configurations by their best validation value, best first, by the name of their trial."""
+    names: dict[Configuration, str] = {}
+    for entry in search.ranked():
+        names.setdefault(Configuration(**entry.configuration), entry.name)
+    return {name: configuration for configuration, name in list(names.items())[:top_k]}
+
+
+def runs(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:
+    """Every retraining by its name, which says the trial and the seed; those that train the longest first."""
+    seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+    return {
+        f"{name}-seed{seed}": replace(configuration, seed=seed, epochs=plan.retrain_epochs)
+        for name, configuration in sorted(chosen.items(), key=lambda item: -item[1].hidden_size)
+        for seed in seeds
+    }
+
+
+class Runs(Searcher):
+    """Hands out the retrainings that have not ended yet, in order.
+
+    Args:
+        objective: the validation metric of the reports.
+        runs: by name.
+        turns: says when there is room.
+    """
+
+    def __init__(self, objective: Objective, runs: Mapping[str, Configuration], turns: Turns) -> None:
+        super().__init__(metric=f"val_{objective.metric}", mode=objective.mode)
+        self.left, self.turns = list(runs.items()), turns
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next one; None while there is no room, FINISHED at the end."""
+        if not self.left:
+            return str(Searcher.FINISHED)
+        if not self.turns.free:
+            return None
+        name, configuration = self.left.pop(0)
+        return {"run": {"trial": name, "configuration": asdict(configuration)}}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing is learned from it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: what has ended is in the tables."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, as nothing was saved."""
+
+
+def models(plan: Plan, chosen: Mapping[str, Configuration], ledger: Ledger) -> list[Retrained]:
+    """The best-validation model of every retraining that finished, by configuration, best first.
+
+    Raises:
+        OSError: if the checkpoints cannot be read.
+    """
+    checkpoints = Checkpoints(str(plan.checkpoints.absolute()))
+    found = []
+    for rank, (trial, configuration) in enumerate(chosen.items(), start=1):
+        kept = []
+        for name, run in runs(plan, {trial: configuration}).items():
+            entry = ledger.entries.get(name)
+            state = checkpoints.load(name).state if entry and entry.status == FINISHED else None
+            if state:
+                best = state["best"]
+                kept.append(
+                    Model(seed=run.seed, epoch=best["epoch"], weights=best["weights"], validation=best["metrics"])
+                )
+        if kept:
+            found.append(Retrained(configuration=configuration, trial=trial, rank=rank, models=kept))
+    return sorted(found, key=lambda one: one.order(plan.task.objective))

@@ -1,0 +1,62 @@
+"""The two tables of a results folder, written a row at a time and read back whole."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+CURVES, TRIALS = "curves.csv", "trials.csv"
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Add a row; the first one brings the header.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(row)
+        writer.writerow("none" if name == "clip" and value is None else value for name, value in row.items())
+
+
+def curves(folder: Path) -> pd.DataFrame:
+    """`curves.csv` of a results folder; trial names stay text."""
+    return pd.read_csv(folder / CURVES, dtype={"trial": str})
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table as text, none if it is not there; a row that was cut off as it was written is left out."""
+    if not path.exists():
+        return []
+    with path.open(newline="", errors="replace") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
+
+
+def clean(folder: Path) -> None:
+    """Take back what an earlier session wrote of trials that had not ended, and rows that were cut off."""
+    for table in (CURVES, TRIALS):
+        if (folder / table).exists():
+            rewrite(folder / table, [row for row in rows(folder / table) if row.get("status") != "interrupted"])
+
+
+def rewrite(path: Path, rows: list[dict[str, str]]) -> None:
+    """Write a table anew, whole: under a temporary name first."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        if rows:
+            writer.writeheader()
+        writer.writerows(rows)
+    if rows:
+        os.replace(part, path)
+    else:
+        part.unlink()
+        path.unlink(missing_ok=True)

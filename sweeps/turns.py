@@ -1,0 +1,125 @@
+"""Who trains now: at most so many trials at once, under any scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from sweeps.ledger import Ledger
+
+
+def name_of(trial: Trial) -> str:
+    """The name of a trial in every table."""
+    return str(trial.config["run"]["trial"])
+
+
+class Turns(FIFOScheduler):
+    """Runs every trial to its last epoch; subclasses pause or stop some.
+
+    Ray's own limit, max_concurrent_trials, counts paused trials as running: none would take a paused one's place.
+
+    Args:
+        ledger: is told who pauses.
+        slots: trials that train at once.
+    """
+
+    def __init__(self, ledger: Ledger, slots: int) -> None:
+        super().__init__()
+        self.ledger, self.slots = ledger, slots
+        self.busy: set[str] = set()
+
+    @property
+    def free(self) -> bool:
+        """Whether there is room for one more trial."""
+        return len(self.busy) < self.slots
+
+    def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
+        """What becomes of a trial after a report: CONTINUE, PAUSE or STOP."""
+        return str(TrialScheduler.CONTINUE)
+
+    def pick(self, controller: TuneController) -> Trial | None:
+        """The paused trial that is to train again, if any; Tune starts new ones by itself."""
+        return None
+
+    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
+        """A trial was suggested, or comes back after a fault."""
+        self.busy.add(name_of(trial))
+
+    def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
+        """Decide, and keep count."""
+        decision = self.decide(tune_controller, trial, result)
+        if decision == TrialScheduler.PAUSE:
+            self.busy.discard(name_of(trial))
+            self.ledger.pause(name_of(trial))
+        return decision
+
+    def on_trial_complete(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> None:
+        """A running trial ended."""
+        self.busy.discard(name_of(trial))
+
+    def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
+        """A running trial failed; if it may try again, it is added again."""
+        self.busy.discard(name_of(trial))
+
+    def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
+        """A waiting or paused trial ended."""
+        self.busy.discard(name_of(trial))
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
+        """A paused trial, if there is room."""
+        trial = self.pick(tune_controller) if self.free else None
+        if trial:
+            self.busy.add(name_of(trial))
+        return trial
+
+
+class RayTurns(Turns):
+    """One of Ray's own schedulers.
+
+    Args:
+        inner: the scheduler.
+        ledger: is told who pauses.
+        slots: trials that train at once.
+    """
+
+    def __init__(self, inner: TrialScheduler, ledger: Ledger, slots: int) -> None:
+        super().__init__(ledger, slots)
+        self.inner = inner
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """As Tune says."""
+        return bool(self.inner.set_search_properties(metric, mode, **spec))
+
+    def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
+        """As the scheduler says; a diverged trial ends by itself, and its NaN is no value to compare with."""
+        if result["diverged"]:
+            return str(TrialScheduler.CONTINUE)
+        return str(self.inner.on_trial_result(controller, trial, result))
+
+    def pick(self, controller: TuneController) -> Trial | None:
+        """A paused trial that the scheduler chooses."""
+        trial = self.inner.choose_trial_to_run(controller)
+        return trial if trial and trial.status == Trial.PAUSED else None
+
+    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
+        """As Tune says."""
+        super().on_trial_add(tune_controller, trial)
+        self.inner.on_trial_add(tune_controller, trial)
+
+    def on_trial_complete(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> None:
+        """As Tune says."""
+        super().on_trial_complete(tune_controller, trial, result)
+        self.inner.on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
+        """As Tune says."""
+        super().on_trial_error(tune_controller, trial)
+        self.inner.on_trial_error(tune_controller, trial)
+
+    def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
+        """As Tune says."""
+        super().on_trial_remove(tune_controller, trial)
+        self.inner.on_trial_remove(tune_controller, trial)
