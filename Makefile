@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= mnist-cls
 
-.PHONY: sweep test lint format clean
+.PHONY: sweep bench test lint format clean
 
 sweep: .venv/installed
 	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/installed
+	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

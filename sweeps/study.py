@@ -12,7 +12,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
@@ -20,6 +20,7 @@ from sweeps.asha import ASHA
 from sweeps.folder import Unusable
 from sweeps.plan import Plan
 from sweeps.turns import Turns
+from sweeps.warm_start import OLDER
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
@@ -52,13 +53,15 @@ def open_(plan: Plan) -> optuna.Study:
     return study
 
 
+def own(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that were asked for, those that an older sweep lent left out."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state != TrialState.WAITING and OLDER not in trial.user_attrs]
+
+
 def configurations(study: optuna.Study, base: Configuration) -> dict[str, dict[str, Any]]:
     """The configuration of every trial that was asked for, by name."""
-    return {
-        name_of(trial.number): asdict(replace(base, **trial.params))
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state != TrialState.WAITING
-    }
+    return {name_of(trial.number): asdict(replace(base, **trial.params)) for trial in own(study)}
 
 
 def sampler(kind: str, seed: int, number: int) -> BaseSampler:
@@ -92,7 +95,7 @@ class StudySearcher(Searcher):
         super().__init__(metric=f"val_{objective.metric}", mode=objective.mode)
         self.study, self.plan, self.turns = study, plan, turns
         self.space, self.base, self.total = dict(plan.space), plan.base, plan.trials
-        asked = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+        asked = own(study)
         self.asked = len(asked)
         self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
         """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""

@@ -18,6 +18,7 @@ from sweeps.ledger import STOPPED, Ledger
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.turns import Turns
+from sweeps.warm_start import warm_start
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
@@ -85,6 +86,8 @@ def _cut_off(plan: Plan, error: OSError) -> int:
 def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
     plan, ledger = outcome.plan, outcome.search
     record = study.open_(plan)
+    if plan.warm_start and not record.trials:
+        console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
     ledger.restore(study.configurations(record, plan.base))
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)

@@ -12,6 +12,7 @@ from sweeps import study
 from sweeps.ledger import Ledger
 from sweeps.options import make_plan, parser
 from sweeps.turns import Turns
+from sweeps.warm_start import warm_start
 
 TASK = tasks.find("mnist-cls")
 
@@ -114,3 +115,27 @@ def test_a_trial_that_was_cut_off_comes_again_before_any_new_one(new_searcher):
     assert second.suggest("c")["run"]["trial"] == "0001"
     assert second.suggest("d") == Searcher.FINISHED
     assert second.study.best_value == 0.7
+
+
+def test_a_warm_start_tells_what_fits_the_new_space(new_searcher, tmp_path):
+    older = new_searcher(*optuna_options(trials=3))
+    for index, value in enumerate((0.5, 0.9)):
+        run = older.suggest(str(index))["run"]
+        older.on_trial_complete(str(index), report(10, value))
+    older.suggest("failed")
+    older.on_trial_complete("failed", error=True)
+    (tmp_path / "mnist-cls" / "x").rename(tmp_path / "mnist-cls" / "older")
+    space = tmp_path / "space.yaml"
+    space.write_text("lr: {low: 0.0001, high: 0.1, log: true}\nclip: [none, 7.0]\nhidden_size: [31, 33]\n")
+    newer = new_searcher(
+        *optuna_options(), "--space", str(space), "--warm-start", str(tmp_path / "mnist-cls" / "older")
+    )
+    words = warm_start(newer.study, newer.plan)
+    assert words.startswith("warm start: 2 of 3 trials of ")
+    assert words.endswith("hidden_size")
+    told = newer.study.trials
+    assert [trial.value for trial in told] == [0.5, 0.9]
+    assert told[1].params["lr"] == run["configuration"]["lr"]
+    assert not any("hidden_size" in trial.params for trial in told)
+    assert newer.suggest("new")["run"]["trial"] == "0002"
+    assert newer.asked == 1

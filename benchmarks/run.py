@@ -1,0 +1,66 @@
+"""The benchmarks: each writes NAME.json and NAME.md; the README beside this file says what each measures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import fields, replace
+
+import candidates
+import grid
+import overhead
+import scale
+import step
+from settings import QUICK, Settings
+
+BENCHMARKS = {
+    "step": step.run,
+    "candidates": candidates.run,
+    "grid": grid.run,
+    "overhead": overhead.run,
+    "scale": scale.run,
+}
+
+
+def main() -> int:
+    """Run what the command line names; returns the exit status."""
+    options = parser().parse_args()
+    names = options.names or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        print(f"error: no benchmark {', '.join(unknown)}; they are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    given = {one.name: getattr(options, one.name, None) for one in fields(Settings)}
+    settings = replace(
+        QUICK if options.quick else Settings(), **{name: value for name, value in given.items() if value is not None}
+    )
+    for name in names:
+        started = time.perf_counter()
+        print(f"== {name}", flush=True)
+        BENCHMARKS[name](settings)
+        print(f"== {name}: {time.perf_counter() - started:.0f} s, written to {settings.folder}", flush=True)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; what is left out comes from `Settings`."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny settings, to show that all works; into build/benchmarks"
+    )
+    parser.add_argument("--repeats", type=int, metavar="N", help="timed blocks a variant, of step and candidates")
+    parser.add_argument("--grid-repeats", type=int, metavar="N", help="runs of each contender of grid")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of a trial of grid")
+    parser.add_argument("--subset", type=int, metavar="N", help="training sequences of grid")
+    parser.add_argument("--trials", type=_counts, metavar="N,N", help="sizes of the sweeps of scale")
+    return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(count) for count in text.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

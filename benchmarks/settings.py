@@ -1,0 +1,49 @@
+"""How much of everything the benchmarks run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """One run of the benchmarks; the defaults are those of a real run."""
+
+    folder: Path = HERE / "results"
+    """Where results are written."""
+    repeats: int = 9
+    """Timed blocks of each variant of `step` and `candidates`."""
+    block_s: float = 0.3
+    """Seconds that a timed block lasts at least."""
+    hidden_sizes: tuple[int, ...] = (30, 60, 120)
+    batch_sizes: tuple[int, ...] = (32, 128)
+    grid_repeats: int = 1
+    """Runs of each contender of `grid`."""
+    epochs: int = 25
+    """Epochs of each of the grid's 12 trials; with all sequences the notebook takes some ten minutes on two cores."""
+    subset: int = 6000
+    """Training sequences of `grid`; 6,000 are all."""
+    overhead_epochs: int = 10
+    """Epochs of a trial of `overhead`, each validated."""
+    overhead_subset: int = 1500
+    """Training sequences of `overhead`: short trials show what a trial costs beside its training."""
+    trials: tuple[int, ...] = (100, 1000, 5000)
+    """Sizes of the sweeps of `scale`."""
+
+
+QUICK = Settings(
+    folder=HERE.parent / "build" / "benchmarks",
+    repeats=2,
+    block_s=0.02,
+    hidden_sizes=(30,),
+    batch_sizes=(32,),
+    epochs=6,
+    subset=96,
+    overhead_epochs=2,
+    overhead_subset=96,
+    trials=(20,),
+)
+"""Settings that show that all works; their figures mean nothing, and they leave the real results alone."""

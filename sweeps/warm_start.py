@@ -1,0 +1,84 @@
+"""What an older sweep found, told to a new one's sampler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.folder import Unusable
+from sweeps.plan import Plan
+from sweeps.space import Space
+
+OLDER = "warm_start"
+"""User attribute of a trial that an older sweep made: the folder of that sweep."""
+TOLD = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def warm_start(study: optuna.Study, plan: Plan) -> str:
+    """Add the trials of `plan.warm_start` to a study that has none yet; returns what was taken, in words.
+
+    Of each trial the hyperparameters that the new space has, within its ranges, are taken; a trial of which none is
+    left is not. Its epochs are those of its own sweep: the values are compared as they are.
+
+    Raises:
+        Unusable: if there is no study, or it is of another task or objective.
+    """
+    assert plan.warm_start is not None
+    older = read(plan.warm_start, study)
+    taken, missing = 0, set(plan.space)
+    for trial in older.get_trials(deepcopy=False, states=TOLD):
+        params = fitting(trial, plan.space)
+        missing -= set(params)
+        if params:
+            study.add_trial(_copy(trial, params, plan))
+            taken += 1
+    told = f"warm start: {taken} of {len(older.trials)} trials of {plan.warm_start} are known to the sampler"
+    return f"{told}; none of them says anything on {', '.join(sorted(missing))}" if missing else told
+
+
+def read(folder: Path, study: optuna.Study) -> optuna.Study:
+    """The study of an older sweep of the same task.
+
+    Raises:
+        Unusable: if there is none in the folder, or it is of another task.
+    """
+    path = folder / "study.log"
+    if not path.is_file():
+        raise Unusable(f"--warm-start {folder}: not the results folder of a sweep: it has no study.log")
+    try:
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        older = optuna.load_study(study_name=None, storage=storage)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unusable(f"--warm-start {path}: not an Optuna study: {error}") from None
+    task = older.study_name.partition("/")[0]
+    if task != study.study_name.partition("/")[0]:
+        raise Unusable(f"--warm-start {folder}: must be a sweep of the same task, got {task}")
+    return older
+
+
+def fitting(trial: FrozenTrial, space: Space) -> dict[str, object]:
+    """The hyperparameters of an older trial that lie in the new space."""
+    return {name: value for name, value in trial.params.items() if name in space and _within(value, space[name])}
+
+
+def _within(value: object, distribution: optuna.distributions.BaseDistribution) -> bool:
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:  # not one of the choices
+        return False
+
+
+def _copy(trial: FrozenTrial, params: dict[str, object], plan: Plan) -> FrozenTrial:
+    return optuna.trial.create_trial(
+        state=trial.state,
+        value=trial.value,
+        params=params,
+        distributions={name: plan.space[name] for name in params},
+        intermediate_values=trial.intermediate_values,
+        user_attrs={**trial.user_attrs, OLDER: str(plan.warm_start)},
+        system_attrs=trial.system_attrs,
+    )
