@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import fields, replace
 
+import agreement
 import candidates
 import grid
 import overhead
@@ -16,6 +17,7 @@ from settings import QUICK, Settings
 
 BENCHMARKS = {
     "step": step.run,
+    "agreement": agreement.run,
     "candidates": candidates.run,
     "grid": grid.run,
     "overhead": overhead.run,

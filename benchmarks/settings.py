@@ -20,6 +20,8 @@ class Settings:
     """Seconds that a timed block lasts at least."""
     hidden_sizes: tuple[int, ...] = (30, 60, 120)
     batch_sizes: tuple[int, ...] = (32, 128)
+    agreement_time_steps: int = 100_000
+    """Time steps, over all its training sequences, that a task of `agreement` trains on."""
     grid_repeats: int = 1
     """Runs of each contender of `grid`."""
     epochs: int = 25
@@ -40,6 +42,7 @@ QUICK = Settings(
     block_s=0.02,
     hidden_sizes=(30,),
     batch_sizes=(32,),
+    agreement_time_steps=2000,
     epochs=6,
     subset=96,
     overhead_epochs=2,

@@ -1,7 +1,8 @@
-"""What a person sees while a sweep runs: a live table on a terminal, one plain line a report elsewhere."""
+"""What a person sees while a sweep runs: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.ledger import RUNNING, STATUSES, Entry, Ledger
+from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Entry, Ledger
 from sweeps.turns import name_of
 
 SHOWN_TRIALS = 12
+LINE_S = 1.0
+"""Seconds between two lines of plain output, at least."""
 
 
 class Display(tune.Callback):
@@ -33,6 +36,7 @@ class Display(tune.Callback):
     def __init__(self, ledger: Ledger, title: str, varied: list[str], console: Console) -> None:
         self.ledger, self.title, self.varied, self.console = ledger, title, varied, console
         self.live: Live | None = None
+        self.printed = 0.0
 
     def __enter__(self) -> Display:
         if self.console.is_terminal:
@@ -54,8 +58,6 @@ class Display(tune.Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A report came: its line, where there is no live display."""
-        if self.live:
-            return
         entry, objective = self.ledger.entries[name_of(trial)], self.ledger.objective
         value = f"{objective.metric} {result['val_' + objective.metric]:.4g}"
         self._print(f"{entry.name} epoch {entry.epoch}/{self.ledger.max_epochs} {value}")
@@ -63,14 +65,16 @@ class Display(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended: its line, where there is no live display."""
         entry = self.ledger.entries[name_of(trial)]
-        self._print(f"{entry.name} {entry.status}: {entry.reason}")
+        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.status in (FAILED, DIVERGED))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial failed: its line, where there is no live display."""
         self.on_trial_complete(iteration, trials, trial)
 
-    def _print(self, news: str) -> None:
-        if not self.live:
+    def _print(self, news: str, bad: bool = False) -> None:
+        """At most a line a second, but for bad news: a sweep of thousands of short trials is not held up by its log."""
+        if not self.live and (bad or time.monotonic() - self.printed >= LINE_S):
+            self.printed = time.monotonic()
             line = f"{self._clock()} | {news} | {self._counts()} | {self._best()}"
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 

@@ -1,0 +1,70 @@
+"""Whether the fast core trains to the losses of nn.LSTM: every task's reference configuration, with both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+import tables
+from ae import tasks
+from ae.task import Task
+from ae.training import DeviceSplit, Training
+from settings import Settings
+
+EPOCHS = 3
+NUDGE = 1e-7
+"""Relative change of the starting weights that a rounding of float32 makes."""
+REMARKS = (
+    f"Reference configuration of each task (lr 0.001, clip 1, hidden 60 or the task's own), {EPOCHS} epochs.",
+    "fast: the largest relative difference of any epoch's training and validation loss from nn.LSTM's.",
+    f"nudged: the same of nn.LSTM itself, started from weights that differ by {NUDGE:g} of their size: what rounding "
+    "alone grows to in training. The fast core is as near to nn.LSTM as nn.LSTM is to itself.",
+)
+
+
+def run(settings: Settings) -> None:
+    """Train every task three times; a row each."""
+    torch.set_num_threads(1)
+    rows = []
+    for name in tasks.names():
+        print(f"agreement: {name}", flush=True)
+        rows.append(_row(tasks.find(name), settings))
+    tables.save(settings.folder, "agreement", rows, raw=rows, remarks=REMARKS)
+
+
+def _row(task: Task, settings: Settings) -> dict[str, Any]:
+    whole = task.load(None, task.options())
+    splits = whole.subset(max(1, settings.agreement_time_steps // whole.train.inputs_NTF.shape[1]))
+    train, validation = DeviceSplit(splits.train, "cpu"), DeviceSplit(splits.validation, "cpu")
+    stock = list(_losses(Training(task, task.base, train, validation, "stock")))
+    fast = list(_losses(Training(task, task.base, train, validation, "fast")))
+    nudged = list(_losses(_nudged(Training(task, task.base, train, validation, "stock"))))
+    return {
+        "task": task.name,
+        "training sequences": len(train),
+        "loss, first epoch": f"{stock[0]:.7g}",
+        "fast core's": f"{fast[0]:.7g}",
+        "fast, first epoch": _difference(fast[:2], stock[:2]),
+        f"fast, {EPOCHS} epochs": _difference(fast, stock),
+        f"nudged, {EPOCHS} epochs": _difference(nudged, stock),
+    }
+
+
+def _losses(training: Training) -> Iterator[float]:
+    """The training and the validation loss of each epoch, one after the other."""
+    for _ in range(EPOCHS):
+        yield training.train_epoch()
+        yield training.validate()["loss"]
+
+
+def _nudged(training: Training) -> Training:
+    with torch.no_grad():
+        for weights in training.model.parameters():
+            weights.mul_(1 + NUDGE * torch.randn_like(weights))
+    return training
+
+
+def _difference(losses: list[float], reference: list[float]) -> float:
+    return max(abs(one / other - 1) for one, other in zip(losses, reference, strict=True))
