@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ def describe(folder: Path | str) -> dict[str, Any]:
     """
     path = Path(folder) / DESCRIPTION
     try:
-        description = json.loads(path.read_text())
+        description = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(description, dict) or not {"task", "configuration"} <= description.keys():
+            raise ValueError("it has no task and configuration")
         return {**description, "configuration": Configuration(**description["configuration"])}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: not a saved model: {error}") from None
 
 
@@ -48,10 +51,28 @@ def load(folder: Path | str) -> LSTM_AE:
         ValueError: if the folder holds no saved model, or a damaged one.
     """
     description = describe(folder)
-    model = find(description["task"]).build(description["configuration"])
+    task, configuration = find(description["task"]), description["configuration"]
     path = Path(folder) / WEIGHTS
     try:
-        model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+        weights = _weights(path, configuration.hidden_size)
+        model = task.build(configuration)
+        model.load_state_dict(weights)
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to the reader
-        raise ValueError(f"{path}: weights cannot be loaded: {str(error).splitlines()[0]}") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path}: weights cannot be loaded: {reason}") from None
     return model.eval()
+
+
+def _weights(path: Path, hidden_size: int) -> dict[str, Tensor]:
+    """The state dict in a file, undamaged and of a model of that width; an error of any kind where it is not."""
+    with zipfile.ZipFile(path) as file:  # torch does not look at its checksums
+        damaged = file.testzip()
+    if damaged:
+        raise ValueError(f"{damaged} in it is damaged")
+    weights: dict[str, Tensor] = torch.load(path, weights_only=True, map_location="cpu")
+    if any(weight.dtype != torch.float32 for weight in weights.values()):
+        raise ValueError("they must be float32")
+    width = weights["encoder.weight_hh_l0"].shape[-1]
+    if width != hidden_size:  # asked before a model of that width takes memory
+        raise ValueError(f"they have hidden_size {width}, {DESCRIPTION} says {hidden_size}")
+    return weights

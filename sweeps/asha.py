@@ -121,6 +121,12 @@ class ASHA(Turns):
         """Let a trial go on."""
         self.rungs.promote(name)
 
+    def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
+        """A trial comes; Tune trains at once one whose process was lost as it was to pause, so that is a promotion."""
+        super().on_trial_add(tune_controller, trial)
+        if self.paused.pop(name_of(trial), None):
+            self.promote(name_of(trial))
+
     def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Pause at a rung, unless this is the very trial to promote."""
         name = name_of(trial)

@@ -6,7 +6,8 @@ import itertools
 import logging
 import platform
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ GPU_FRACTION = 0.25
 
 CONNECT_S = 5.0
 """Seconds that a cluster's address has to answer in."""
+
+
+LOOK_S = 5.0
+"""Seconds between two looks at what the cluster has room for."""
 
 
 class CannotStart(ValueError):
@@ -112,23 +117,54 @@ def device(plan: Plan) -> str:
     return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
 
 
-def slots(plan: Plan) -> int:
-    """Trials that run at once."""
+def slots(plan: Plan, needs: Mapping[str, float] | None = None) -> int:
+    """Trials that run at once, each with these CPUs and GPUs; None for those of the plan."""
     cluster = ray.cluster_resources()
-    room = min(int(cluster[kind] / amount + 1e-9) for kind, amount in resources(plan).items() if amount)
+    wanted = (needs or resources(plan)).items()
+    room = min(int(cluster.get(kind, 0.0) / amount + 1e-9) for kind, amount in wanted if amount)
     return min(room, plan.max_concurrent or room)
 
 
+class Room(tune.Callback):
+    """Keeps to what the cluster has room for as machines join it and are lost.
+
+    Args:
+        plan: says how many trials at once at most, and what each needs.
+        turns: hands out the slots.
+    """
+
+    def __init__(self, plan: Plan, turns: Turns) -> None:
+        self.plan, self.turns, self.needs = plan, turns, resources(plan)
+        self.looked = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Look again, now and then."""
+        if time.monotonic() - self.looked > LOOK_S:
+            self.turns.slots = max(1, slots(self.plan, self.needs))
+            self.looked = time.monotonic()
+
+
 def turns(plan: Plan, ledger: Ledger) -> Turns:
-    """The plan's early stopping, in epochs; ASHA takes in what earlier sessions reported."""
-    budget, room = plan.budget, slots(plan)
-    if plan.scheduler == "asha":
-        rungs = Rungs(plan.task.objective, budget.rungs(), budget.reduction_factor)
+    """The plan's early stopping, for as many trials at once as there is room for."""
+    return early_stopping(plan.scheduler, plan.budget, ledger, slots(plan))
+
+
+def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Turns:
+    """One of `sweeps.plan.SCHEDULERS`, in epochs; ASHA takes in what earlier sessions reported.
+
+    Args:
+        kind: of scheduler.
+        budget: when trials are judged.
+        ledger: is told who pauses, and has the objective.
+        slots: trials that train at once.
+    """
+    if kind == "asha":
+        rungs = Rungs(ledger.objective, budget.rungs(), budget.reduction_factor)
         rungs.replay(ledger.reports)
-        return ASHA(rungs, ledger, room)
-    if plan.scheduler == "none":
-        return Turns(ledger, room)
-    return RayTurns(ray_scheduler(plan.scheduler, budget), ledger, room)
+        return ASHA(rungs, ledger, slots)
+    if kind == "none":
+        return Turns(ledger, slots)
+    return RayTurns(ray_scheduler(kind, budget), ledger, slots)
 
 
 def ray_scheduler(kind: str, budget: Budget) -> TrialScheduler:
@@ -190,9 +226,9 @@ def run(
         run_config=tune.RunConfig(
             name=folder.name,
             storage_path=str(folder.parent.absolute()),
-            callbacks=callbacks,
+            callbacks=[*callbacks, Room(plan, turns)],
             verbose=1 if plan.verbose else 0,
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1, checkpoint_at_end=False),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=1),
         ),
     )

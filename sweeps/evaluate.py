@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from ae import tasks
-from ae.saved import describe, load
+from ae.saved import DESCRIPTION, describe, load
+from ae.task import Task
 from ae.training import final_metrics
-from sweeps.options import Parser
+from sweeps.options import Parser, one_line
+
+FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
+"""What a finished sweep saves beside the task and the configuration, and of which types."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python sweeps/evaluate.py", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
-    options = parser.parse_args(arguments)
+    options = parser.parse(arguments)
     try:
         print(report(options.folder / "best", options.data))
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     return 0
 
@@ -32,20 +37,39 @@ def report(folder: Path, data: Path | None) -> str:
     Raises:
         ValueError: if the folder holds no saved model, or the data cannot be read.
     """
-    saved = describe(folder)
-    task = tasks.find(saved["task"])
-    if "test" not in saved:
-        raise ValueError(f"{folder}: the sweep was interrupted before its test; evaluate a finished one")
+    task, saved = _finished(folder)
     path = data or (Path(saved["data"]) if saved["data"] else None)
-    splits = task.load(path, task.options(**saved["options"]))
+    splits = task.load(path, saved["options"])
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
     metrics = final_metrics(task, load(folder), splits.test)
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
+    if data is None:
+        _check_types(saved["test"], dict.fromkeys(metrics, float), folder)
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"
         lines.append(f"  {name:<16} {value:.8g}{before}")
     return "\n".join(lines)
+
+
+def _finished(folder: Path) -> tuple[Task, dict[str, Any]]:
+    """The task, and the facts saved with the model, "options" as the task's own; ValueError where one cannot be."""
+    saved = describe(folder)
+    task = tasks.find(saved["task"])
+    if "test" not in saved:
+        raise ValueError(f"{folder}: the sweep was interrupted before its test; evaluate a finished one")
+    _check_types(saved, FACTS, folder)
+    types = get_type_hints(task.options)
+    _check_types(saved["options"], {name: types.get(name, ()) for name in saved["options"]}, folder)
+    return task, {**saved, "options": task.options(**saved["options"])}
+
+
+def _check_types(facts: Mapping[str, Any], types: Mapping[str, Any], folder: Path) -> None:
+    for name, wanted in types.items():
+        if name not in facts:
+            raise ValueError(f"{folder / DESCRIPTION}: {name} is missing; the file is damaged")
+        if isinstance(facts[name], bool) or not isinstance(facts[name], wanted):
+            raise ValueError(f"{folder / DESCRIPTION}: {name} cannot be {facts[name]!r}; the file is damaged")
 
 
 if __name__ == "__main__":

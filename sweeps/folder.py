@@ -48,10 +48,15 @@ def read(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        return Record(**json.loads(path.read_text()))
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(record.arguments, list) or not isinstance(record.trials, int):
+            raise TypeError("arguments must be a list, and trials a number")
+        if not all(isinstance(argument, str) for argument in record.arguments):
+            raise TypeError("every argument must be text")
+        return record
     except FileNotFoundError:
         raise Unusable(f"--resume {folder}: not the results folder of a sweep: it has no {RECORD}") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise Unusable(f"{path}: cannot be read: {error}; begin a new sweep") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
     "failed",
     "interrupted",
 )
+
+
+PROCESS_DIED = "The actor is dead because its worker process has died"
+"""How Ray begins a paragraph on what may have killed a process, which it does not know."""
+NO_MESSAGE = "its process died without an error message: killed, out of memory, or crashed"
 
 
 @dataclass(kw_only=True)
@@ -65,14 +71,25 @@ class Ledger(tune.Callback):
         objective: what is best.
         requested: trials that the phase will have.
         max_epochs: epochs that a trial can have.
+        time_limit_s: seconds that it can take from one report to the next, if there is a limit.
     """
 
-    def __init__(self, phase: str, folder: Path, objective: Objective, requested: int, max_epochs: int) -> None:
+    def __init__(
+        self,
+        phase: str,
+        folder: Path,
+        objective: Objective,
+        requested: int,
+        max_epochs: int,
+        time_limit_s: float | None = None,
+    ) -> None:
         self.phase, self.folder, self.objective = phase, folder, objective
-        self.requested, self.max_epochs = requested, max_epochs
+        self.requested, self.max_epochs, self.time_limit_s = requested, max_epochs, time_limit_s
         self.entries: dict[str, Entry] = {}
         self.reports: list[tuple[str, int, float, bool]] = []
         """Of earlier sessions: trial, epoch, best value so far, whether it diverged; in the order they came."""
+        self.heard: dict[str, float] = {}
+        """When a trial last started or reported."""
         self.before_s = 0.0
         """Seconds that earlier sessions took, up to their last report."""
         self.started = time.monotonic()
@@ -96,7 +113,9 @@ class Ledger(tune.Callback):
                 metrics = {name: float(value) for name, value in row.items() if name.startswith("val_")}
                 self.take(entry, epoch, metrics)
             except (ValueError, KeyError) as error:
-                raise Unusable(f"{self.folder / CURVES}: not the table of a sweep: {error}") from None
+                raise Unusable(
+                    f"{self.folder / CURVES}: not the table of a sweep: {error}; begin a new sweep"
+                ) from None
             entry.train_s += train_s
             self.before_s = max(self.before_s, wall_s)
             best = math.nan if entry.best is None else entry.best
@@ -105,22 +124,43 @@ class Ledger(tune.Callback):
             entry = self.entries.setdefault(
                 row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]])
             )
+            self._check(row, entry)
             entry.status, entry.reason = row["status"], row["reason"]
         self.wall_s = self.before_s
 
+    def reopen(self, names: Collection[str]) -> None:
+        """Let trials that had ended go on: what they came to is not there any more."""
+        kept = [row for row in tables.rows(self.folder / TRIALS) if row["trial"] not in names]
+        if names:
+            tables.rewrite(self.folder / TRIALS, kept)
+        for name in names:
+            self.entries[name].status = PAUSED
+
     def _rows(self, table: str, configurations: dict[str, Any]) -> list[dict[str, str]]:
-        rows = tables.rows(self.folder / table)
-        return [row for row in rows if row.get("phase") == self.phase and row.get("trial") in configurations]
+        rows = [row for row in tables.rows(self.folder / table) if row.get("phase") == self.phase]
+        if strange := {row.get("trial") or "without a name" for row in rows} - set(configurations):
+            raise Unusable(f"{self.folder / table}: trial {min(strange)} is none of this sweep's; begin a new sweep")
+        return rows
+
+    def _check(self, row: dict[str, str], entry: Entry) -> None:
+        path = self.folder / TRIALS
+        if row.get("status") not in STATUSES or "reason" not in row or not row.get("epochs", "").isdecimal():
+            raise Unusable(f"{path}: not the table of a sweep: see trial {entry.name}; begin a new sweep")
+        if int(row["epochs"]) and not entry.epoch:
+            raise Unusable(f"{self.folder / CURVES} lacks the reports of trial {entry.name}; begin a new sweep")
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Open the trial's entry; a trial that starts again keeps it."""
-        self._entry(trial).status = RUNNING
+        entry = self._entry(trial)
+        entry.status = RUNNING
+        self.heard[entry.name] = time.monotonic()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """Record a report, and write its row; epochs trained again after a fault are in the tables already."""
         entry = self._entry(trial)
+        self.heard[entry.name] = time.monotonic()
         entry.train_s += result["train_s"]
         entry.warning = result["warning"] or entry.warning
         if result["epoch"] <= entry.epoch:
@@ -145,8 +185,18 @@ class Ledger(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry: finished, stopped early or diverged."""
-        entry = self._entry(trial)
-        if trial.last_result.get("diverged"):
+        self._end(self._entry(trial), trial.last_result.get("diverged", False))
+
+    def end(self, name: str, configuration: dict[str, Any], failed: bool) -> None:
+        """Close the entry of a trial that ended as its session died, before this could be written down."""
+        entry = self.entries.setdefault(name, Entry(name=name, configuration=configuration))
+        if failed or not entry.epoch:
+            self.close(entry, FAILED, "the sweep was killed before the reason was written down")
+        else:
+            self._end(entry, next(diverged for trial, *_, diverged in reversed(self.reports) if trial == name))
+
+    def _end(self, entry: Entry, diverged: bool) -> None:
+        if diverged:
             self.close(entry, DIVERGED, f"the loss became NaN or infinite in epoch {entry.epoch}")
         elif entry.epoch >= self.max_epochs:
             self.close(entry, FINISHED, f"reached its last epoch, {entry.epoch}")
@@ -154,8 +204,14 @@ class Ledger(tune.Callback):
             self.close(entry, STOPPED, f"outside the best of its rung at epoch {entry.epoch}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Close the entry as failed, with the error's last line."""
-        self.close(self._entry(trial), FAILED, _last_line(trial.error_file))
+        """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
+        entry, reason = self._entry(trial), _last_line(trial.error_file)
+        if reason.startswith(PROCESS_DIED):
+            reason = NO_MESSAGE
+            quiet_s = time.monotonic() - self.heard.get(entry.name, math.inf)
+            if self.time_limit_s and quiet_s >= self.time_limit_s:
+                reason = f"gave no report in {self.time_limit_s:g} s, its time limit"
+        self.close(entry, FAILED, reason)
 
     def __enter__(self) -> Ledger:
         self.started = time.monotonic()
@@ -177,9 +233,13 @@ class Ledger(tune.Callback):
         """Seconds that the phase has taken, over all sessions."""
         return self.before_s + time.monotonic() - self.started
 
+    def names(self, status: str) -> set[str]:
+        """The trials of that status."""
+        return {entry.name for entry in self.entries.values() if entry.status == status}
+
     def count(self, status: str) -> int:
-        """Trials of that status."""
-        return sum(entry.status == status for entry in self.entries.values())
+        """How many trials have that status."""
+        return len(self.names(status))
 
     def lost(self) -> list[Entry]:
         """The trials that failed or diverged."""
@@ -218,6 +278,6 @@ class Ledger(tune.Callback):
 def _last_line(error_file: str | None) -> str:
     """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later."""
     if error_file is None or not Path(error_file).exists():
-        return "its process died without an error message"
+        return NO_MESSAGE
     lines = [line.strip() for line in Path(error_file).read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "its process died without an error message"
+    return lines[-1] if lines else NO_MESSAGE

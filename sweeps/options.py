@@ -48,10 +48,23 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line and exit status 2, without the usage above it."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {one_line(message)}; see {self.prog} --help\n")
+
+    def parse(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+        """As `parse_args`, but refuses "--option=--", which argparse of Python 3.11 reads as an empty list."""
+        options = self.parse_args(arguments)
+        for name, value in vars(options).items():
+            if value == []:
+                self.error(f"argument --{name.replace('_', '-')}: expected one argument")
+        return options
 
 
-def parser(task: Task | None = None) -> argparse.ArgumentParser:
+def one_line(message: object) -> str:
+    """A message without line breaks, which an argument, a file's name or a column's may hold."""
+    return " ".join(str(message).split())
+
+
+def parser(task: Task | None = None) -> Parser:
     """The command line, with the task's own options if it is known; what is left out comes from the task."""
     parser = Parser(
         prog="python sweeps/run.py",
@@ -234,8 +247,8 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if options.trials is not None and not isinstance(options.trials, More):
         raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
     whole = parser(named_task(begun))
-    before = make_plan(whole.parse_args(begun), begun, place)
-    plan = make_plan(whole.parse_args([*begun, *rest]), begun, place)
+    before = make_plan(whole.parse(begun), begun, place)
+    plan = make_plan(whole.parse([*begun, *rest]), begun, place)
     for field in fields(Plan):
         if field.name not in (*FREE, "record", "space_file") and getattr(plan, field.name) != getattr(
             before, field.name

@@ -110,11 +110,15 @@ class Plan:
     def _check_folder(self) -> None:
         if self.resume:
             return
-        if self.folder.exists():
+        try:
+            there = self.folder.exists()
+            parent = next(parent for parent in self.folder.absolute().parents if parent.exists())
+        except OSError as error:  # a name too long, or a folder that may not be looked into
+            raise ValueError(f"{self.folder} cannot be made: {error.strerror}; give another --results") from None
+        if there:
             raise ValueError(
                 f"{self.folder} exists and is never overwritten; give another --name, or --resume {self.folder}"
             )
-        parent = next(parent for parent in self.folder.absolute().parents if parent.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
 

@@ -67,21 +67,26 @@ class Runs(Searcher):
         """Nothing, as nothing was saved."""
 
 
-def models(plan: Plan, chosen: Mapping[str, Configuration], ledger: Ledger) -> list[Retrained]:
-    """The best-validation model of every retraining that finished, by configuration, best first.
+def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """The last state of every retraining that finished; it is missing where that checkpoint is damaged or not there.
 
     Raises:
         OSError: if the checkpoints cannot be read.
     """
     checkpoints = Checkpoints(str(plan.checkpoints.absolute()))
+    finished = [name for name, entry in ledger.entries.items() if entry.status == FINISHED]
+    found = {name: checkpoints.load(name).state for name in finished}
+    return {name: state for name, state in found.items() if state and state["epoch"] == runs[name].epochs}
+
+
+def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str, Mapping[str, Any]]) -> list[Retrained]:
+    """The best-validation model of every retraining that left a state, by configuration, best first."""
     found = []
     for rank, (trial, configuration) in enumerate(chosen.items(), start=1):
         kept = []
         for name, run in runs(plan, {trial: configuration}).items():
-            entry = ledger.entries.get(name)
-            state = checkpoints.load(name).state if entry and entry.status == FINISHED else None
-            if state:
-                best = state["best"]
+            if name in states:
+                best = states[name]["best"]
                 kept.append(
                     Model(seed=run.seed, epoch=best["epoch"], weights=best["weights"], validation=best["metrics"])
                 )

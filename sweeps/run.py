@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from rich.console import Console
 
 from ae import tasks
 from ae.task import Splits
 from sweeps.folder import Unusable
-from sweeps.options import make_plan, named_task, parser, resumed_plan
+from sweeps.options import make_plan, named_task, one_line, parser, resumed_plan
 from sweeps.plan import Plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(named_task(arguments)).parse_args(arguments)
+    options = parser(named_task(arguments)).parse(arguments)
     if options.list:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
@@ -49,15 +49,21 @@ def start(plan: Plan, splits: Splits) -> int:
         from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
     except KeyboardInterrupt:
         return 130
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))  # end as a Ctrl-C does
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         return sweep.run(plan, splits, Console())
     except (engine.CannotStart, Unusable) as error:
         return _refuse(error)
 
 
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what a Ctrl-C would do now, also where the shell has this process ignore it, as it does background jobs."""
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+
 def _refuse(error: ValueError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {one_line(error)}", file=sys.stderr)
     return 2
 
 

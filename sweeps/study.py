@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,14 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import LOCK_FILE_SUFFIX
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from sweeps.asha import ASHA
 from sweeps.folder import Unusable
+from sweeps.ledger import FAILED, FINISHED, Ledger
 from sweeps.plan import Plan
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
@@ -43,10 +47,11 @@ def open_(plan: Plan) -> optuna.Study:
     direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
     name = f"{plan.task.name}/{plan.name}"
     try:
+        _mend(path)
         storage = JournalStorage(JournalFileBackend(str(path)))
         study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
-    except (ValueError, KeyError, TypeError) as error:
-        raise Unusable(f"{path}: not an Optuna study: {error}; begin a new sweep") from None
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise Unusable(f"{path}: not a whole Optuna study: {error}; begin a new sweep") from None
     if plan.search == "grid":
         for point in plan.points[len(study.get_trials(deepcopy=False)) :]:
             study.enqueue_trial(point)
@@ -57,6 +62,26 @@ def own(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that were asked for, those that an older sweep lent left out."""
     trials = study.get_trials(deepcopy=False)
     return [trial for trial in trials if trial.state != TrialState.WAITING and OLDER not in trial.user_attrs]
+
+
+def _mend(path: Path) -> None:
+    """Take off what a session left that was killed as it wrote: half a line, the lock. No other session is there."""
+    path.with_name(path.name + LOCK_FILE_SUFFIX).unlink(missing_ok=True)
+    if path.exists():
+        content = path.read_bytes()
+        os.truncate(path, content.rfind(b"\n") + 1)
+
+
+def agree(study: optuna.Study, base: Configuration, ledger: Ledger) -> None:
+    """Bring the study and the ledger to say the same of trials that ended as a session died between the two."""
+    for trial in own(study):
+        name = name_of(trial.number)
+        entry = ledger.entries.get(name)
+        if trial.state.is_finished() and (entry is None or entry.open):
+            ledger.end(name, asdict(replace(base, **trial.params)), failed=trial.state == TrialState.FAIL)
+        elif trial.state == TrialState.RUNNING and entry and not entry.open:
+            ended = {FINISHED: TrialState.COMPLETE, FAILED: TrialState.FAIL}.get(entry.status, TrialState.PRUNED)
+            study.tell(trial.number, entry.best if ended == TrialState.COMPLETE else None, state=ended)
 
 
 def configurations(study: optuna.Study, base: Configuration) -> dict[str, dict[str, Any]]:
@@ -101,7 +126,7 @@ class StudySearcher(Searcher):
         """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
         self.trials: dict[str, optuna.Trial] = {}
         self.reported: dict[str, int] = {}
-        """The last epoch that the study knows of a trial of an earlier session."""
+        """The last epoch that the study knows of a trial, which may train it again after a fault."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's name and configuration; None while there is no room, FINISHED when no trial will come."""
@@ -148,6 +173,7 @@ class StudySearcher(Searcher):
         value = result[self.metric]
         if math.isfinite(value) and result["epoch"] > self.reported.get(trial_id, 0):
             self.trials[trial_id].report(value, step=result["epoch"])
+            self.reported[trial_id] = result["epoch"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the study the trial's end state."""

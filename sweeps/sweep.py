@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from dataclasses import asdict, replace
 from typing import Any
@@ -14,7 +15,7 @@ from ae.training import final_metrics
 from sweeps import engine, folder, report, retraining, study, tables
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
-from sweeps.ledger import STOPPED, Ledger
+from sweeps.ledger import FINISHED, STOPPED, Ledger
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.turns import Turns
@@ -34,7 +35,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
-    search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs)
+    search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs, plan.time_limit_s)
     outcome = Outcome(plan=plan, source=splits.source, search=search)
     with engine.session(plan):
         outcome.device = engine.device(plan)
@@ -89,6 +90,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
     if plan.warm_start and not record.trials:
         console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
     ledger.restore(study.configurations(record, plan.base))
+    study.agree(record, plan.base, ledger)
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
@@ -103,7 +105,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
                 searcher=searcher,
                 turns=turns,
             )
-        stopped = [entry.name for entry in ledger.entries.values() if entry.status == STOPPED]
+        stopped = ledger.names(STOPPED)
         study.close(record, stopped)  # those that waited since an earlier session; Tune does not know them
         tidy.drop(stopped)
     outcome.interrupted = ledger.ended < ledger.requested
@@ -114,8 +116,11 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
     runs = retraining.runs(plan, chosen)
-    ledger = outcome.retraining = Ledger("retrain", plan.folder, objective, len(runs), plan.retrain_epochs)
+    ledger = outcome.retraining = Ledger(
+        "retrain", plan.folder, objective, len(runs), plan.retrain_epochs, plan.time_limit_s
+    )
     ledger.restore({name: asdict(configuration) for name, configuration in runs.items()})
+    ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, engine.slots(plan))
@@ -130,7 +135,11 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
                 turns=turns,
             )
     outcome.interrupted = ledger.ended < ledger.requested
-    outcome.retrained = retraining.models(plan, chosen, ledger)
+    states = retraining.states(plan, runs, ledger)
+    if lost := ledger.names(FINISHED) - set(states):
+        what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
+        raise OSError(errno.EIO, what, str(plan.checkpoints))
+    outcome.retrained = retraining.models(plan, chosen, states)
 
 
 def _test(outcome: Outcome, split: Split) -> None:

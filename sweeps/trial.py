@@ -53,11 +53,13 @@ class SweepTrial(tune.Trainable):
         found = self.checkpoints.load(self.name)
         if found.state:
             self.training.load_state_dict(found.state)
+        self.saved_epoch = self.training.epoch
         self.warning = found.warning
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""
+        self._save()  # what the driver has heard of, before it is trained on
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
@@ -75,6 +77,9 @@ class SweepTrial(tune.Trainable):
         diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"])))
         if diverged:  # what diverged weights happen to score ranks nothing
             metrics = dict.fromkeys(metrics, math.nan)
+        done = diverged or training.epoch >= training.configuration.epochs
+        if done and not diverged:
+            self._save()
         return {
             "epoch": training.epoch,
             "train_loss": training.train_loss,
@@ -84,19 +89,25 @@ class SweepTrial(tune.Trainable):
             "diverged": diverged,
             "train_s": time.perf_counter() - started,
             "warning": self.warning,
-            "done": diverged or training.epoch >= training.configuration.epochs,
+            "done": done,
         }
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
-        """Keep the run's last state and its best epoch's weights among the sweep's own checkpoints, not in Tune's.
+    def _save(self) -> None:
+        """Keep the state among the sweep's own checkpoints; a full disk costs a checkpoint, not the trial."""
+        if self.training.epoch > self.saved_epoch:
+            try:
+                self.checkpoints.save(self.name, self.training.epoch, self.training.state_dict())
+                self.saved_epoch = self.training.epoch
+            except OSError as error:
+                self.warning = f"the checkpoint of epoch {self.training.epoch} could not be written: {error}"
 
-        Tune copies what it keeps and gives it a number, and its restored sweeps forget the newest. Ours are named by
-        trial and epoch, and any session finds them. A full disk costs a checkpoint, not the trial.
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
+        """A pause: keep the state, and tell Tune no more than where it is.
+
+        Tune's own checkpoints would be copied, numbered anew, and listed in a snapshot that costs more the more trials
+        there are; its restored sweeps forget the newest. Ours are named by trial and epoch, and any session finds them.
         """
-        try:
-            self.checkpoints.save(self.name, self.training.epoch, self.training.state_dict())
-        except OSError as error:
-            self.warning = f"the checkpoint of epoch {self.training.epoch} could not be written: {error}"
+        self._save()
         return {"epoch": self.training.epoch}
 
     def load_checkpoint(self, checkpoint: dict[str, int]) -> None:

@@ -92,7 +92,7 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _unpack(folder: Path, root: Path) -> None:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long
         raise ValueError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -135,7 +135,7 @@ def _read(root: Path, *, train: bool) -> tuple[NDArray[np.float32], NDArray[np.i
     try:
         data = MNIST(str(root), train=train)
         images_NRP, labels_N = data.data, data.targets
-    except (AssertionError, KeyError, ValueError, IndexError, RuntimeError) as error:
+    except (AssertionError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
         raise ValueError(f"{which} images or labels: not an idx file of bytes ({error or 'wrong header'})") from None
     if images_NRP.ndim != 3 or images_NRP.shape[1:] != (SIDE, SIDE):
         raise ValueError(

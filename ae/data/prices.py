@@ -10,6 +10,7 @@ import csv
 import difflib
 import gzip
 import logging
+import os
 import warnings
 import zlib
 from collections.abc import Collection
@@ -19,7 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
+from pandas.api.types import is_datetime64_any_dtype
+from pyarrow import parquet
 
 FORMATS = (".csv.gz", ".csv", ".parquet")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None")
@@ -39,7 +41,7 @@ def read(path: Path, field: str) -> pd.DataFrame:
     Raises:
         ValueError: if a file cannot be read, lacks a column or holds no rows; the message names it.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, False for a name too long
         raise ValueError(f"{path}: there is no such file or folder")
     if not path.is_dir():
         if _format(path) is None:
@@ -149,15 +151,28 @@ def _read_csv(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
             skip_blank_lines=False,  # keeps the row numbers right
             low_memory=False,
         )
+    _refuse_line_breaks(cells, path)
     table = _named(cells, columns, symbol).assign(row=np.arange(2, len(cells) + 2))
     dateless = cells[table["date"] == ""]
     return table.drop(index=dateless.index[(dateless.isna() | dateless.eq("")).all(axis=1)])
 
 
+def _refuse_line_breaks(cells: pd.DataFrame, path: Path) -> None:
+    """Raise where a quotation mark that is not closed made one cell of several rows."""
+    for position, column in enumerate(cells.columns):
+        texts: Any = cells[column].unique() if cells[column].dtype.kind == "O" else ()
+        broken = [text for text in texts if isinstance(text, str) and len(text.splitlines()) > 1]
+        if broken:
+            where = f"row {int((cells[column] == broken[0]).argmax()) + 2}, column {position + 1}"
+            raise ValueError(f"{path}, {where}: a cell holds a line break; close its quotation mark")
+
+
 def _read_parquet(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
     try:
-        cells = pd.read_parquet(path)
-    except ValueError as error:  # what pyarrow raises for a file of another format
+        content = parquet.read_table(path)
+        content.validate(full=True)  # else text that is not UTF-8 fails later
+        cells = content.to_pandas()
+    except Exception as error:  # pyarrow raises a dozen kinds for a damaged file; each means the same to the reader
         raise OSError(error) from None
     if cells.index.names != [None]:
         cells = cells.reset_index()
@@ -187,7 +202,7 @@ def _named(cells: pd.DataFrame, columns: dict[str, int], symbol: str | None) -> 
     table = pd.DataFrame({name: cells[position] for name, position in columns.items()})
     if "symbol" not in columns:
         table["symbol"] = symbol
-    if is_bool_dtype(table["price"]):  # which would pass for 0 and 1
+    if table["price"].dtype.kind in "bmM":  # truth values would pass for 0 and 1, times for nanoseconds
         table["price"] = table["price"].astype(str)
     if is_datetime64_any_dtype(table["date"]):
         table["date"] = table["date"].dt.strftime("%Y-%m-%d")

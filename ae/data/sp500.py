@@ -17,6 +17,8 @@ A stock's days are those that the table has a row for; a day without a row is no
 | price that is no number, infinite, zero or negative | error with row and column |
 | date that is not YYYY-MM-DD (a time after it is ignored) | error with row and column |
 | row without a symbol, or with more cells than the header | error |
+| line break in a cell, as an open quotation mark leaves | error with row and column |
+| price so far from the days before that float32 cannot hold it in their scale | error with the stock |
 | missing or repeated column | error with the columns that there are |
 | symbol of --symbols that is not there | error with those close to it |
 | no rows, in a file or from --start to --end | error |
@@ -81,6 +83,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and not value >= 2:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 2, got {value}")
+            if value is not None and value >= 2**31:
+                raise ValueError(f"--{name.replace('_', '-')} must be < 2**31 days, got {value}")
 
     def wanted(self) -> list[str] | None:
         """The symbols; None for all."""
@@ -117,7 +121,8 @@ def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tup
             None takes all T.
 
     Returns:
-        z, float32: over the seen days its minimum is 0 and its mean 1/2; and the scale that `restore` takes.
+        z, float32: over the seen days its minimum is 0 and its mean 1/2; and the scale that `restore` takes. A later
+        day too far from them for float32 is infinite.
 
     Raises:
         ValueError: if `seen` is not in 2 to T, a price is not finite and above 0, or a sequence is constant over the
@@ -132,9 +137,10 @@ def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tup
     minimum_N, maximum_N = prices_NT[:, :seen].min(axis=1), prices_NT[:, :seen].max(axis=1)
     if not (minimum_N < maximum_N).all():
         raise ValueError(f"sequence {int((minimum_N >= maximum_N).argmax())} is constant over its {seen} seen days")
-    y_NT = (prices_NT - minimum_N[:, None]) / maximum_N[:, None]
-    mean_N = y_NT[:, :seen].mean(axis=1)
-    values_NT = (y_NT / (2 * mean_N[:, None])).astype(np.float32)
+    with np.errstate(over="ignore"):
+        y_NT = (prices_NT - minimum_N[:, None]) / maximum_N[:, None]
+        mean_N = y_NT[:, :seen].mean(axis=1)
+        values_NT = (y_NT / (2 * mean_N[:, None])).astype(np.float32)
     return values_NT, Scale(minimum_N=minimum_N, maximum_N=maximum_N, mean_N=mean_N)
 
 
@@ -197,6 +203,13 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
             "--min-days or --window, or widen --symbols, --start and --end"
         )
     values_NT, scale = normalise(prices_NT, seen=seen)
+    wild_N = ~np.isfinite(values_NT[:, -1])
+    if wild_N.any():
+        symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
+        raise ValueError(
+            f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
+            "--symbols"
+        )
     info = sequences.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
     cut = f"{len(info):,} windows of {days:,} days" if window else f"{days:,} days each"
     source = (

@@ -1,0 +1,238 @@
+"""Replay schedulers over the learning curves of a sweep that ran with --scheduler none: what each would cost and find.
+
+The recorded trials run again in simulated time under the sweep's own schedulers, on any number of workers. A table is
+printed and written to replay.csv, a picture to figures/replay.png, both in the results folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ae.task import Objective
+from sweeps import replay_figure, simulation, tables
+from sweeps.folder import RECORD
+from sweeps.options import Parser, parser, resumed_plan
+from sweeps.plan import SCHEDULERS, Plan
+from sweeps.simulation import Recording, Result, Setting, simulate
+
+EPILOG = """\
+example:
+  python sweeps/run.py --task mnist-cls --scheduler none --name full      every trial to its last epoch, once
+  python sweeps/replay.py results/mnist-cls/full                          every scheduler on it, in seconds
+  python sweeps/replay.py results/mnist-cls/full --check results/mnist-cls/asha --workers 2
+
+Exit status: 0 done, 2 bad input.
+"""
+NO_GRACE_PERIOD, NO_REDUCTION_FACTOR = ("hyperband", "none"), ("median", "none")
+"""Schedulers that have none."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, 2 for a recording or settings that cannot be replayed."""
+    options = command_line().parse_args(arguments)
+    console = Console()
+    try:
+        plan = recorded(options.folder)
+        recording = simulation.read(options.folder, plan)
+        if options.check:
+            console.print(checked(recording, plan, options.check, options.workers))
+            return 0
+        results = [simulate(recording, setting) for setting in settings(options, plan)]
+        full = simulate(recording, Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    frame = compared(results, full, plan)
+    frame.to_csv(options.folder / "replay.csv", index=False)
+    picture = replay_figure.draw(frame, recording.objective, options.folder / "figures" / "replay.png")
+    show(frame, full, recording.objective, console)
+    console.print(f"{options.folder / 'replay.csv'}\n{picture}", soft_wrap=True, highlight=False, markup=False)
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The options; what is left out is settled when the recorded sweep is known."""
+    own = Parser(
+        prog="python sweeps/replay.py",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    own.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    own.add_argument(
+        "--scheduler",
+        type=names,
+        default=[name for name in SCHEDULERS if name != "none"],
+        metavar="NAMES",
+        help=f"of {', '.join(SCHEDULERS)}, separated by commas (default: all but none)",
+    )
+    own.add_argument(
+        "--grace-period", type=numbers, metavar="LIST", help="in epochs (default: 1, 2 and 4 times the sweep's own)"
+    )
+    own.add_argument("--reduction-factor", type=numbers, metavar="LIST", help="default: the sweep's own")
+    own.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
+    own.add_argument(
+        "--check", type=Path, metavar="DIR", help="a real sweep of the same trials: only compare it with its replay"
+    )
+    return own
+
+
+def names(text: str) -> list[str]:
+    """Schedulers, separated by commas."""
+    for name in text.split(","):
+        if name not in SCHEDULERS:
+            raise argparse.ArgumentTypeError(f"must be of {', '.join(SCHEDULERS)}, separated by commas, got {name!r}")
+    return text.split(",")
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers from 1, separated by commas."""
+    if not all(part.isdecimal() and int(part) for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"must be whole numbers >= 1, separated by commas, got {text!r}")
+    return [int(part) for part in text.split(",")]
+
+
+def recorded(folder: Path) -> Plan:
+    """The plan of the sweep in a results folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not (folder / RECORD).exists():
+        raise ValueError(f"{folder}: not the results folder of a sweep: it has no {RECORD}")
+    arguments = ["--resume", str(folder)]
+    return resumed_plan(parser().parse_args(arguments), arguments)
+
+
+def settings(options: argparse.Namespace, plan: Plan) -> list[Setting]:
+    """Every combination that the options ask for, once."""
+    own = plan.budget.grace_period
+    usual = [own * times for times in (1, 2, 4) if own * times <= plan.budget.max_epochs]
+    factors = options.reduction_factor or [plan.budget.reduction_factor]
+    found = (
+        Setting(
+            scheduler=scheduler,
+            grace_period=None if scheduler in NO_GRACE_PERIOD else grace,
+            reduction_factor=None if scheduler in NO_REDUCTION_FACTOR else factor,
+            workers=workers,
+        )
+        for workers, scheduler, grace, factor in itertools.product(
+            options.workers, options.scheduler, options.grace_period or usual, factors
+        )
+    )
+    return list(dict.fromkeys(found))
+
+
+def compared(results: list[Result], full: Result, plan: Plan) -> pd.DataFrame:
+    """A row a setting: cost and regret beside every trial trained to its end, on one worker.
+
+    "own" marks ASHA, the usual scheduler, with the sweep's own grace period and reduction factor. Regret is by how much
+    the best value is worse than the best of all, in the objective's unit; below 0, a trial was stopped that scored
+    before it diverged.
+    """
+    budget, rows = plan.budget, []
+    for result in results:
+        one = result.setting
+        own = (one.scheduler, one.grace_period, one.reduction_factor)
+        more, less = (full, result) if plan.task.objective.mode == "max" else (result, full)
+        rows.append(
+            {
+                "workers": one.workers,
+                "scheduler": one.scheduler,
+                "grace_period": one.grace_period,
+                "reduction_factor": one.reduction_factor,
+                "epochs": result.epochs,
+                "epochs_percent": 100 * result.epochs / full.epochs,
+                "wall_s": result.wall_s,
+                "speedup": full.wall_s / result.wall_s,
+                "best": result.best,
+                "regret": more.best - less.best,
+                "trial": result.trial,
+                "same_trial": result.trial == full.trial,
+                "stuck": result.stuck,
+                "own": own == ("asha", budget.grace_period, budget.reduction_factor),
+            }
+        )
+    return pd.DataFrame(rows).astype({"grace_period": "Int64", "reduction_factor": "Int64"})
+
+
+def show(frame: pd.DataFrame, full: Result, objective: Objective, console: Console) -> None:
+    """Print the settings, a block for each number of workers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for name in ("", "grace\nperiod", "factor", "epochs", "%", "wall, s", "speed-\nup"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for name in (f"best val\n{objective.metric}", "regret", "trial"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for workers, block in frame.groupby("workers", sort=False):
+        table.add_row(f"[bold]{workers} worker{'s' if workers != 1 else ''}")
+        for row in block.to_dict("records"):
+            table.add_row(*cells({str(name): value for name, value in row.items()}))
+        table.add_section()
+    console.print(
+        f"Every trial to its end: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
+        f"best validation {objective.metric} {full.best:.4g} (trial {full.trial})",
+        table,
+        "* asha with the sweep's own grace period and reduction factor; %, speed-up and regret against every trial to "
+        "its end on one worker",
+        highlight=False,
+    )
+    for row in frame[frame["stuck"] > 0].to_dict("records"):
+        note = f"{row['scheduler']} on {row['workers']} workers leaves {row['stuck']} trials paused: a sweep would hang"
+        console.print(note, highlight=False)
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A setting's line of the table."""
+    return (
+        f"  {row['scheduler']}{' *' if row['own'] else ''}",
+        *("" if pd.isna(row[name]) else str(row[name]) for name in ("grace_period", "reduction_factor")),
+        str(row["epochs"]),
+        f"{row['epochs_percent']:.0f}",
+        f"{row['wall_s']:.1f}",
+        f"{row['speedup']:.1f}",
+        f"{row['best']:.4g}",
+        f"{row['regret']:.2g}" if row["regret"] else "0",
+        row["trial"],
+    )
+
+
+def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) -> Table:
+    """What a real sweep of the recorded trials cost, beside the replay of its scheduler.
+
+    Raises:
+        ValueError: if the sweep is of other trials, or has not ended.
+    """
+    real = recorded(folder)
+    for name in ("task", "space", "base", "trials", "subset", "data", "options"):
+        if getattr(real, name) != getattr(plan, name):
+            raise ValueError(f"--check {folder}: its {name} must be the same as that of {plan.folder}")
+    if not (folder / "summary.json").exists():
+        raise ValueError(f"--check {folder}: the sweep has not ended: it has no summary.json")
+    search = json.loads((folder / "summary.json").read_text())["search"]
+    train_s = tables.curves(folder).query("phase == 'search'")["train_s"].sum()
+    measured = {"epochs": search["epochs_trained"], "training, s": train_s, "wall time, s": search["wall_s"]}
+    grace, factor = real.budget.grace_period, real.budget.reduction_factor
+    table = Table("workers", "", "predicted", "measured", "difference", title=f"{real.scheduler}, {folder}")
+    for count in workers:
+        setting = Setting(scheduler=real.scheduler, grace_period=grace, reduction_factor=factor, workers=count)
+        result = simulate(recording, setting)
+        predicted = (result.epochs, result.train_s, result.wall_s)
+        for (name, value), guess in zip(measured.items(), predicted, strict=True):
+            table.add_row(str(count), name, f"{guess:.6g}", f"{value:.6g}", f"{100 * (guess / value - 1):+.1f} %")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Schedulers replayed over recorded learning curves."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from ae.task import Budget, Objective
+from sweeps import replay
+from sweeps.plan import SCHEDULERS
+from sweeps.simulation import Recording, Setting, Simulation, simulate
+
+SECONDS = 2.0
+"""What every report of `recording` takes."""
+TINY = "lr: [0.001, 0.01, 0.03]\nhidden_size: [4, 8]\nbatch_size: 32\n"
+SMALL = ("--subset", "60", "--max-epochs", "6", "--eval-every", "1", "--reduction-factor", "2")
+FEW = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "1")
+
+
+def recording(curves):
+    """A recording of losses: a list a trial, an epoch a value, NaN where it diverges."""
+    last = len(curves[0])
+    reports = {
+        f"{number:04d}": [
+            {
+                "epoch": epoch,
+                "val_loss": value,
+                "train_s": SECONDS,
+                "diverged": math.isnan(value),
+                "done": math.isnan(value) or epoch == last,
+            }
+            for epoch, value in enumerate(curve, 1)
+        ]
+        for number, curve in enumerate(curves)
+    }
+    budget = Budget(max_epochs=last, eval_every=1, grace_period=1, reduction_factor=2)
+    return Recording(objective=Objective(metric="loss", mode="min"), budget=budget, curves=reports)
+
+
+def setting(scheduler, workers=1):
+    return Setting(scheduler=scheduler, grace_period=1, reduction_factor=2, workers=workers)
+
+
+def falling(trials=12, epochs=60):
+    """Losses that fall and cross: what starts well ends badly."""
+    return recording(
+        [[(trial + 1) / epoch + (trials - trial) / 20 for epoch in range(1, epochs + 1)] for trial in range(trials)]
+    )
+
+
+@pytest.mark.parametrize(("workers", "wall_s"), [(1, 12 * 60), (2, 6 * 60), (5, 3 * 60), (64, 60)])
+def test_without_a_scheduler_every_trial_trains_to_its_end_side_by_side(workers, wall_s):
+    result = simulate(falling(), setting("none", workers))
+    assert result.epochs == 12 * 60
+    assert result.wall_s == SECONDS * wall_s
+    assert result.trial == "0011"
+
+
+def test_asha_spends_the_epochs_that_the_paper_s_rule_spends():
+    curves = [[0.9, 0.8, 0.7, 0.6], [0.5, 0.4, 0.3, 0.2], [0.6, 0.5, 0.4, 0.1], [0.8, 0.8, 0.8, 0.8]]
+    simulation = Simulation(recording(curves), setting("asha"))
+    simulation.run()
+    # Rungs at epochs 1 and 2. 0000 and 0001 reach the first, 0001 is promoted to the second; 0002 and 0003 reach the
+    # first, which may now promote two: 0002, to the second, which may now promote one: 0001, to the last epoch.
+    epochs = {name: entry.epoch for name, entry in simulation.ledger.entries.items()}
+    assert epochs == {"0000": 1, "0001": 4, "0002": 2, "0003": 1}
+    assert simulation.clock_s == SECONDS * sum(epochs.values())
+    assert simulation.ledger.ranked()[0].name == "0001"
+
+
+@pytest.mark.parametrize("workers", [1, 64])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_runs_to_its_end(scheduler, workers):
+    simulation = Simulation(falling(), setting(scheduler, workers))
+    simulation.run()
+    assert len(simulation.trials) == 12
+    assert not simulation.get_live_trials()
+    assert simulation.ledger.epochs * SECONDS / workers <= simulation.clock_s <= simulation.ledger.epochs * SECONDS
+    assert max(entry.epoch for entry in simulation.ledger.entries.values()) > 50
+
+
+def test_a_diverged_trial_is_not_the_best():
+    result = simulate(recording([[0.1, math.nan, math.nan, math.nan], [0.5, 0.4, 0.3, 0.2]]), setting("none"))
+    assert (result.trial, result.best, result.epochs) == ("0001", 0.2, 6)
+    with pytest.raises(ValueError, match="every one diverged"):
+        simulate(recording([[math.nan] * 4]), setting("asha"))
+
+
+@pytest.fixture
+def space(tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_text(TINY)
+    return "--space", path
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
+def test_a_replay_is_the_sweep_that_it_foretells(run, space, capsys):
+    full = run(*SMALL, *FEW, *space, "--scheduler", "none", name="full", task="synthetic-smooth")[3]
+    early = ("--scheduler", "asha", "--grace-period", "1", "--max-concurrent", "1")
+    real = run(*SMALL, *FEW, *space, *early, name="real", task="synthetic-smooth")[3]
+
+    plan = replay.recorded(real)
+    simulation = Simulation(replay.simulation.read(full, replay.recorded(full)), setting("asha"))
+    simulation.run()
+    trained = pd.read_csv(real / "curves.csv", dtype={"trial": str}).query("phase == 'search'")
+    assert plan.budget.rungs() == [1, 2, 4]
+    epochs = {name: entry.epoch for name, entry in simulation.ledger.entries.items()}
+    assert epochs == trained.groupby("trial")["epoch"].max().to_dict()
+
+    assert replay.main([str(full), "--check", str(real), "--workers", "1"]) == 0
+    assert "+0.0 %" in capsys.readouterr().out
+    assert replay.main([str(full), "--scheduler", "none,asha", "--grace-period", "1,2", "--workers", "1,2"]) == 0
+    assert "Every trial to its end: 36 epochs" in capsys.readouterr().out
+    table = pd.read_csv(full / "replay.csv", dtype={"trial": str})
+    assert len(table) == 6
+    assert table.query("scheduler == 'none'")["regret"].tolist() == [0, 0]
+    assert table.query("scheduler == 'asha' and grace_period == 1")["epochs"].iloc[0] == sum(epochs.values())
+    assert (full / "figures" / "replay.png").stat().st_size > 20_000
+
+    assert replay.main([str(real)]) == 2
+    error = capsys.readouterr().err
+    assert "record with --scheduler none" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: not the results folder of a sweep: it has no sweep.json"),
+        (["nowhere", "--scheduler", "asha,magic"], "separated by commas, got 'magic'"),
+        (["nowhere", "--workers", "0"], "must be whole numbers >= 1, separated by commas, got '0'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, message, capsys):
+    try:
+        status = replay.main(arguments)
+    except SystemExit as end:
+        status = end.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
