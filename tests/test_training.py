@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -88,3 +89,20 @@ def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
 def test_a_wrong_configuration_names_the_field_and_the_value(field, value):
     with pytest.raises(ValueError, match=rf"{field} must .*{value}"):
         replace(CONFIGURATION, **{field: value})
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_an_epoch_on_a_gpu_waits_for_it_at_its_ends_alone(mnist):
+    losses = {}
+    for device in ("cpu", "cuda"):
+        train, validation = DeviceSplit(mnist.train, device), DeviceSplit(mnist.validation, device)
+        training = Training(TASK, CONFIGURATION, train, validation)
+        training.train_epoch()
+        torch.cuda.set_sync_debug_mode("warn")
+        with warnings.catch_warnings(record=True) as waits:
+            warnings.simplefilter("always")
+            losses[device] = training.train_epoch()
+        torch.cuda.set_sync_debug_mode("default")
+        assert len(waits) <= 2  # the order of the sequences goes there, the loss comes back; there are 10 batches
+    assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-2)
