@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= mnist-cls
 
-.PHONY: sweep bench test lint format clean
+.PHONY: sweep bench test test-faults lint format clean
 
 sweep: .venv/installed
 	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
@@ -14,6 +14,9 @@ test: .venv/installed-test lint
 bench: .venv/installed
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+test-faults: .venv/installed-test
+	$(BIN)/python -m pytest -m faults $(ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import platform
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import ray
@@ -57,11 +59,22 @@ def session(plan: Plan) -> Iterator[None]:
         _join(plan.address, options)
     elif not already:
         ray.init(address="local", include_dashboard=False, **options)
+    heed_sigterm()
     try:
         yield
     finally:
         if not already:
             ray.shutdown()
+
+
+def heed_sigterm() -> None:
+    """Let SIGTERM do what a Ctrl-C would, also where a shell has that ignored; Ray takes it for itself as it starts."""
+
+    def as_ctrl_c(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    signal.signal(signal.SIGTERM, as_ctrl_c)
 
 
 def _join(address: str, options: dict[str, Any]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 from rich.console import Console
 
@@ -49,17 +47,13 @@ def start(plan: Plan, splits: Splits) -> int:
         from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
     except KeyboardInterrupt:
         return 130
-    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    engine.heed_sigterm()
     try:
         return sweep.run(plan, splits, Console())
+    except KeyboardInterrupt:  # before the sweep has begun: while Ray starts
+        return 130
     except (engine.CannotStart, Unusable) as error:
         return _refuse(error)
-
-
-def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    """Do what a Ctrl-C would do now, also where the shell has this process ignore it, as it does background jobs."""
-    handler = signal.getsignal(signal.SIGINT)
-    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 def _refuse(error: ValueError) -> int:

@@ -138,7 +138,8 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     states = retraining.states(plan, runs, ledger)
     if lost := ledger.names(FINISHED) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
-        raise OSError(errno.EIO, what, str(plan.checkpoints))
+        why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]
+        raise OSError(errno.EIO, "; ".join([what, *why[:1]]), str(plan.checkpoints))
     outcome.retrained = retraining.models(plan, chosen, states)
 
 

@@ -1,0 +1,23 @@
+"""The clock jumps hours ahead, and back behind where it was."""
+
+import json
+
+import pandas as pd
+import pytest
+from victim import assert_same
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+
+def test_a_clock_that_jumps_changes_nothing(start, small, whole, twice):
+    options, folder = small
+    session = start(*options, faults={"clock": [2.0, 5]})
+    assert session.end() == 0, session.output
+    assert_same(folder, whole.folder)
+    curves = pd.read_csv(folder / "curves.csv")
+    assert curves["train_s"].between(0, 60).all()
+    for _, phase in curves.groupby("phase"):
+        assert phase["wall_s"].is_monotonic_increasing
+        assert phase["wall_s"].between(0, 600).all()
+    assert 0 < json.loads((folder / "summary.json").read_text())["wall_s"] < 600
+    print(f"lost: {twice()} epochs trained twice")

@@ -1,0 +1,71 @@
+"""A machine of the cluster lost, and one that joins: several nodes of Ray on this machine."""
+
+import gc
+import json
+import warnings
+
+import pandas as pd
+import pytest
+from victim import HOOKS, SMALL, SPACE, TASK, trials
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+SLOW = {"kind": "wait", "seconds": 0.5, "hidden_size": 16}
+"""Trials that last longer than a lost machine goes unnoticed."""
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A cluster of one CPU; the epochs of its trials are written down."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(HOOKS))
+    monkeypatch.setenv("FAULTS", json.dumps({"log": str(tmp_path / "epochs.log"), **SLOW}))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
+    with warnings.catch_warnings():  # of processes that Ray has killed and not waited for
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
+def sweep(cluster, start, tmp_path, space):
+    """A sweep that joins the cluster, at as many trials at once as there is room for."""
+
+    def sweep():
+        options = [*SMALL[:-2], "--scheduler", "none", *space(SPACE)]
+        session = start(*options, "--results", tmp_path, "--name", "sweep", "--address", cluster.address)
+        return session, tmp_path / TASK / "sweep"
+
+    return sweep
+
+
+def assert_nothing_lost(folder):
+    table = trials(folder)
+    assert len(table) == 6
+    assert table["status"].eq("finished").all(), table[["status", "reason"]]
+    assert table["epochs"].eq(27).all()
+    assert trials(folder, "retrain")["status"].eq("finished").all()
+
+
+def test_a_lost_machine_loses_no_trial(cluster, sweep, twice):
+    worker = cluster.add_node(num_cpus=1)
+    session, folder = sweep()
+    session.reach(folder, "0000", 3)
+    session.reach(folder, "0001", 3)
+    cluster.remove_node(worker, allow_graceful=False)
+    assert session.end(280) == 0, session.output
+    assert_nothing_lost(folder)
+    assert twice() <= 2
+    print(f"lost: {twice()} epochs trained twice")
+
+
+def test_a_machine_that_joins_gets_trials(cluster, sweep):
+    session, folder = sweep()
+    session.reach(folder, "0000", 3)
+    assert ",0001," not in (folder / "curves.csv").read_text()
+    cluster.add_node(num_cpus=1)
+    assert session.end(280) == 0, session.output
+    assert_nothing_lost(folder)
+    order = pd.read_csv(folder / "curves.csv", dtype={"trial": str})["trial"].tolist()
+    assert order.index("0001") < len(order) - order[::-1].index("0000"), "0001 trained after 0000, not beside it"

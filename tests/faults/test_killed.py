@@ -1,0 +1,55 @@
+"""kill -9: of a trial, of the driver at ten moments."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from victim import LONG, assert_same, trials
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+
+def test_a_trial_killed_mid_epoch_goes_on_from_its_last_validation(start, small, whole, twice):
+    options, folder = small
+    session = start(*options, faults=LONG)
+    session.reach(folder, "0003", 4)
+    for pid in session.trials():
+        os.kill(pid, signal.SIGKILL)
+    assert session.end() == 0, session.output
+    assert_same(folder, whole.folder)
+    assert twice() <= 1
+    print(f"lost: the epoch that it was in; {twice()} whole epochs trained twice")
+
+
+def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on(start, small, twice):
+    options, folder = small
+    session = start(*options, faults={"kind": "save", "hidden_size": 8})
+    assert session.end() == 0, session.output
+    assert set(trials(folder)["status"]) == {"finished", "stopped early"}
+    print(f"lost: {twice()} epochs trained twice")
+
+
+@pytest.mark.parametrize("moment", range(10))
+def test_a_driver_killed_at_any_moment_ends_as_one_never_stopped(start, small, whole, twice, moment):
+    """The first moment falls into the start, the others each into a ninth of the reports."""
+    options, folder = small
+    rng = random.Random(moment)
+    session = start(*options)
+    reports = rng.randrange(whole.epochs * (moment - 1) // 9, whole.epochs * moment // 9) if moment else 0
+    while reports_of(folder) < reports:
+        assert session.process.poll() is None, session.output
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0, 0.1 if moment else 8))
+    session.process.kill()
+    session.clear()
+    written = reports_of(folder)
+    session = start("--resume", folder) if (folder / "sweep.json").exists() else start(*options)
+    assert session.end() == 0, session.output
+    assert_same(folder, whole.folder)
+    print(f"lost: killed after report {written} of {whole.epochs}: {twice()} epochs trained twice")
+
+
+def reports_of(folder):
+    return (folder / "curves.csv").read_text().count("\n") - 1 if (folder / "curves.csv").exists() else 0

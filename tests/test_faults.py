@@ -1,0 +1,167 @@
+"""Damaged files in a results folder, and what --resume makes of them; tests/faults has the faults that take long."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from ae.task import Objective
+from sweeps import tables
+from sweeps.asha import ASHA, Rungs
+from sweeps.ledger import Ledger
+
+POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
+TINY = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, one_ray):
+    """A sweep that lacks nothing but its record of having finished, as if it had been killed there."""
+    from sweeps.run import main
+
+    place = tmp_path_factory.mktemp("finished")
+    (place / "space.yaml").write_text(POINT)
+    options = ("--space", place / "space.yaml", "--top-k", "1", "--seeds", "1", "--results", place, "--name", "sweep")
+    assert main(["--task", "synthetic-smooth", *TINY, *map(str, options)]) == 0
+    folder = place / "synthetic-smooth" / "sweep"
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of it, to damage."""
+    place = tmp_path / "synthetic-smooth" / "sweep"
+    shutil.copytree(finished, place)
+    record = json.loads((place / "sweep.json").read_text())
+    begun = [str(tmp_path) if argument == str(finished.parent.parent) else argument for argument in record["arguments"]]
+    (place / "sweep.json").write_text(json.dumps(record | {"arguments": begun}))
+    return place
+
+
+@pytest.fixture
+def resume(capsys):
+    """Goes on with a folder; gives exit status and error output."""
+    from sweeps.run import main
+
+    def resume(folder):
+        capsys.readouterr()
+        return main(["--resume", str(folder)]), capsys.readouterr().err
+
+    return resume
+
+
+def found(folder):
+    summary = json.loads((folder / "summary.json").read_text())
+    return {key: summary[key] for key in ("best", "retrained", "test")}
+
+
+def cut(path, keep=0.5):
+    """Leave the first part of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+
+
+@pytest.mark.parametrize("damage", ["cut", "nonsense", "gone"])
+def test_a_damaged_summary_is_written_again(folder, finished, resume, damage):
+    summary = folder / "summary.json"
+    if damage == "cut":
+        cut(summary)
+    elif damage == "nonsense":
+        summary.write_bytes(b"\xff\x00 nonsense")
+    else:
+        summary.unlink()
+    assert resume(folder)[0] == 0
+    assert found(folder) == found(finished)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("study.log", b"nonsense\nmore\n"),
+        ("study.log", b"\xff\x00\xfe\n"),
+        ("study.log", b'{"op_code": 99}\n'),
+        ("study.log", b'{"op_code": 4, "worker_id": "x", "study_id": 7}\n' * 2),
+        ("study.log", b"[]\n[]\n"),
+        ("sweep.json", b'{"arguments": ["--task", "syn'),
+        ("sweep.json", b'{"arguments": "x", "trials": 2}'),
+        ("sweep.json", b'{"trials": 2}'),
+        ("sweep.json", b"\xff\xfe"),
+        ("curves.csv", b"phase,trial,epoch,val_loss,train_s,wall_s\nsearch,0000,one,0.1,1,1\n"),
+        ("curves.csv", b"phase,trial\nsearch,0000\n"),
+        ("trials.csv", b"phase,trial\nsearch,0000\n"),
+        ("space.yaml", b"lr: [0.0"),
+    ],
+)
+def test_a_damaged_file_that_is_needed_is_one_line_and_status_2(folder, resume, name, content):
+    (folder / name).write_bytes(content)
+    before = {path: path.read_bytes() for path in folder.glob("*.[cj]s*") if path.name != name}
+    status, error = resume(folder)
+    assert status == 2, error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert name in error or "curves.csv: trial 0000 is none of this sweep's" in error
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_table_of_trials_cut_in_half_is_written_again(folder, finished, resume):
+    before = tables.rows(folder / "trials.csv")
+    cut(folder / "trials.csv")
+    assert resume(folder)[0] == 0
+    assert found(folder) == found(finished)
+    again = {row["trial"]: (row["status"], row["epochs"]) for row in tables.rows(folder / "trials.csv")}
+    assert again == {row["trial"]: (row["status"], row["epochs"]) for row in before}
+
+
+def test_a_study_that_missed_the_end_of_a_trial_is_told(folder, resume):
+    lines = (folder / "study.log").read_bytes().splitlines(keepends=True)
+    (folder / "study.log").write_bytes(b"".join(lines[:-1]))
+    assert resume(folder)[0] == 0
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
+    states = {trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials}
+    assert states == {TrialState.COMPLETE}
+
+
+def test_a_trial_whose_process_dies_as_it_is_to_pause_is_promoted(tmp_path):
+    objective = Objective(metric="loss", mode="min")
+    asha = ASHA(Rungs(objective, [1, 3], 2), Ledger("search", tmp_path, objective, 2, 9), slots=1)
+    trial = SimpleNamespace(config={"run": {"trial": "0000"}})
+    asha.on_trial_add(None, trial)
+    assert asha.decide(None, trial, {"epoch": 1, "best": 0.5}) == "PAUSE"
+    asha.on_trial_error(None, trial)  # as Tune tells of a lost process: first this, then that the trial comes again
+    asha.on_trial_add(None, trial)
+    assert asha.promotion() is None
+    assert not asha.paused
+    assert asha.busy == {"0000"}
+
+
+def test_a_study_cut_in_half_is_gone_on_with_or_refused(folder, resume):
+    cut(folder / "study.log")
+    status, error = resume(folder)
+    assert status in (0, 2)
+    assert error.count("\n") == (status == 2)
+
+
+@pytest.mark.parametrize("name", ["study.log", "curves.csv"])
+def test_a_last_line_that_was_cut_off_costs_that_line(folder, finished, resume, name):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-5])
+    status, error = resume(folder)
+    assert status == 0, error
+    assert found(folder) == found(finished)
+    assert sorted(row["trial"] for row in tables.rows(folder / "trials.csv")) == ["0000", "0000-seed1", "0001"]
+    rows = [(row["trial"], row["epoch"]) for row in tables.rows(folder / "curves.csv")]
+    assert len(rows) == len(set(rows)) == (5 if name == "curves.csv" else 6)
+
+
+def test_a_model_that_is_damaged_is_trained_again(folder, finished, resume):
+    cut(max((folder / "checkpoints").glob("*-seed1/*.pt")))
+    assert resume(folder)[0] == 0
+    assert found(folder) == found(finished)
+    assert sum(row["phase"] == "retrain" for row in tables.rows(folder / "trials.csv")) == 1
