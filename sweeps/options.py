@@ -68,7 +68,7 @@ def parser(task: Task | None = None) -> Parser:
     """The command line, with the task's own options if it is known; what is left out comes from the task."""
     parser = Parser(
         prog="python sweeps/run.py",
-        description=__doc__,
+        description="Find the best LSTM autoencoder for a task, retrain it, test it once, report it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -108,6 +108,13 @@ def parser(task: Task | None = None) -> Parser:
     final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
     final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
 
+    _add_resources(parser)
+    if task and fields(task.options):
+        _add_own_options(parser, task)
+    return parser
+
+
+def _add_resources(parser: Parser) -> None:
     where = parser.add_argument_group("resources")
     where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
     where.add_argument("--gpus-per-trial", type=float, metavar="X", help="default: a quarter where there are GPUs")
@@ -121,9 +128,6 @@ def parser(task: Task | None = None) -> Parser:
     )
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
-    if task and fields(task.options):
-        _add_own_options(parser, task)
-    return parser
 
 
 def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
@@ -156,25 +160,12 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
     if options.task is None:
         raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
     task = tasks.find(options.task)
-    if options.search not in SEARCHES:
-        raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
-    if isinstance(options.trials, More):
-        raise ValueError(f"--trials +{options.trials} goes with --resume; leave the + out")
-    if options.search == "grid" and (options.trials is not None or options.sampler is not None):
-        raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
-    if options.space:
-        dimensions = spaces.read(options.space, task.base)
-    else:
-        dimensions = spaces.grid(task.grid) if options.search == "grid" else task.space
+    dimensions = _space(options, task)
     smoke = SMOKE if options.smoke else {}
     trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
     if options.search == "grid":
         trials = len(spaces.points(dimensions))
-    name = options.name or time.strftime("%Y-%m-%d-%H%M%S")
-    if Path(name).name != name or name.startswith(".") or len(name) > 100:
-        raise ValueError(
-            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
-        )
+    name = _name(options)
     fixed = [*arguments, "--name", name, "--results", str(options.results.absolute())]
     if options.data:
         fixed += ["--data", str(options.data.absolute())]
@@ -208,6 +199,28 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         record=Record(arguments=fixed, trials=trials),
         space_file=options.space,
     )
+
+
+def _space(options: argparse.Namespace, task: Task) -> spaces.Space:
+    """What the search varies, once the options that say so agree."""
+    if options.search not in SEARCHES:
+        raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
+    if isinstance(options.trials, More):
+        raise ValueError(f"--trials +{options.trials} goes with --resume; leave the + out")
+    if options.search == "grid" and (options.trials is not None or options.sampler is not None):
+        raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
+    if options.space:
+        return spaces.read(options.space, task.base)
+    return spaces.grid(task.grid) if options.search == "grid" else task.space
+
+
+def _name(options: argparse.Namespace) -> str:
+    name = str(options.name or time.strftime("%Y-%m-%d-%H%M%S"))
+    if Path(name).name != name or name.startswith(".") or len(name) > 100:
+        raise ValueError(
+            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
+        )
+    return name
 
 
 def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
