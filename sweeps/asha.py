@@ -147,15 +147,19 @@ class ASHA(Turns):
             self.rungs.report(name_of(trial), result["epoch"], result["best"], diverged=True)
 
     def pick(self, controller: TuneController) -> Trial | None:
-        """The paused trial to promote; none of them, for good, once the search is over."""
+        """The paused trial to promote; none of them, for good, once the search is over.
+
+        A trial that is still saving its state is not paused yet: Tune would forget that it was chosen, so it waits.
+        """
+        saved = {name: trial for name, trial in self.paused.items() if trial.status == Trial.PAUSED}
         name = self.promotion()
-        if name in self.paused:
+        if name in saved:
             self.promote(name)
             return self.paused.pop(name)
         if self.over:
-            for trial in list(self.paused.values()):
+            for trial_name, trial in saved.items():
                 controller.stop_trial(trial)
-            self.paused.clear()
+                self.paused.pop(trial_name)
         return None
 
     def _idle(self) -> bool:

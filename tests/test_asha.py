@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from ray.tune.experiment import Trial
 
 from ae.task import Objective
-from sweeps.asha import Rungs
+from sweeps.asha import ASHA, Rungs
+from sweeps.ledger import Entry, Ledger
 
 LOW = Objective(metric="loss", mode="min")
 
@@ -91,3 +93,19 @@ def test_the_same_reports_make_the_same_rungs(cut):
     resumed.replay(rows[:cut])
     resumed.replay(rows[cut:])
     assert (resumed.scores, resumed.promoted) == (whole.scores, whole.promoted)
+
+
+def test_a_trial_that_still_saves_its_state_is_promoted_once_it_is_paused(tmp_path):
+    turns = ASHA(Rungs(LOW, [1], 2), Ledger("search", tmp_path, LOW, 3, 2), slots=2)
+    trials = {name: Trial("any", config={"run": {"trial": name}}, stub=True) for name in "ab"}
+    for name, trial in trials.items():
+        turns.ledger.entries[name] = Entry(name=name, configuration={})
+        turns.on_trial_add(None, trial)
+        trial.set_status(Trial.RUNNING)
+    assert turns.on_trial_result(None, trials["a"], {"epoch": 1, "best": 0.1}) == "PAUSE"
+    assert turns.on_trial_result(None, trials["b"], {"epoch": 1, "best": 0.2}) == "PAUSE"  # now "a" is to go on
+    assert turns.choose_trial_to_run(None) is None
+    trials["b"].set_status(Trial.PAUSED)
+    assert turns.choose_trial_to_run(None) is None
+    trials["a"].set_status(Trial.PAUSED)
+    assert turns.choose_trial_to_run(None) is trials["a"]
