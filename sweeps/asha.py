@@ -104,18 +104,16 @@ class ASHA(Turns):
     def __init__(self, rungs: Rungs, ledger: Ledger, slots: int) -> None:
         super().__init__(ledger, slots)
         self.rungs = rungs
-        self.exhausted = False
-        """Whether no trial will come that was not here before; the searcher says so."""
         self.paused: dict[str, Trial] = {}
 
     def promotion(self) -> str | None:
         """The trial that is to go on next, or None; it may be one of an earlier session, which Tune does not know."""
-        return self.rungs.promotion() or (self.rungs.last_chance() if self._idle() else None)
+        return self.rungs.promotion() or (self.rungs.last_chance() if self.idle else None)
 
     @property
     def over(self) -> bool:
         """Whether nobody trains, nobody comes, and nobody is to be promoted."""
-        return self._idle() and self.promotion() is None
+        return self.idle and self.promotion() is None
 
     def promote(self, name: str) -> None:
         """Let a trial go on."""
@@ -161,6 +159,3 @@ class ASHA(Turns):
                 controller.stop_trial(trial)
                 self.paused.pop(trial_name)
         return None
-
-    def _idle(self) -> bool:
-        return self.exhausted and not self.busy

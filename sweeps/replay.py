@@ -161,7 +161,6 @@ def compared(results: list[Result], full: Result, plan: Plan) -> pd.DataFrame:
                 "regret": more.best - less.best,
                 "trial": result.trial,
                 "same_trial": result.trial == full.trial,
-                "stuck": result.stuck,
                 "own": own == ("asha", budget.grace_period, budget.reduction_factor),
             }
         )
@@ -188,9 +187,6 @@ def show(frame: pd.DataFrame, full: Result, objective: Objective, console: Conso
         "its end on one worker",
         highlight=False,
     )
-    for row in frame[frame["stuck"] > 0].to_dict("records"):
-        note = f"{row['scheduler']} on {row['workers']} workers leaves {row['stuck']} trials paused: a sweep would hang"
-        console.print(note, highlight=False)
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -89,8 +89,6 @@ class Result:
     """Best validation value of the objective among the trials that a sweep could select."""
     trial: str
     """Whose it is."""
-    stuck: int
-    """Trials that the scheduler paused and forgot: a real sweep would wait for them for ever."""
 
 
 def simulate(recording: Recording, setting: Setting) -> Result:
@@ -113,7 +111,6 @@ def simulate(recording: Recording, setting: Setting) -> Result:
         wall_s=simulation.clock_s,
         best=best,
         trial=first.name,
-        stuck=len(simulation.get_live_trials()),
     )
 
 
@@ -186,8 +183,7 @@ class Simulation:
     def _suggest(self) -> Trial | None:
         """The next new trial, by the rule of `StudySearcher.suggest`: if there is room, and nobody to be promoted."""
         asha = self.turns if isinstance(self.turns, ASHA) else None
-        if asha:
-            asha.exhausted = not self.to_come
+        self.turns.exhausted = not self.to_come
         if not self.to_come or not self.turns.free or (asha and asha.promotion()):
             return None
         name = self.to_come.popleft()

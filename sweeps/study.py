@@ -133,8 +133,7 @@ class StudySearcher(Searcher):
         asha = self.turns if isinstance(self.turns, ASHA) else None
         cut_off = [name for name in self.open if not (asha and asha.rungs.waiting(name))]
         exhausted = not cut_off and self.asked == self.total
-        if asha:
-            asha.exhausted = exhausted
+        self.turns.exhausted = exhausted
         if exhausted and (asha is None or asha.over):
             return str(Searcher.FINISHED)
         if not self.turns.free:

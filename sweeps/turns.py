@@ -30,11 +30,18 @@ class Turns(FIFOScheduler):
         super().__init__()
         self.ledger, self.slots = ledger, slots
         self.busy: set[str] = set()
+        self.exhausted = False
+        """Whether no trial will come that was not here before; the searcher says so."""
 
     @property
     def free(self) -> bool:
         """Whether there is room for one more trial."""
         return len(self.busy) < self.slots
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody trains, and nobody will come."""
+        return self.exhausted and not self.busy
 
     def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """What becomes of a trial after a report: CONTINUE, PAUSE or STOP."""
@@ -100,9 +107,15 @@ class RayTurns(Turns):
         return str(self.inner.on_trial_result(controller, trial, result))
 
     def pick(self, controller: TuneController) -> Trial | None:
-        """A paused trial that the scheduler chooses."""
+        """A paused trial that the scheduler chooses; those that it forgot end, once nothing else is left."""
         trial = self.inner.choose_trial_to_run(controller)
-        return trial if trial and trial.status == Trial.PAUSED else None
+        if trial and trial.status == Trial.PAUSED:
+            return trial
+        left = controller.get_live_trials()
+        if self.idle and all(trial.status == Trial.PAUSED for trial in left):
+            for forgotten in list(left):
+                controller.stop_trial(forgotten)
+        return None
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """As Tune says."""

@@ -7,6 +7,7 @@ import pytest
 
 from ae.task import Budget, Objective
 from sweeps import replay
+from sweeps.ledger import STOPPED
 from sweeps.plan import SCHEDULERS
 from sweeps.simulation import Recording, Setting, Simulation, simulate
 
@@ -77,6 +78,15 @@ def test_every_scheduler_runs_to_its_end(scheduler, workers):
     assert not simulation.get_live_trials()
     assert simulation.ledger.epochs * SECONDS / workers <= simulation.clock_s <= simulation.ledger.epochs * SECONDS
     assert max(entry.epoch for entry in simulation.ledger.entries.values()) > 50
+
+
+def test_a_trial_that_hyperband_paused_and_forgot_is_ended():
+    curves = [[0.5] * 4 for _ in range(9)]
+    curves[7][1] = math.nan  # it ends as the others of its bracket wait for it
+    simulation = Simulation(recording(curves), setting("hyperband", workers=64))
+    simulation.run()
+    assert not simulation.get_live_trials()
+    assert simulation.ledger.names(STOPPED)
 
 
 def test_a_diverged_trial_is_not_the_best():
