@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -32,6 +33,8 @@ MARKS = {
     DIVERGED: ("v", "#b3261e", "diverged"),
     FAILED: ("s", "#b3261e", "failed"),
 }
+PALE = "#b8bec8"
+IMPORTANCE_TRIALS = 300
 TOP_COLOURS = (BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e")
 
 
@@ -41,30 +44,39 @@ def learning_curves(
     """Validation loss, and the objective where it is another metric, against epochs: a line a trial, stops marked."""
     metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
+    statuses = {entry.name: entry.status for entry in entries}
+    names = [entry.name for entry in top]
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for entry in [*(entry for entry in entries if entry not in top), *top]:
-            rows = curves[curves["trial"] == entry.name]
-            place = top.index(entry) if entry in top else None
-            style = {"color": "#b8bec8", "lw": 1.0, "zorder": 1}
-            if place is not None:
-                label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-                style = {"color": TOP_COLOURS[place % len(TOP_COLOURS)], "lw": 2.0, "zorder": 3, "label": label}
-            axes.plot(rows["epoch"], rows[metric], marker=".", **style)
-            if entry.status in MARKS and len(rows):
-                marker, colour, _ = MARKS[entry.status]
-                finite = rows[np.isfinite(rows[metric])].tail(1)
-                axes.plot(finite["epoch"], finite[metric], marker, color=colour, ms=7, zorder=2)
+        for place, entry in enumerate(top):
+            rows, colour = curves[curves["trial"] == entry.name], TOP_COLOURS[place % len(TOP_COLOURS)]
+            label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
+            axes.plot(rows["epoch"], rows[metric], ".-", color=colour, lw=2.0, zorder=3, label=label)
+        _ends(axes, curves, metric, statuses)
+        _others(axes, curves[~curves["trial"].isin(names)], metric)
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}", title=f"Validation {name}")
         _finish(axes, curves[metric])
     axes = figure.axes[0]
-    for status in sorted({entry.status for entry in entries} & set(MARKS)):
-        marker, colour, label = MARKS[status]
-        axes.plot([], [], marker, color=colour, label=label)
-    axes.plot([], [], color="#b8bec8", marker=".", label="other trials")
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
+
+
+def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, str]) -> None:
+    """Mark the last finite value of trials that did not finish."""
+    last = curves[np.isfinite(curves[metric])].groupby("trial").tail(1)
+    for status, (marker, colour, label) in sorted(MARKS.items()):
+        if status in statuses.values():
+            rows = last[last["trial"].map(statuses) == status]
+            axes.plot(rows["epoch"], rows[metric], marker, color=colour, ms=7, zorder=2, label=label)
+
+
+def _others(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
+    """The trials that are not among the best: one collection of lines, since there may be thousands."""
+    lines = [rows[["epoch", metric]].to_numpy() for _, rows in curves.groupby("trial")]
+    axes.add_collection(LineCollection(lines, colors=PALE, linewidths=1.0, zorder=1))
+    axes.plot(curves["epoch"], curves[metric], ".", color=PALE, zorder=1)
+    axes.plot([], [], color=PALE, marker=".", label="other trials")
 
 
 def _finish(axes: Axes, values: pd.Series[Any]) -> None:
@@ -89,8 +101,9 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
     places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
     heights = np.array([places[name][0] for name in varied] + [[(b - low) / ((high - low) or 1.0) for b in best]])
     offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
-    for column, shade in enumerate(shades[: len(order)]):
-        axes.plot(heights[:, column] + offsets[:, column], color=colormaps["viridis_r"](shade), lw=1.2 + 1.3 * shade)
+    lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
+    colours = colormaps["viridis_r"](shades[: len(order)])
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades[: len(order)]))
     for position, name in enumerate(varied):
         for height, label in places[name][1]:
             axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
@@ -99,7 +112,12 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
     for position in range(len(varied) + 1):
         axes.axvline(position, color=GREY, lw=0.8, zorder=0)
     axes.set_xticks(range(len(varied) + 1), [*varied, f"best validation\n{objective.metric}"])
-    axes.set(yticks=[], xlim=(-0.4, len(varied) + 0.4), title=f"{len(order)} trials: the better, the darker")
+    axes.set(
+        yticks=[],
+        xlim=(-0.4, len(varied) + 0.4),
+        ylim=(-0.05, 1.05),
+        title=f"{len(order)} trials: the better, the darker",
+    )
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
     figure.colorbar(scale, ax=axes, label="rank (1 is best)").ax.invert_yaxis()
@@ -142,6 +160,7 @@ def importance(
     """How much of the objective's variance each hyperparameter explains, by fANOVA; None where it cannot be told.
 
     Trials are compared at the last epoch that all of them reached, so that early stopping is no advantage.
+    Of more than IMPORTANCE_TRIALS of them that many are drawn at random: fANOVA would take minutes for thousands.
 
     Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
     """
@@ -172,6 +191,7 @@ def importances(
     rows = curves[curves["trial"].isin(usable)]
     epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
     values = rows[rows["epoch"] == epoch].set_index("trial")[metric]
+    values = values.sample(min(len(values), IMPORTANCE_TRIALS), random_state=0).sort_index()
     if len(values) < 4 or values.nunique() < 2 or not varied:
         return {}, epoch
     study = optuna.create_study()
