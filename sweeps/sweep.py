@@ -87,7 +87,7 @@ def _cut_off(plan: Plan, error: OSError) -> int:
 def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
     plan, ledger = outcome.plan, outcome.search
     record = study.open_(plan)
-    if plan.warm_start and not record.trials:
+    if plan.warm_start and not study.own(record):
         console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
     ledger.restore(study.configurations(record, plan.base))
     study.agree(record, plan.base, ledger)

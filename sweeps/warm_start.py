@@ -19,7 +19,9 @@ TOLD = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def warm_start(study: optuna.Study, plan: Plan) -> str:
-    """Add the trials of `plan.warm_start` to a study that has none yet; returns what was taken, in words.
+    """Add the trials of `plan.warm_start` to a study that has none of its own yet; returns what was taken, in words.
+
+    What an earlier session added before it was killed is not added again.
 
     Of each trial the hyperparameters that the new space has, within its ranges, are taken; a trial of which none is
     left is not. Its epochs are those of its own sweep: the values are compared as they are.
@@ -29,13 +31,15 @@ def warm_start(study: optuna.Study, plan: Plan) -> str:
     """
     assert plan.warm_start is not None
     older = read(plan.warm_start, study)
-    taken, missing = 0, set(plan.space)
+    already, taken, missing = len(study.get_trials(deepcopy=False)), 0, set(plan.space)
     for trial in older.get_trials(deepcopy=False, states=TOLD):
         params = fitting(trial, plan.space)
         missing -= set(params)
-        if params:
+        if not params:
+            continue
+        if taken >= already:
             study.add_trial(_copy(trial, params, plan))
-            taken += 1
+        taken += 1
     told = f"warm start: {taken} of {len(older.trials)} trials of {plan.warm_start} are known to the sampler"
     return f"{told}; none of them says anything on {', '.join(sorted(missing))}" if missing else told
 

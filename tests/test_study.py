@@ -117,7 +117,11 @@ def test_a_trial_that_was_cut_off_comes_again_before_any_new_one(new_searcher):
     assert second.study.best_value == 0.7
 
 
-def test_a_warm_start_tells_what_fits_the_new_space(new_searcher, tmp_path):
+def stop():
+    raise KeyboardInterrupt
+
+
+def test_a_warm_start_tells_what_fits_the_new_space_also_one_that_was_cut_off(new_searcher, tmp_path, monkeypatch):
     older = new_searcher(*optuna_options(trials=3))
     for index, value in enumerate((0.5, 0.9)):
         run = older.suggest(str(index))["run"]
@@ -130,7 +134,13 @@ def test_a_warm_start_tells_what_fits_the_new_space(new_searcher, tmp_path):
     newer = new_searcher(
         *optuna_options(), "--space", str(space), "--warm-start", str(tmp_path / "mnist-cls" / "older")
     )
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(newer.study, "add_trial", lambda trial, add=newer.study.add_trial: add(trial) or stop())
+        with pytest.raises(KeyboardInterrupt):
+            warm_start(newer.study, newer.plan)
+    assert len(newer.study.trials) == 1
     words = warm_start(newer.study, newer.plan)
+    assert words == warm_start(newer.study, newer.plan)
     assert words.startswith("warm start: 2 of 3 trials of ")
     assert words.endswith("hidden_size")
     told = newer.study.trials
