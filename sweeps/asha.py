@@ -21,7 +21,8 @@ class Rungs:
     A trial is judged at its first report at or past a rung's epoch, by its best value so far. A rung promotes its best
     1 / `reduction_factor`, rounded down, of those that reached it so far. The first of two equal values ranks first. A
     diverged trial takes its place, the last one, in the next rung that it would have reached, and is never promoted. A
-    trial that fails before a rung is not counted there.
+    trial that fails, or ended in an earlier session, keeps its places and is promoted no more; in rungs that it did not
+    reach it is not counted.
 
     The order of the reports is all the memory there is: the same reports in the same order make the same rungs.
 
@@ -36,6 +37,8 @@ class Rungs:
         self.scores: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
         """Of each rung, the trials in the order of their reports; the higher score is better, -inf diverged."""
         self.promoted: dict[int, set[str]] = {epoch: set() for epoch in epochs}
+        self.gone: set[str] = set()
+        """Trials that cannot go on."""
 
     def report(self, trial: str, epoch: int, best: float, diverged: bool) -> bool:
         """Take in a validation; returns whether the trial has just reached a rung."""
@@ -80,7 +83,7 @@ class Rungs:
         """The best of the first `count` of a rung that is not promoted yet."""
         scores = self.scores[rung]
         for trial in sorted(scores, key=lambda trial: -scores[trial])[:count]:
-            if trial not in self.promoted[rung] and scores[trial] > -math.inf:
+            if trial not in self.promoted[rung] | self.gone and scores[trial] > -math.inf:
                 return trial
         return None
 
@@ -119,9 +122,15 @@ class ASHA(Turns):
         """Let a trial go on."""
         self.rungs.promote(name)
 
+    def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
+        """A trial failed: nobody is to wait for it, unless it is added again."""
+        super().on_trial_error(tune_controller, trial)
+        self.rungs.gone.add(name_of(trial))
+
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial comes; Tune trains at once one whose process was lost as it was to pause, so that is a promotion."""
         super().on_trial_add(tune_controller, trial)
+        self.rungs.gone.discard(name_of(trial))
         if self.paused.pop(name_of(trial), None):
             self.promote(name_of(trial))
 

@@ -174,6 +174,7 @@ def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Tur
     if kind == "asha":
         rungs = Rungs(ledger.objective, budget.rungs(), budget.reduction_factor)
         rungs.replay(ledger.reports)
+        rungs.gone.update(name for name, entry in ledger.entries.items() if not entry.open)
         return ASHA(rungs, ledger, slots)
     if kind == "none":
         return Turns(ledger, slots)

@@ -5,9 +5,10 @@ import math
 import pytest
 from ray.tune.experiment import Trial
 
-from ae.task import Objective
+from ae.task import Budget, Objective
 from sweeps.asha import ASHA, Rungs
-from sweeps.ledger import Entry, Ledger
+from sweeps.engine import early_stopping
+from sweeps.ledger import FAILED, PAUSED, STOPPED, Entry, Ledger
 
 LOW = Objective(metric="loss", mode="min")
 
@@ -109,3 +110,30 @@ def test_a_trial_that_still_saves_its_state_is_promoted_once_it_is_paused(tmp_pa
     assert turns.choose_trial_to_run(None) is None
     trials["a"].set_status(Trial.PAUSED)
     assert turns.choose_trial_to_run(None) is trials["a"]
+
+
+def test_nobody_waits_for_a_trial_that_failed_as_it_was_to_pause(tmp_path):
+    turns = ASHA(Rungs(LOW, [1], 2), Ledger("search", tmp_path, LOW, 2, 2), slots=1)
+    trial = Trial("any", config={"run": {"trial": "a"}}, stub=True)
+    turns.ledger.entries["a"] = Entry(name="a", configuration={})
+    turns.on_trial_add(None, trial)
+    assert turns.on_trial_result(None, trial, {"epoch": 1, "best": 0.1}) == "PAUSE"
+    turns.rungs.report("b", 1, 0.2, diverged=False)
+    assert turns.promotion() == "a"
+    turns.on_trial_error(None, trial)
+    assert turns.promotion() is None
+    turns.on_trial_add(None, trial)
+    assert not turns.rungs.waiting("a"), "a trial that may try again trains at once"
+
+
+def test_a_sweep_that_is_gone_on_with_does_not_wait_for_trials_that_had_ended(tmp_path):
+    ledger = Ledger("search", tmp_path, LOW, 4, 4)
+    for name, status in {"a": FAILED, "b": STOPPED, "c": PAUSED}.items():
+        ledger.entries[name] = Entry(name=name, configuration={}, status=status, epoch=1)
+    ledger.reports = [("a", 1, 0.1, False), ("b", 1, 0.2, False), ("c", 1, 0.3, False), ("d", 1, 0.4, False)]
+    budget = Budget(max_epochs=4, eval_every=1, grace_period=1, reduction_factor=2)
+    turns = early_stopping("asha", budget, ledger, slots=1)
+    assert turns.promotion() is None
+    for trial, value in (("e", 0.5), ("f", 0.6)):
+        turns.rungs.report(trial, 1, value, diverged=False)
+    assert turns.promotion() == "c"
