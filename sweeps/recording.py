@@ -33,7 +33,7 @@ class Recorder(Protocol):
 
 def recorders(plan: Plan, ledger: Ledger) -> list[Recorder]:
     """Those that a plan asks for, for a phase as earlier sessions left it."""
-    found: list[Recorder] = [TensorBoard(ledger)]
+    found: list[Recorder] = [TensorBoard(ledger, [*plan.varied, *(["seed"] if ledger.phase == "retrain" else [])])]
     if plan.track:
         from sweeps.tracking import tracker  # imports the tracker's own package
 

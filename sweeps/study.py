@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -54,6 +55,12 @@ def open_(plan: Plan) -> optuna.Study:
         study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise Unusable(f"{path}: not a whole Optuna study: {error}; begin a new sweep") from None
+    if not study.user_attrs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([f"validation {plan.task.objective.metric}"])
+        for key, value in {"command": plan.command, "scheduler": plan.scheduler, "seed": plan.seed}.items():
+            study.set_user_attr(key, value)
     if plan.search == "grid":
         for point in plan.points[len(study.get_trials(deepcopy=False)) :]:
             study.enqueue_trial(point)

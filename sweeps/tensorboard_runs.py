@@ -47,10 +47,12 @@ class TensorBoard:
 
     Args:
         ledger: the phase, as earlier sessions left it.
+        varied: hyperparameters that tell the trials apart.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.folder, self.objective = ledger.folder / FOLDER / ledger.phase, ledger.objective
+    def __init__(self, ledger: Ledger, varied: list[str]) -> None:
+        self.varied, self.objective = varied, ledger.objective
+        self.folder = ledger.folder / FOLDER / ledger.phase
         self.best: dict[str, float | None] = {}
         shutil.rmtree(self.folder, ignore_errors=True)
         began = time.time() - ledger.gone_s
@@ -70,7 +72,8 @@ class TensorBoard:
             return
         self.best[entry.name] = None
         (self.folder / entry.name).mkdir(parents=True)
-        shown = {name: text(value) if value is None else value for name, value in entry.configuration.items()}
+        shown = {name: entry.configuration[name] for name in self.varied}
+        shown = {name: text(value) if value is None else value for name, value in shown.items()}
         metric = self.objective.metric
         experiment, start, _ = hparams(shown, {f"validation/{metric}": None, f"best/{metric}": None})
         now = time.time()

@@ -1,13 +1,22 @@
-"""A sweep watched and recorded: in the terminal, beside other sweeps, in its study."""
+"""A sweep watched and recorded: in the terminal, beside other sweeps, in its study, in TensorBoard and Grafana."""
 
+import io
 import json
 import re
 import shutil
+import struct
 
+import numpy as np
+import optuna
+import pandas as pd
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from tensorboardX.proto.event_pb2 import Event
 
-from sweeps import compare, show, tables
+from sweeps import compare, metrics, recorded, show, tables
 from sweeps.run import main
+from sweeps.tensorboard_runs import TensorBoard
 
 SPACE = "lr: [0.01, 1.0e+30]\nclip: none\nhidden_size: [4, 8]\nbatch_size: 32\n"
 """Two trials that train, two that diverge."""
@@ -166,3 +175,83 @@ def test_options_are_checked(command, arguments, message, shown):
     status, _, error = shown(command, *arguments)
     assert (status, error.count("\n")) == (2, 1)
     assert message in error
+
+
+def events(path):
+    """The records of one of TensorBoard's files: length, checksum, the event, checksum."""
+    content, found = io.BytesIO(path.read_bytes()), []
+    while header := content.read(12):
+        found.append(Event.FromString(content.read(struct.unpack("<Q", header[:8])[0])))
+        content.read(4)
+    return found
+
+
+def points(folder, tag):
+    """Trial, epoch and value of every point that TensorBoard finds, in order."""
+    found = []
+    for path in sorted(folder.glob("tensorboard/search/*/events*")):
+        for event in events(path):
+            values = [value.simple_value for value in event.summary.value if value.tag == tag]
+            found += [(path.parent.name, event.step, value) for value in values]
+    return found
+
+
+def wanted(folder, column):
+    table = pd.read_csv(folder / "curves.csv", dtype={"trial": str}, on_bad_lines="skip").query("phase == 'search'")
+    table = table.dropna(subset="wall_s").sort_values(["trial", "epoch"])
+    return [(row.trial, row.epoch, np.float32(row[column])) for _, row in table.iterrows()]
+
+
+def test_tensorboard_finds_every_point_of_the_curves_and_the_hyperparameters(swept):
+    for tag, column in (("validation/accuracy", "val_accuracy"), ("training/loss", "train_loss")):
+        np.testing.assert_equal(points(swept, tag), wanted(swept, column))
+    (path,) = swept.glob("tensorboard/search/0000/events*")
+    begin = b"".join(event.SerializeToString() for event in events(path)[:3])
+    assert all(name in begin for name in (b"lr", b"hidden_size", b"best/accuracy"))
+    assert len(list(swept.glob("tensorboard/retrain/*/events*"))) == 2
+
+
+def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(running):
+    for _ in range(2):
+        TensorBoard(recorded.read(running).search, ["lr", "hidden_size"])
+        np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
+
+
+@pytest.fixture
+def study_of():
+    """The Optuna study of a results folder, by its storage."""
+    return lambda folder: JournalStorage(JournalFileBackend(str(folder / "study.log")))
+
+
+def test_a_grid_s_study_says_how_each_trial_ended(swept, study_of):
+    study = optuna.load_study(study_name="mnist-cls/grid", storage=study_of(swept))
+    assert study.metric_names == ["validation accuracy"]
+    assert study.user_attrs["scheduler"] == "asha"
+    table = pd.read_csv(swept / "trials.csv", dtype={"trial": str}).query("phase == 'search'").set_index("trial")
+    for trial in study.trials:
+        row = table.loc[f"{trial.number:04d}"]
+        assert trial.user_attrs["status"] == row["status"]
+        assert trial.user_attrs["reason"] == row["reason"]
+        assert trial.user_attrs["epochs"] == row["epochs"]
+        assert trial.user_attrs["train_s"] == pytest.approx(row["train_s"], abs=1e-3)
+    assert {trial.user_attrs["status"] for trial in study.trials} >= {"finished", "diverged"}
+
+
+def test_optuna_dashboard_opens_the_study_as_it_is(swept, study_of):
+    dashboard = pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
+    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies/0", "wsgi.input": io.BytesIO()}
+    environment |= {"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO()}
+    answer = json.loads(b"".join(dashboard.wsgi(study_of(swept))(environment, lambda *status: None)))
+    assert answer["name"] == "mnist-cls/grid"
+    assert len(answer["trials"]) == 4
+
+
+def test_the_grafana_dashboard_asks_for_metrics_that_there_are(request):
+    board = json.loads((request.config.rootpath / "cluster/grafana/sweep.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    queries += [variable["definition"] for variable in board["templating"]["list"] if "definition" in variable]
+    asked = {name for query in queries for name in re.findall(r"ray_\w+", query)}
+    assert asked == {f"ray_{name}" for name in metrics.GAUGES}
+    tags = {"task", "sweep", "phase", *(tag for _, more in metrics.GAUGES.values() for tag in more)}
+    named = " ".join([*queries, *(target["legendFormat"] for panel in board["panels"] for target in panel["targets"])])
+    assert set(re.findall(r"(\w+)=~|\{\{(\w+)\}\}", named)) <= {(tag, "") for tag in tags} | {("", tag) for tag in tags}
