@@ -31,6 +31,14 @@ class Recorder(Protocol):
         """The phase is over."""
 
 
+def check(plan: Plan) -> None:
+    """Raise Unusable if a recorder that a plan asks for cannot be had."""
+    if plan.track:
+        from sweeps import tracking
+
+        tracking.check(plan)
+
+
 def recorders(plan: Plan, ledger: Ledger) -> list[Recorder]:
     """Those that a plan asks for, for a phase as earlier sessions left it."""
     found: list[Recorder] = [TensorBoard(ledger, [*plan.varied, *(["seed"] if ledger.phase == "retrain" else [])])]

@@ -12,14 +12,13 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, report, retraining, study, tables
+from sweeps import engine, folder, recording, report, retraining, study, tables
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
 from sweeps.metrics import Metrics
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
-from sweeps.recording import Recording, recorders
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 
@@ -39,6 +38,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     """
     search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs, plan.time_limit_s)
     outcome = Outcome(plan=plan, source=splits.source, search=search)
+    recording.check(plan)
     with engine.session(plan) as dashboard:
         if dashboard:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
@@ -96,18 +96,18 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
         console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
     ledger.restore(study.configurations(record, plan.base))
     study.agree(record, plan.base, ledger)
-    recording = Recording(ledger, recorders(plan, ledger))
+    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
         tidy = Tidy(Checkpoints(str(plan.checkpoints.absolute())))
-        with recording, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
-                callbacks=[ledger, study.Told(searcher), display, recording, tidy, *Metrics.of(plan, ledger)],
+                callbacks=[ledger, study.Told(searcher), display, recorded, tidy, *Metrics.of(plan, ledger)],
                 searcher=searcher,
                 turns=turns,
             )
@@ -126,17 +126,17 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     )
     ledger.restore({name: asdict(configuration) for name, configuration in runs.items()})
     ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
-    recording = Recording(ledger, recorders(plan, ledger))
+    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, engine.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
-        with recording, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,
                 phase="retrain",
                 plan=plan,
-                callbacks=[ledger, display, recording, *Metrics.of(plan, ledger)],
+                callbacks=[ledger, display, recorded, *Metrics.of(plan, ledger)],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 from ray.tune.logger import LoggerCallback
 
 from sweeps.display import text
+from sweeps.folder import Unusable
 from sweeps.ledger import FAILED, Entry
 from sweeps.plan import Plan
 
@@ -77,12 +80,27 @@ class Tracker:
         )
 
 
-def tracker(plan: Plan, phase: str) -> Tracker:
-    """The plan's tracker.
+def check(plan: Plan) -> None:
+    """Try the tracker before anything starts, unless it only writes into the results folder.
 
     Raises:
-        ValueError: if it is not set up: no key for Weights & Biases.
+        Unusable: if there is no key for Weights & Biases, or no MLflow where MLFLOW_TRACKING_URI says.
     """
+    try:
+        if plan.track == "wandb":
+            with contextlib.redirect_stderr(io.StringIO()):  # wandb's words on Ray's use of it
+                wandb(plan).setup()
+        elif plan.track == "mlflow" and os.environ.get("MLFLOW_TRACKING_URI"):
+            mlflow(plan).setup()
+    except ValueError:
+        how = "set WANDB_API_KEY, or WANDB_MODE=offline, or run: wandb login"
+        raise Unusable(f"--track wandb: no API key for Weights & Biases; {how}") from None
+    except RuntimeError as error:
+        raise Unusable(f"--track mlflow: {error}") from None
+
+
+def tracker(plan: Plan, phase: str) -> Tracker:
+    """The plan's tracker for one phase."""
     return Tracker(mlflow(plan) if plan.track == "mlflow" else wandb(plan), plan, phase)
 
 
