@@ -16,6 +16,9 @@ from sweeps.folder import Unusable
 from sweeps.ledger import FAILED, Entry
 from sweeps.plan import Plan
 
+UPLOAD_S = 60
+"""Seconds that Weights & Biases may take, at the end of a phase, to take in what it was told."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
@@ -49,10 +52,12 @@ class Tracker:
 
     def __init__(self, callback: LoggerCallback, plan: Plan, phase: str) -> None:
         self.callback, self.plan, self.phase = callback, plan, phase
+        self.open: dict[str, Entry] = {}
         callback.setup()
 
     def begin(self, entry: Entry) -> None:
         """A trial starts, or goes on."""
+        self.open[entry.name] = entry
         self.callback.log_trial_start(self._shown(entry))
 
     def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
@@ -62,10 +67,13 @@ class Tracker:
 
     def end(self, entry: Entry) -> None:
         """A trial ended."""
+        self.open.pop(entry.name)
         self.callback.log_trial_end(self._shown(entry), failed=entry.status == FAILED)
 
     def close(self) -> None:
-        """Wait until all is handed on."""
+        """End the runs of trials that were interrupted, and wait until all is handed on."""
+        for entry in list(self.open.values()):
+            self.end(entry)
         self.callback.on_experiment_end([])
 
     def _shown(self, entry: Entry) -> Shown:
@@ -122,4 +130,5 @@ def wandb(plan: Plan) -> LoggerCallback:
         dir=str(plan.folder.absolute()),
         mode=os.environ.get("WANDB_MODE"),
         resume="allow",
+        upload_timeout=UPLOAD_S,
     )
