@@ -15,6 +15,7 @@ from tensorboardX.summary import hparams, scalar
 
 from sweeps import tables
 from sweeps.display import text
+from sweeps.folder import Unusable
 from sweeps.ledger import Entry, Ledger
 
 FOLDER = "tensorboard"
@@ -48,6 +49,9 @@ class TensorBoard:
     Args:
         ledger: the phase, as earlier sessions left it.
         varied: hyperparameters that tell the trials apart.
+
+    Raises:
+        Unusable: if the table has a row that was not written by a sweep, naming it.
     """
 
     def __init__(self, ledger: Ledger, varied: list[str]) -> None:
@@ -55,13 +59,21 @@ class TensorBoard:
         self.folder = ledger.folder / FOLDER / ledger.phase
         self.best: dict[str, float | None] = {}
         shutil.rmtree(self.folder, ignore_errors=True)
-        began = time.time() - ledger.gone_s
-        for row in tables.rows(ledger.folder / tables.CURVES) if ledger.entries else []:
-            if row["phase"] == ledger.phase:
-                entry = ledger.entries[row["trial"]]
-                self.begin(entry)
-                metrics = {name: float(value) for name, value in row.items() if name.startswith(METRICS)}
-                self.report(entry, int(row["epoch"]), metrics, began + float(row["wall_s"]))
+        if ledger.entries:
+            self._write_anew(ledger)
+
+    def _write_anew(self, ledger: Ledger) -> None:
+        """The runs of earlier sessions, from the table."""
+        table, began = ledger.folder / tables.CURVES, time.time() - ledger.gone_s
+        try:
+            for row in tables.rows(table):
+                if row["phase"] == ledger.phase:
+                    entry = ledger.entries[row["trial"]]
+                    self.begin(entry)
+                    metrics = {name: float(value) for name, value in row.items() if name.startswith(METRICS)}
+                    self.report(entry, int(row["epoch"]), metrics, began + float(row["wall_s"]))
+        except ValueError as error:
+            raise Unusable(f"{table}: not the table of a sweep: {error}; begin a new sweep") from None
         for entry in ledger.entries.values():
             if entry.epoch and not entry.open:
                 self.end(entry)

@@ -217,6 +217,14 @@ def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(runnin
         np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
 
 
+def test_a_table_that_is_damaged_is_said(running):
+    search = recorded.read(running).search
+    rows = tables.rows(running / "curves.csv")
+    tables.rewrite(running / "curves.csv", [row | {"train_loss": "x"} for row in rows])
+    with pytest.raises(ValueError, match=r"curves\.csv: not the table of a sweep: .*'x'"):
+        TensorBoard(search, ["lr"])
+
+
 @pytest.fixture
 def study_of():
     """The Optuna study of a results folder, by its storage."""
