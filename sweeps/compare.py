@@ -140,7 +140,8 @@ def draw(found: Sequence[Recorded], path: Path) -> Path:
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
         axes.set(xlabel=label, xlim=(0, None))
         axes.grid(alpha=0.25)
-        log_scale(axes, pd.concat([curve["best"] for curve in curves]))
+        if found[0].plan.task.objective.mode == "min":
+            log_scale(axes, pd.concat([curve["best"] for curve in curves]))
     panels[0].set_ylabel(f"best validation {metric} so far")
     panels[0].legend()
     figure.suptitle(f"{found[0].plan.task.name}, {found[0].plan.task.objective.mode} {metric}")

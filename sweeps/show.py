@@ -152,20 +152,21 @@ def sparklines(found: Recorded, names: Sequence[str], encoding: str) -> dict[str
         if row["phase"] == "search" and row["trial"] in names:
             curves.setdefault(row["trial"], {})[int(row["epoch"])] = float(row[metric])
     bars = BARS if encoding.lower().startswith("utf") else PLAIN_BARS
-    return sparks(curves, found.search.max_epochs, bars)
+    return sparks(curves, found.search.max_epochs, bars, log=found.plan.task.objective.mode == "min")
 
 
-def sparks(curves: dict[str, dict[int, float]], last: int, bars: str) -> dict[str, str]:
-    """Curves as text; to a logarithmic scale where the values span more than a factor of 20.
+def sparks(curves: dict[str, dict[int, float]], last: int, bars: str, log: bool) -> dict[str, str]:
+    """Curves as text.
 
     Args:
         curves: of each trial, its value at each epoch; what is not finite is a gap.
         last: the epoch that fills the width.
         bars: a character for each height, lowest first.
+        log: whether the scale is logarithmic where the values span more than a factor of 20.
     """
     values = [value for curve in curves.values() for value in curve.values() if math.isfinite(value)]
     low, high = (min(values), max(values)) if values else (0.0, 0.0)
-    scale = math.log if low > 0 and high > 20 * low else float
+    scale = math.log if log and low > 0 and high > 20 * low else float
     width = min(WIDTH, last)
 
     def mark(value: float) -> str:

@@ -100,9 +100,11 @@ def test_watch_ends_with_the_sweep(swept, shown):
 
 def test_a_sparkline_shows_values_to_one_scale():
     curves = {"a": {1: 1.0, 2: 2.0, 4: 8.0}, "b": {1: 4.5, 2: float("nan")}}
-    assert show.sparks(curves, 4, "12345678") == {"a": "1288", "b": "5 "}
-    assert show.sparks({"a": {1: 1e-4, 2: 1e-2, 3: 1.0}}, 3, "123") == {"a": "123"}
-    assert len(show.sparks({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1")["a"]) == show.WIDTH
+    assert show.sparks(curves, 4, "12345678", log=False) == {"a": "1288", "b": "5 "}
+    decades = {"a": {1: 1e-4, 2: 1e-2, 3: 1.0}}
+    assert show.sparks(decades, 3, "123", log=True) == {"a": "123"}
+    assert show.sparks(decades, 3, "123", log=False) == {"a": "113"}
+    assert len(show.sparks({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"]) == show.WIDTH
 
 
 def test_sweeps_are_compared_in_a_table_and_a_picture(swept, running, shown, summary_of, tmp_path):
