@@ -80,9 +80,14 @@ def _others(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
 
 
 def _finish(axes: Axes, values: pd.Series[Any]) -> None:
-    """Whole epochs, a grid, and a logarithmic axis where the values span more than a factor of 20."""
+    """Whole epochs, a grid, and a logarithmic axis where it helps."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
+    log_scale(axes, values)
+
+
+def log_scale(axes: Axes, values: pd.Series[Any]) -> None:
+    """A logarithmic axis where the values span more than a factor of 20."""
     finite = values[np.isfinite(values) & (values > 0)]
     if len(finite) and finite.max() > 20 * finite.min():
         axes.set_yscale("log")

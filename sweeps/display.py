@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Entry, Ledger
+from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Ledger
 from sweeps.turns import name_of
 
 SHOWN_TRIALS = 12
@@ -43,13 +43,16 @@ class Display(tune.Callback):
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
             self.live.start()
         else:
-            self.console.print(self.title, soft_wrap=True, highlight=False, markup=False)
+            self._line(self.title)
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self.live:
             self.live.stop()
             self.live = None
+        else:
+            over = f"{duration(self.ledger.gone_s)} gone, over"
+            self._line(f"{over} | {counts(self.ledger)} | {best(self.ledger, self.varied)}")
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its callbacks' state; a screen has none
@@ -75,30 +78,10 @@ class Display(tune.Callback):
         """At most a line a second, but for bad news: a sweep of thousands of short trials is not held up by its log."""
         if not self.live and (bad or time.monotonic() - self.printed >= LINE_S):
             self.printed = time.monotonic()
-            line = f"{self._clock()} | {news} | {self._counts()} | {self._best()}"
-            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+            self._line(f"{clock(self.ledger)} | {news} | {counts(self.ledger)} | {best(self.ledger, self.varied)}")
 
-    def _clock(self) -> str:
-        gone_s = self.ledger.gone_s
-        left_s = seconds_left(self.ledger, gone_s)
-        return f"{duration(gone_s)} gone, {'time left unknown' if left_s is None else f'about {duration(left_s)} left'}"
-
-    def _counts(self) -> str:
-        ledger = self.ledger
-        parts = [f"{ledger.count(status)} {status}" for status in STATUSES if ledger.count(status)]
-        waiting = ledger.requested - len(ledger.entries)
-        epochs = f"{ledger.epochs}/{ledger.requested * ledger.max_epochs} epochs"
-        return ", ".join([*parts, *([f"{waiting} to come"] if waiting else []), epochs])
-
-    def _best(self) -> str:
-        ranked = self.ledger.ranked()
-        if not ranked:
-            return "no validation yet"
-        best, metric = ranked[0], self.ledger.objective.metric
-        return f"best {metric} {best.best:.4g}, {best.name} at epoch {best.best_epoch} ({self._settings(best)})"
-
-    def _settings(self, entry: Entry) -> str:
-        return settings(entry.configuration, self.varied)
+    def _line(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     def render(self) -> Group:
         """The live display."""
@@ -108,15 +91,46 @@ class Display(tune.Callback):
             table.add_column(column)
         running = [entry for entry in ledger.entries.values() if entry.status == RUNNING]
         for entry in running[:SHOWN_TRIALS]:
-            best = "-" if entry.best is None else f"{entry.best:.4g}"
-            table.add_row(entry.name, f"{entry.epoch}/{ledger.max_epochs}", best, self._settings(entry))
+            value = "-" if entry.best is None else f"{entry.best:.4g}"
+            of = f"{entry.epoch}/{ledger.max_epochs}"
+            table.add_row(entry.name, of, value, settings(entry.configuration, self.varied))
         if len(running) > SHOWN_TRIALS:
             table.add_row(f"and {len(running) - SHOWN_TRIALS} more", "", "", "")
-        bar = Table.grid(padding=(0, 2))
-        total = ledger.requested * ledger.max_epochs
-        bar.add_row(ProgressBar(total=total, completed=ledger.epochs, width=60), self._clock())
-        lines: list[RenderableType] = [Text(self.title, style="bold"), bar, Text(self._counts())]
-        return Group(*lines, Text(self._best(), style="green"), table)
+        lines: list[RenderableType] = [Text(self.title, style="bold"), bar(ledger), Text(counts(ledger))]
+        return Group(*lines, Text(best(ledger, self.varied), style="green"), table)
+
+
+def bar(ledger: Ledger) -> Table:
+    """How far a phase is: a bar, and the clock."""
+    row = Table.grid(padding=(0, 2))
+    total = ledger.requested * ledger.max_epochs
+    row.add_row(ProgressBar(total=total, completed=ledger.epochs, width=60), clock(ledger))
+    return row
+
+
+def clock(ledger: Ledger) -> str:
+    """The time that a phase has taken, and may still take, in words."""
+    gone_s = ledger.gone_s
+    left_s = seconds_left(ledger, gone_s)
+    return f"{duration(gone_s)} gone, {'time left unknown' if left_s is None else f'about {duration(left_s)} left'}"
+
+
+def counts(ledger: Ledger) -> str:
+    """Trials by status, and epochs, in words."""
+    parts = [f"{ledger.count(status)} {status}" for status in STATUSES if ledger.count(status)]
+    waiting = ledger.requested - len(ledger.entries)
+    epochs = f"{ledger.epochs}/{ledger.requested * ledger.max_epochs} epochs"
+    return ", ".join([*parts, *([f"{waiting} to come"] if waiting else []), epochs])
+
+
+def best(ledger: Ledger, varied: list[str]) -> str:
+    """The best trial so far, in words."""
+    ranked = ledger.ranked()
+    if not ranked:
+        return "no validation yet"
+    first, metric = ranked[0], ledger.objective.metric
+    found = f"best {metric} {first.best:.4g}, {first.name} at epoch {first.best_epoch}"
+    return f"{found} ({settings(first.configuration, varied)})"
 
 
 def seconds_left(ledger: Ledger, gone_s: float) -> float | None:

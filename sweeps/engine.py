@@ -45,8 +45,11 @@ class CannotStart(ValueError):
 
 
 @contextmanager
-def session(plan: Plan) -> Iterator[None]:
+def session(plan: Plan) -> Iterator[str | None]:
     """Ray for the time of a sweep: a cluster that runs already, or one of this machine's own that ends with it.
+
+    Yields:
+        the address of Ray's dashboard, if there is one.
 
     Raises:
         CannotStart: if there is no cluster at `plan.address`.
@@ -54,14 +57,15 @@ def session(plan: Plan) -> Iterator[None]:
     level = logging.INFO if plan.verbose else logging.CRITICAL  # the ledger tells of failed trials
     options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
     logging.getLogger("ray").setLevel(level)
-    already = ray.is_initialized()
+    already, url = ray.is_initialized(), None
     if not already and plan.address:
-        _join(plan.address, options)
+        url = _join(plan.address, options)
     elif not already:
-        ray.init(address="local", include_dashboard=False, **options)
+        local = {"dashboard_host": "127.0.0.1", "include_dashboard": plan.dashboard}
+        url = ray.init(address="local", **local, **options).dashboard_url
     heed_sigterm()
     try:
-        yield
+        yield f"http://{url}" if url else None
     finally:
         if not already:
             ray.shutdown()
@@ -77,15 +81,16 @@ def heed_sigterm() -> None:
     signal.signal(signal.SIGTERM, as_ctrl_c)
 
 
-def _join(address: str, options: dict[str, Any]) -> None:
-    """Connect to a running cluster; Ray alone would try for minutes where nothing answers."""
+def _join(address: str, options: dict[str, Any]) -> str | None:
+    """Connect to a running cluster; Ray alone would try for minutes where nothing answers. Returns its dashboard."""
     if address.startswith("ray://"):
         raise CannotStart(f"--address {address}: Ray Client will not do; run on a machine of the cluster, with auto")
     host, _, port = address.rpartition(":")
     try:
         if host:
             socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-        ray.init(address=address, **options)
+        url: str | None = ray.init(address=address, **options).dashboard_url
+        return url
     except (OSError, RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise CannotStart(f"--address {address}: no Ray cluster answers: {why}") from None
@@ -205,8 +210,11 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         device="cuda" if needs["GPU"] else "cpu",
         core=plan.core,
         time_limit_s=plan.time_limit_s,
+        reused=not plan.dashboard,
     )
-    return tune.with_resources(with_data, needs)
+    named = tune.with_resources(with_data, needs)
+    named.__name__ = named.__qualname__ = SweepTrial.__name__  # what Ray's dashboard calls the actors' class
+    return named
 
 
 def run(
@@ -233,7 +241,7 @@ def run(
             search_alg=searcher,
             scheduler=turns,
             num_samples=-1,
-            reuse_actors=True,
+            reuse_actors=not plan.dashboard,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),

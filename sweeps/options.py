@@ -15,7 +15,7 @@ from ae.task import Budget, Task
 from sweeps import folder
 from sweeps import space as spaces
 from sweeps.folder import Record
-from sweeps.plan import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, Plan
+from sweeps.plan import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS, Plan
 
 EPILOG = """\
 examples:
@@ -127,6 +127,8 @@ def _add_resources(parser: Parser) -> None:
         "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
     )
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
+    where.add_argument("--dashboard", action="store_true", help="start Ray's dashboard, on this machine alone")
+    where.add_argument("--track", metavar="NAME", help=f"a tracker to tell of every trial: {', '.join(TRACKERS)}")
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
 
 
@@ -194,6 +196,8 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         device=options.device,
         core=options.core,
         address=options.address,
+        dashboard=options.dashboard,
+        track=options.track,
         verbose=options.verbose,
         command=shlex.join(["python", "sweeps/run.py", *arguments]),
         record=Record(arguments=fixed, trials=trials),
@@ -238,7 +242,10 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
         raise ValueError(f"budget: {error}") from None
 
 
-FREE = ("cpus_per_trial", "gpus_per_trial", "max_concurrent", "time_limit_s", "device", "core", "address", "verbose")
+FREE = (
+    *("cpus_per_trial", "gpus_per_trial", "max_concurrent", "time_limit_s", "device", "core"),
+    *("address", "dashboard", "track", "verbose"),
+)
 """Fields of a plan that a later session may change: where the trials run, not what they are."""
 
 

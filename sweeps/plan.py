@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from sweeps.display import text
 from sweeps.folder import Record
 from sweeps.space import Space
 
+TRACKERS = ("mlflow", "wandb")
 SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "gp", "random", "cmaes")
 SCHEDULERS = ("asha", "asha-stop", "hyperband", "median", "none")
@@ -64,6 +66,10 @@ class Plan:
     """What the LSTMs run through on the CPU, as `ae.core.use_fast` says."""
     address: str | None
     """A running Ray cluster; None starts Ray on this machine alone."""
+    dashboard: bool
+    """Whether Ray starts with its dashboard, each trial in an actor of its own name, and metrics are published."""
+    track: str | None
+    """A tracker that is told of every trial; None for none."""
     verbose: bool
     command: str
     """What the user typed, for the report."""
@@ -90,6 +96,7 @@ class Plan:
             raise ValueError(f"--time-limit must be > 0 seconds, got {self.time_limit_s}")
         if self.warm_start and self.search != "optuna":
             raise ValueError("--warm-start goes with --search optuna; a grid learns from nothing")
+        self._check_tracker()
         self._check_gpus()
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
             raise ValueError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
@@ -98,6 +105,12 @@ class Plan:
         for name, distribution in self.space.items():
             spaces.check(name, distribution, self.base)
         self._check_folder()
+
+    def _check_tracker(self) -> None:
+        if self.track not in (None, *TRACKERS):
+            raise ValueError(f"--track must be one of {', '.join(TRACKERS)}, got {self.track!r}")
+        if self.track and not importlib.util.find_spec(self.track):
+            raise ValueError(f"--track {self.track} needs a package that is not installed: pip install {self.track}")
 
     def _check_gpus(self) -> None:
         if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:

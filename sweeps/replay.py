@@ -21,9 +21,9 @@ from rich.table import Table
 
 from ae.task import Objective
 from sweeps import replay_figure, simulation, tables
-from sweeps.folder import RECORD
-from sweeps.options import Parser, parser, resumed_plan
+from sweeps.options import Parser
 from sweeps.plan import SCHEDULERS, Plan
+from sweeps.recorded import recorded_plan
 from sweeps.simulation import Recording, Result, Setting, simulate
 
 EPILOG = """\
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line().parse_args(arguments)
     console = Console()
     try:
-        plan = recorded(options.folder)
+        plan = recorded_plan(options.folder)
         recording = simulation.read(options.folder, plan)
         if options.check:
             console.print(checked(recording, plan, options.check, options.workers))
@@ -102,18 +102,6 @@ def numbers(text: str) -> list[int]:
     if not all(part.isdecimal() and int(part) for part in text.split(",")):
         raise argparse.ArgumentTypeError(f"must be whole numbers >= 1, separated by commas, got {text!r}")
     return [int(part) for part in text.split(",")]
-
-
-def recorded(folder: Path) -> Plan:
-    """The plan of the sweep in a results folder.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if not (folder / RECORD).exists():
-        raise ValueError(f"{folder}: not the results folder of a sweep: it has no {RECORD}")
-    arguments = ["--resume", str(folder)]
-    return resumed_plan(parser().parse_args(arguments), arguments)
 
 
 def settings(options: argparse.Namespace, plan: Plan) -> list[Setting]:
@@ -210,7 +198,7 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
     Raises:
         ValueError: if the sweep is of other trials, or has not ended.
     """
-    real = recorded(folder)
+    real = recorded_plan(folder)
     for name in ("task", "space", "base", "trials", "subset", "data", "options"):
         if getattr(real, name) != getattr(plan, name):
             raise ValueError(f"--check {folder}: its {name} must be the same as that of {plan.folder}")

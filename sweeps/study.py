@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX
 from optuna.trial import FrozenTrial, TrialState
+from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from sweeps.asha import ASHA
 from sweeps.folder import Unusable
-from sweeps.ledger import FAILED, FINISHED, Ledger
+from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
 from sweeps.plan import Plan
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
@@ -52,6 +55,12 @@ def open_(plan: Plan) -> optuna.Study:
         study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise Unusable(f"{path}: not a whole Optuna study: {error}; begin a new sweep") from None
+    if not study.user_attrs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names([f"validation {plan.task.objective.metric}"])
+        for key, value in {"command": plan.command, "scheduler": plan.scheduler, "seed": plan.seed}.items():
+            study.set_user_attr(key, value)
     if plan.search == "grid":
         for point in plan.points[len(study.get_trials(deepcopy=False)) :]:
             study.enqueue_trial(point)
@@ -80,8 +89,7 @@ def agree(study: optuna.Study, base: Configuration, ledger: Ledger) -> None:
         if trial.state.is_finished() and (entry is None or entry.open):
             ledger.end(name, asdict(replace(base, **trial.params)), failed=trial.state == TrialState.FAIL)
         elif trial.state == TrialState.RUNNING and entry and not entry.open:
-            ended = {FINISHED: TrialState.COMPLETE, FAILED: TrialState.FAIL}.get(entry.status, TrialState.PRUNED)
-            study.tell(trial.number, entry.best if ended == TrialState.COMPLETE else None, state=ended)
+            tell(study, optuna.Trial(study, trial._trial_id), entry)
 
 
 def configurations(study: optuna.Study, base: Configuration) -> dict[str, dict[str, Any]]:
@@ -175,19 +183,11 @@ class StudySearcher(Searcher):
             self.reported[trial_id] = result["epoch"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the study the trial's end state."""
-        trial = self.trials.pop(trial_id)
-        if error:
-            self.study.tell(trial, state=TrialState.FAIL)
-        elif result is None or (not result["diverged"] and result["epoch"] < self.base.epochs):
-            self.study.tell(trial, state=TrialState.PRUNED)  # no result: it waited at a rung to the end
-        elif result["diverged"]:
-            trial.set_user_attr("diverged", True)
-            if isinstance(self.study.sampler, CONSTRAINED):
-                trial.set_constraint("diverged", 1.0)
-            self.study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self.study.tell(trial, result["best"])
+        """Nothing yet: the ledger has still to say how the trial ended, and `Told` then tells the study."""
+
+    def tell(self, trial_id: str, entry: Entry) -> None:
+        """Tell the study the trial's end."""
+        tell(self.study, self.trials.pop(trial_id), entry)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study is written as the sweep goes, and `--resume` reads that."""
@@ -196,8 +196,38 @@ class StudySearcher(Searcher):
         """Nothing, as nothing was saved."""
 
 
-def close(study: optuna.Study, names: Collection[str]) -> None:
-    """Tell the study that trials of an earlier session, which wait at a rung, will not go on."""
+class Told(tune.Callback):
+    """Tells a searcher's study how each trial ended; comes after the ledger, which says it."""
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        self.searcher = searcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune saves its callbacks' state; the study is a file
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial ended."""
+        self.searcher.tell(trial.trial_id, self.searcher.turns.ledger.entries[trial.config["run"]["trial"]])
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial failed."""
+        self.on_trial_complete(iteration, trials, trial)
+
+
+def tell(study: optuna.Study, trial: optuna.Trial, entry: Entry) -> None:
+    """End a trial of the study as the ledger says; why it ended, its epochs and seconds become user attributes."""
+    told = {"status": entry.status, "reason": entry.reason, "epochs": entry.epoch, "train_s": round(entry.train_s, 3)}
+    for name, value in told.items():
+        trial.set_user_attr(name, value)
+    if entry.status == DIVERGED and isinstance(study.sampler, CONSTRAINED):
+        trial.set_constraint("diverged", 1.0)
+    state = {FINISHED: TrialState.COMPLETE, FAILED: TrialState.FAIL}.get(entry.status, TrialState.PRUNED)
+    study.tell(trial, entry.best if state == TrialState.COMPLETE else None, state=state)
+
+
+def close(study: optuna.Study, ledger: Ledger) -> None:
+    """Tell the study of trials of an earlier session that waited at a rung to the end; Tune does not know them."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if name_of(trial.number) in names:
-            study.tell(trial.number, state=TrialState.PRUNED)
+        entry = ledger.entries.get(name_of(trial.number))
+        if entry and entry.status == STOPPED:
+            tell(study, optuna.Trial(study, trial._trial_id), entry)

@@ -12,10 +12,11 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, report, retraining, study, tables
+from sweeps import engine, folder, recording, report, retraining, study, tables
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
+from sweeps.metrics import Metrics
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.turns import Turns
@@ -37,7 +38,11 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     """
     search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs, plan.time_limit_s)
     outcome = Outcome(plan=plan, source=splits.source, search=search)
-    with engine.session(plan):
+    recording.check(plan)
+    with engine.session(plan) as dashboard:
+        if dashboard:
+            words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
+            console.print(words, soft_wrap=True, highlight=False, markup=False)
         outcome.device = engine.device(plan)
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
@@ -91,23 +96,23 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
         console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
     ledger.restore(study.configurations(record, plan.base))
     study.agree(record, plan.base, ledger)
+    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
         tidy = Tidy(Checkpoints(str(plan.checkpoints.absolute())))
-        with ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
-                callbacks=[ledger, display, tidy],
+                callbacks=[ledger, study.Told(searcher), display, recorded, tidy, *Metrics.of(plan, ledger)],
                 searcher=searcher,
                 turns=turns,
             )
-        stopped = ledger.names(STOPPED)
-        study.close(record, stopped)  # those that waited since an earlier session; Tune does not know them
-        tidy.drop(stopped)
+        study.close(record, ledger)
+        tidy.drop(ledger.names(STOPPED))
     outcome.interrupted = ledger.ended < ledger.requested
 
 
@@ -121,16 +126,17 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     )
     ledger.restore({name: asdict(configuration) for name, configuration in runs.items()})
     ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
+    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, engine.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
-        with ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,
                 phase="retrain",
                 plan=plan,
-                callbacks=[ledger, display],
+                callbacks=[ledger, display, recorded, *Metrics.of(plan, ledger)],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )

@@ -38,9 +38,11 @@ class SweepTrial(tune.Trainable):
         device: str,
         core: str,
         time_limit_s: float | None,
+        reused: bool,
     ) -> None:
         """Take the data onto the device, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
+        self.reused = reused
         self.task, self.eval_every, self.core = find(task), eval_every, core
         self.checkpoints, self.time_limit_s = Checkpoints(checkpoints), time_limit_s
         self.train_split, self.validation_split = DeviceSplit(train, device), DeviceSplit(validation, device)
@@ -56,6 +58,10 @@ class SweepTrial(tune.Trainable):
         self.saved_epoch = self.training.epoch
         self.warning = found.warning
         return True
+
+    def __repr__(self) -> str:
+        """The actor's name in Ray's dashboard and logs, which Ray asks for once, when the actor starts."""
+        return f"trial {self.name} and later ones" if self.reused else f"trial {self.name}"
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""

@@ -9,6 +9,7 @@ from ae.task import Budget, Objective
 from sweeps import replay
 from sweeps.ledger import STOPPED
 from sweeps.plan import SCHEDULERS
+from sweeps.recorded import recorded_plan
 from sweeps.simulation import Recording, Setting, Simulation, simulate
 
 SECONDS = 2.0
@@ -110,8 +111,8 @@ def test_a_replay_is_the_sweep_that_it_foretells(run, space, capsys):
     early = ("--scheduler", "asha", "--grace-period", "1", "--max-concurrent", "1")
     real = run(*SMALL, *FEW, *space, *early, name="real", task="synthetic-smooth")[3]
 
-    plan = replay.recorded(real)
-    simulation = Simulation(replay.simulation.read(full, replay.recorded(full)), setting("asha"))
+    plan = recorded_plan(real)
+    simulation = Simulation(replay.simulation.read(full, recorded_plan(full)), setting("asha"))
     simulation.run()
     trained = pd.read_csv(real / "curves.csv", dtype={"trial": str}).query("phase == 'search'")
     assert plan.budget.rungs() == [1, 2, 4]

@@ -137,7 +137,7 @@ def test_list_has_a_line_a_task_and_help_has_examples(capsys):
     assert "--window" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", ["run.py", "evaluate.py"])
+@pytest.mark.parametrize("script", ["run.py", "evaluate.py", "show.py", "compare.py"])
 def test_the_scripts_run_as_scripts(script, request, tmp_path):
     command = [sys.executable, str(request.config.rootpath / "sweeps" / script), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, check=True)

@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 from ae import tasks
 from ae.configuration import Configuration
 from sweeps import study
-from sweeps.ledger import Ledger
+from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
 from sweeps.options import make_plan, parser
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
@@ -36,24 +36,30 @@ def optuna_options(sampler="random", trials=20):
     return ("--search", "optuna", "--sampler", sampler, "--trials", str(trials))
 
 
-def report(epoch, accuracy, **more):
-    return {"epoch": epoch, "val_accuracy": accuracy, "best": accuracy, "diverged": False, **more}
+def report(epoch, accuracy):
+    return {"epoch": epoch, "val_accuracy": accuracy}
+
+
+def end(searcher, name, status=FINISHED, best=None, epoch=10):
+    searcher.tell(name, Entry(name=name, configuration={}, status=status, reason="why", epoch=epoch, best=best))
 
 
 def test_every_end_has_its_state(new_searcher):
     searcher = new_searcher(*optuna_options())
-    ends = {"whole": report(10, 0.9), "stopped": report(5, 0.6), "nan": report(3, math.nan, diverged=True)}
-    for name, last in ends.items():
+    ends = {"whole": (FINISHED, 10, 0.9), "stopped": (STOPPED, 5, 0.6), "nan": (DIVERGED, 3, math.nan)}
+    for name, (status, epoch, accuracy) in ends.items():
         searcher.suggest(name)
-        searcher.on_trial_result(name, last)
-        searcher.on_trial_complete(name, last)
+        searcher.on_trial_result(name, report(epoch, accuracy))
+        end(searcher, name, status, accuracy, epoch)
     searcher.suggest("failed")
-    searcher.on_trial_complete("failed", error=True)
+    end(searcher, "failed", FAILED, epoch=0)
     states = [trial.state for trial in searcher.study.trials]
     assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL]
     assert searcher.study.best_value == 0.9
     assert searcher.study.trials[1].intermediate_values == {5: 0.6}
-    assert searcher.study.trials[2].user_attrs["diverged"]
+    attributes = [trial.user_attrs for trial in searcher.study.trials]
+    assert [one["status"] for one in attributes] == [FINISHED, STOPPED, DIVERGED, FAILED]
+    assert attributes[1] == {"status": STOPPED, "reason": "why", "epochs": 5, "train_s": 0.0}
 
 
 @pytest.mark.parametrize("sampler", study.SAMPLERS)
@@ -63,9 +69,9 @@ def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
         run = searcher.suggest(str(index))["run"]
         configuration = Configuration(**run["configuration"])
         diverged = configuration.lr > 5e-3
-        last = report(10, math.nan if diverged else 0.9 - configuration.lr, diverged=diverged)
-        searcher.on_trial_result(str(index), last)
-        searcher.on_trial_complete(str(index), last)
+        value = math.nan if diverged else 0.9 - configuration.lr
+        searcher.on_trial_result(str(index), report(10, value))
+        end(searcher, str(index), DIVERGED if diverged else FINISHED, value)
     states = {trial.state for trial in searcher.study.trials}
     assert TrialState.RUNNING not in states
     assert TrialState.COMPLETE in states
@@ -89,9 +95,9 @@ def test_a_trial_waits_for_room(new_searcher):
 def test_a_study_that_is_gone_on_with_draws_what_it_would_have_drawn(new_searcher, sampler, tmp_path):
     def tell(searcher, index):
         run = searcher.suggest(str(index))["run"]
-        last = report(10, 0.9 - run["configuration"]["lr"])
-        searcher.on_trial_result(str(index), last)
-        searcher.on_trial_complete(str(index), last)
+        value = 0.9 - run["configuration"]["lr"]
+        searcher.on_trial_result(str(index), report(10, value))
+        end(searcher, str(index), best=value)
         return run
 
     whole = new_searcher(*optuna_options(sampler))
@@ -111,7 +117,7 @@ def test_a_trial_that_was_cut_off_comes_again_before_any_new_one(new_searcher):
     second = new_searcher(*optuna_options(trials=2))
     assert second.suggest("b") == run
     second.on_trial_result("b", report(5, 0.5))
-    second.on_trial_complete("b", report(10, 0.7))
+    end(second, "b", best=0.7)
     assert second.suggest("c")["run"]["trial"] == "0001"
     assert second.suggest("d") == Searcher.FINISHED
     assert second.study.best_value == 0.7
@@ -125,9 +131,9 @@ def test_a_warm_start_tells_what_fits_the_new_space_also_one_that_was_cut_off(ne
     older = new_searcher(*optuna_options(trials=3))
     for index, value in enumerate((0.5, 0.9)):
         run = older.suggest(str(index))["run"]
-        older.on_trial_complete(str(index), report(10, value))
+        end(older, str(index), best=value)
     older.suggest("failed")
-    older.on_trial_complete("failed", error=True)
+    end(older, "failed", FAILED)
     (tmp_path / "mnist-cls" / "x").rename(tmp_path / "mnist-cls" / "older")
     space = tmp_path / "space.yaml"
     space.write_text("lr: {low: 0.0001, high: 0.1, log: true}\nclip: [none, 7.0]\nhidden_size: [31, 33]\n")

@@ -58,6 +58,8 @@ def test_a_grid_leaves_everything_a_reader_opens(run, summary_of, space):
     assert not re.search(r'(src|href)="(?!data:)', page), "the report must open offline"
     assert summary["command"] in page.replace("&#39;", "'")
     assert "0 to come" not in output
+    closing = re.findall(r" gone, over \| (.*) \| best", output)  # a phase's last line is never a stale one
+    assert [sum(map(int, re.findall(r"(\d+) (?:finished|stopped early)", line))) for line in closing] == [4, 4]
     for name in ("learning_curves", "parallel_coordinates", "importance", "confusion_matrix", "reconstructions"):
         assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
 

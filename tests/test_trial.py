@@ -18,7 +18,7 @@ def new_trial(mnist, tmp_path):
     def new(config):
         data = {"train": mnist.train, "validation": mnist.validation}
         rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "device": "cpu", "core": "auto"}
-        rest |= {"checkpoints": str(tmp_path), "time_limit_s": None}
+        rest |= {"checkpoints": str(tmp_path), "time_limit_s": None, "reused": False}
         return tune.with_parameters(SweepTrial, **data, **rest)(config)
 
     return new

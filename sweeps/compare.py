@@ -1,0 +1,153 @@
+"""Compare sweeps of one task: a table, and a picture of the best validation value so far against what it cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ae.figures import write
+from sweeps import tables
+from sweeps.charts import TOP_COLOURS, log_scale
+from sweeps.display import duration, settings
+from sweeps.ledger import DIVERGED, FAILED
+from sweeps.options import Parser, one_line
+from sweeps.recorded import Recorded, read
+from sweeps.report import spread
+
+COSTS = {"epochs": "epochs trained in the search", "wall_s": "wall time of the search, s"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, 2 for folders that are no sweeps' or cannot be compared."""
+    own = Parser(prog="python sweeps/compare.py", description=__doc__, allow_abbrev=False)
+    own.add_argument("folders", type=Path, nargs="+", metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    own.add_argument("--output", type=Path, metavar="FILE.png", help="default: compare.png beside the first folder")
+    options = own.parse(arguments)
+    path = options.output or options.folders[0].absolute().parent / "compare.png"
+    try:
+        if path.suffix != ".png":
+            raise ValueError(f"--output must end in .png, got {path}")
+        found = [read(folder) for folder in options.folders]
+        check(found)
+        draw(found, path)
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    console = Console()
+    console.print(table(found))
+    for line in [*notes(found), str(path)]:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    return 0
+
+
+def check(found: Sequence[Recorded]) -> None:
+    """ValueError unless all the sweeps have one task and one objective."""
+    first = found[0]
+    for other in found[1:]:
+        if other.plan.task.name != first.plan.task.name:
+            raise ValueError(
+                f"{other.plan.folder} is a sweep of {other.plan.task.name}, {first.plan.folder} one of "
+                f"{first.plan.task.name}: compare sweeps of one task"
+            )
+    goals = [(one, one.summary["objective"]) for one in found if one.summary]
+    for one, goal in goals:
+        if goal != goals[0][1]:
+            raise ValueError(
+                f"{one.plan.folder} was judged by {goal['metric']} ({goal['mode']}), {goals[0][0].plan.folder} by "
+                f"{goals[0][1]['metric']} ({goals[0][1]['mode']}): compare sweeps of one objective"
+            )
+
+
+def table(found: Sequence[Recorded]) -> Table:
+    """A column a sweep: how it searched, what it cost, what it found."""
+    metric = found[0].plan.task.objective.metric
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{found[0].plan.task.name}, {metric}")
+    shown.add_column("")
+    rows: dict[str, list[str]] = {}
+    for one in found:
+        shown.add_column(one.plan.name)
+        for name, value in facts(one).items():
+            rows.setdefault(name, []).append(value)
+    for name, values in rows.items():
+        shown.add_row(name, *values)
+    return shown
+
+
+def facts(one: Recorded) -> dict[str, str]:
+    """What the table says of a sweep."""
+    plan, search = one.plan, one.search
+    ranked = search.ranked()
+    return {
+        "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
+        "scheduler": plan.scheduler,
+        "trials ended": f"{search.ended} of {search.requested}",
+        "epochs": f"{search.epochs:,} of {search.requested * search.max_epochs:,}",
+        "wall time": duration(search.wall_s),
+        "best validation": f"{ranked[0].best:.4g}" if ranked else "none yet",
+        "retrained, test": spread(one.test),
+        "best configuration": "\n".join(
+            settings(ranked[0].configuration, [name]) for name in (plan.varied if ranked else [])
+        ),
+    }
+
+
+def notes(found: Sequence[Recorded]) -> list[str]:
+    """Where the sweeps differ in what makes their values comparable."""
+    words = {"data": "data", "options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
+    first = found[0].plan
+    differ = [words[name] for name in words if any(getattr(one.plan, name) != getattr(first, name) for one in found)]
+    return [f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []
+
+
+def progress(one: Recorded) -> pd.DataFrame:
+    """The best validation value so far, a row a report of the search: "epochs" trained by all, "wall_s", "best".
+
+    Trials that failed or diverged cost what they cost and find nothing, as in the ranking.
+    """
+    objective, entries, lost = one.plan.task.objective, one.search.entries, (DIVERGED, FAILED)
+    reached, epochs, best, found = dict[str, int](), 0, None, []
+    for row in tables.rows(one.plan.folder / tables.CURVES):
+        name = row["trial"]
+        if row["phase"] != "search" or name not in entries:
+            continue
+        epochs += int(row["epoch"]) - reached.get(name, 0)
+        reached[name] = int(row["epoch"])
+        value = float(row[f"val_{objective.metric}"])
+        if entries[name].status not in lost and objective.better(value, best):
+            best = value
+        found.append({"epochs": epochs, "wall_s": float(row["wall_s"]), "best": best})
+    return pd.DataFrame(found, columns=["epochs", "wall_s", "best"], dtype=float).dropna()
+
+
+def draw(found: Sequence[Recorded], path: Path) -> Path:
+    """Best validation value so far against epochs and against wall time: a line a sweep; returns the PNG's path."""
+    figure = Figure(figsize=(6.4 * len(COSTS), 4.6))
+    metric = found[0].plan.task.objective.metric
+    curves = [progress(one) for one in found]
+    panels: list[Axes] = list(figure.subplots(1, len(COSTS), sharey=True))
+    for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
+        for place, (one, curve) in enumerate(zip(found, curves, strict=True)):
+            colour = TOP_COLOURS[place % len(TOP_COLOURS)]
+            axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=one.plan.name)
+            axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
+        axes.set(xlabel=label, xlim=(0, None))
+        axes.grid(alpha=0.25)
+        if found[0].plan.task.objective.mode == "min":
+            log_scale(axes, pd.concat([curve["best"] for curve in curves]))
+    panels[0].set_ylabel(f"best validation {metric} so far")
+    panels[0].legend()
+    figure.suptitle(f"{found[0].plan.task.name}, {found[0].plan.task.objective.mode} {metric}")
+    figure.tight_layout()
+    return write(figure, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

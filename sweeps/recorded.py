@@ -1,0 +1,126 @@
+"""A sweep that runs or ran, as its results folder has it; nothing is locked, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from sweeps import retraining, study, tables
+from sweeps.asha import Rungs
+from sweeps.folder import Unusable
+from sweeps.ledger import PAUSED, RUNNING, Ledger
+from sweeps.options import parser, resumed_plan
+from sweeps.plan import Plan
+
+READS = 3
+"""Attempts to read tables and study that say the same; a sweep that runs may write between the two."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What there is of a sweep."""
+
+    plan: Plan
+    search: Ledger
+    """Open trials are "running", or "paused" where ASHA lets them wait; other schedulers do not tell."""
+    retraining: Ledger
+    """Empty before it begins."""
+    summary: dict[str, Any] | None
+    """`summary.json`; None if the sweep has not come to its report."""
+    quiet_s: float | None
+    """Seconds since the last report; None before the first."""
+
+    @property
+    def test(self) -> Mapping[str, Any] | None:
+        """Mean, standard deviation and values of the winner's objective on the test split; None before the test."""
+        test: Mapping[str, Any] | None = self.summary and self.summary["test"]
+        return test and test[self.plan.task.objective.metric]
+
+
+def recorded_plan(folder: Path) -> Plan:
+    """The plan of the sweep in a results folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    try:
+        return resumed_plan(parser().parse_args(["--resume", str(folder)]), [])
+    except Unusable as error:
+        raise Unusable(str(error).removeprefix("--resume ")) from None
+
+
+def read(folder: Path) -> Recorded:
+    """The sweep in a results folder, as of now.
+
+    Raises:
+        ValueError: if there is none, or it is damaged; it names the file.
+    """
+    plan = recorded_plan(folder)
+    for attempt in range(READS):
+        try:
+            search, retrained = _phases(plan)
+            break
+        except Unusable:
+            if attempt == READS - 1:
+                raise
+            time.sleep(0.1)
+    curves = folder / tables.CURVES
+    quiet_s = time.time() - curves.stat().st_mtime if curves.exists() else None
+    return Recorded(plan=plan, search=search, retraining=retrained, summary=_summary(folder), quiet_s=quiet_s)
+
+
+def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
+    objective, seeds = plan.task.objective, range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+    search = Ledger("search", plan.folder, objective, plan.trials, plan.budget.max_epochs)
+    retrained = Ledger("retrain", plan.folder, objective, 0, plan.retrain_epochs)
+    configurations = _configurations(plan)
+    search.restore(configurations)
+    if plan.scheduler == "asha":
+        rungs = Rungs(objective, plan.budget.rungs(), plan.budget.reduction_factor)
+        rungs.replay(search.reports)
+    for entry in search.entries.values():
+        if entry.open:
+            waits = plan.scheduler == "asha" and rungs.waiting(entry.name)
+            entry.status = PAUSED if waits else RUNNING
+    retrained.restore(
+        {f"{name}-seed{seed}": one | {"seed": seed} for name, one in configurations.items() for seed in seeds}
+    )
+    if retrained.entries:
+        retrained.requested = len(retraining.select(search, plan.top_k)) * plan.seeds
+    for entry in retrained.entries.values():
+        entry.status = RUNNING if entry.open else entry.status
+    return search, retrained
+
+
+def _configurations(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Of every trial that was asked for, by name; reading takes no lock."""
+    path = plan.folder / "study.log"
+    if not path.exists():
+        return {}
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        found = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(path))))
+        return study.configurations(found, plan.base)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise Unusable(f"{path}: not a whole Optuna study: {error}") from None
+
+
+def _summary(folder: Path) -> dict[str, Any] | None:
+    path = folder / "summary.json"
+    if not path.exists():
+        return None
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text())
+        if not isinstance(summary, dict) or "test" not in summary or not isinstance(summary.get("search"), dict):
+            raise ValueError("a key is missing")
+        return summary
+    except ValueError as error:
+        raise Unusable(f"{path}: not the summary of a sweep: {error}") from None

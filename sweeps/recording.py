@@ -1,0 +1,112 @@
+"""Tells further records of a sweep what happens in it: TensorBoard, and a tracker if there is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from sweeps.ledger import INTERRUPTED, Entry, Ledger
+from sweeps.plan import Plan
+from sweeps.tensorboard_runs import METRICS, TensorBoard
+from sweeps.turns import name_of
+
+
+class Recorder(Protocol):
+    """A record of a phase of a sweep, beside the ledger's tables."""
+
+    def begin(self, entry: Entry) -> None:
+        """A trial starts, or goes on in a later session."""
+
+    def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
+        """A trial was validated; "train_loss", and "val_" and each metric; `wall_time` in seconds since 1970."""
+
+    def end(self, entry: Entry) -> None:
+        """A trial ended, and the entry says how."""
+
+    def close(self) -> None:
+        """The phase is over."""
+
+
+def check(plan: Plan) -> None:
+    """Raise Unusable if a recorder that a plan asks for cannot be had."""
+    if plan.track:
+        from sweeps import tracking
+
+        tracking.check(plan)
+
+
+def recorders(plan: Plan, ledger: Ledger) -> list[Recorder]:
+    """Those that a plan asks for, for a phase as earlier sessions left it."""
+    found: list[Recorder] = [TensorBoard(ledger, [*plan.varied, *(["seed"] if ledger.phase == "retrain" else [])])]
+    if plan.track:
+        from sweeps.tracking import tracker  # imports the tracker's own package
+
+        found.append(tracker(plan, ledger.phase))
+    return found
+
+
+class Recording(tune.Callback):
+    """Tells recorders each report once, whatever a fault makes a trial train again; comes after the ledger.
+
+    A context manager around the ledger's: on leaving, trials that the ledger closed meanwhile are told too.
+
+    Args:
+        ledger: the phase.
+        recorders: who is told.
+    """
+
+    def __init__(self, ledger: Ledger, recorders: Sequence[Recorder]) -> None:
+        self.ledger, self.recorders = ledger, recorders
+        self.epochs = {entry.name: entry.epoch for entry in ledger.entries.values()}
+        """The last epoch that was told of a trial."""
+        self.begun: set[str] = set()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for entry in self.ledger.entries.values():
+            if entry.name in self.begun and entry.status != INTERRUPTED:
+                self._end(entry)
+        for recorder in self.recorders:
+            recorder.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune saves its callbacks' state; recorders have none that a session could go on with
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial starts for the first time, or goes on."""
+        entry = self.ledger.entries[name_of(trial)]
+        if entry.name not in self.begun:
+            self.begun.add(entry.name)
+            for recorder in self.recorders:
+                recorder.begin(entry)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A report came."""
+        entry = self.ledger.entries[name_of(trial)]
+        if result["epoch"] > self.epochs.get(entry.name, 0):
+            self.epochs[entry.name] = result["epoch"]
+            metrics = {name: value for name, value in result.items() if name.startswith(METRICS)}
+            for recorder in self.recorders:
+                recorder.report(entry, result["epoch"], metrics, time.time())
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial ended."""
+        self._end(self.ledger.entries[name_of(trial)])
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A trial failed; its process may not even have started."""
+        self._end(self.ledger.entries[name_of(trial)])
+
+    def _end(self, entry: Entry) -> None:
+        if entry.name in self.begun:
+            self.begun.discard(entry.name)
+            for recorder in self.recorders:
+                recorder.end(entry)

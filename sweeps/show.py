@@ -1,0 +1,189 @@
+"""Show a sweep that runs or ran: how far it is, the best trials, their learning curves. Reads only; locks nothing."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweeps import tables
+from sweeps.display import bar, best, counts, duration, settings
+from sweeps.ledger import Ledger
+from sweeps.options import Parser, one_line
+from sweeps.recorded import Recorded, read
+
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
+"""What a curve is drawn with, lowest first; the second where the terminal knows ASCII alone."""
+WIDTH = 24
+"""Characters of a curve at most."""
+RUNS_S = 60.0
+"""A sweep that was quiet for longer is said to be."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status, 2 for a folder that is no sweep's."""
+    options = command_line().parse(arguments)
+    console = Console()
+    try:
+        found = read(options.folder)
+        if options.watch is None:
+            console.print(page(found, options.trials, console.encoding))
+        else:
+            watch(found, options, console)
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def command_line() -> Parser:
+    """The options."""
+    own = Parser(prog="python sweeps/show.py", description=__doc__, allow_abbrev=False)
+    own.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    own.add_argument(
+        "--watch", type=seconds, nargs="?", const=2.0, metavar="S", help="again every S seconds (2), to the sweep's end"
+    )
+    own.add_argument("--trials", type=trials, default=10, metavar="N", help="lines of the table (default: 10)")
+    return own
+
+
+def seconds(text: str) -> float:
+    """Seconds above 0."""
+    try:
+        if 0 < float(text) < math.inf:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be seconds > 0, got {text!r}")
+
+
+def trials(text: str) -> int:
+    """A number of trials from 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)
+
+
+def watch(found: Recorded, options: argparse.Namespace, console: Console) -> None:
+    """Show the sweep again and again, until it has ended."""
+    with Live(page(found, options.trials, console.encoding), console=console, auto_refresh=False) as live:
+        while not found.plan.record.finished:
+            time.sleep(options.watch)
+            found = read(options.folder)
+            live.update(page(found, options.trials, console.encoding), refresh=True)
+
+
+def page(found: Recorded, lines: int, encoding: str) -> Group:
+    """Everything that is shown.
+
+    Args:
+        found: the sweep.
+        lines: trials in the table.
+        encoding: of the terminal.
+    """
+    plan, parts = found.plan, list[RenderableType]()
+    how = f"grid of {plan.trials}" if plan.search == "grid" else f"{plan.trials} trials by Optuna ({plan.sampler})"
+    parts.append(Text.assemble((f"{plan.task.name}/{plan.name}", "bold"), f"  {how}, {plan.scheduler}; ", state(found)))
+    parts += phase("search", found.search, plan.varied)
+    if found.retraining.entries:
+        parts += phase("retraining", found.retraining, plan.varied)
+    if found.test:
+        spread = "" if found.test["std"] is None else f" ± {found.test['std']:.2g}"
+        parts.append(Text(f"test {plan.task.objective.metric} {found.test['mean']:.4g}{spread}", style="green"))
+    if found.search.entries:
+        parts += [Text(), ranking(found, lines, encoding)]
+    return Group(*parts)
+
+
+def state(found: Recorded) -> str:
+    """Whether the sweep goes on, as far as its folder tells."""
+    if found.plan.record.finished:
+        return "finished"
+    if found.quiet_s is None:
+        return "no report yet"
+    if found.summary and found.quiet_s > RUNS_S:
+        return f"ended before its test; go on with --resume {found.plan.folder}"
+    return f"last report {duration(found.quiet_s)} ago"
+
+
+def phase(name: str, ledger: Ledger, varied: list[str]) -> list[RenderableType]:
+    """How far a phase is: its bar while it lasts, its counts, its best."""
+    lines: list[RenderableType] = []
+    over = ledger.ended >= ledger.requested
+    took = f", {duration(ledger.wall_s)}" if over else ""
+    lines.append(Text(f"{name}: {counts(ledger)}{took}"))
+    if not over:
+        lines.append(bar(ledger))
+    return [*lines, Text(f"  {best(ledger, varied)}", style="green")]
+
+
+def ranking(found: Recorded, lines: int, encoding: str) -> Table:
+    """The best trials of the search, then those that cannot be chosen, each with its learning curve."""
+    ledger, metric = found.search, found.plan.task.objective.metric
+    ranked = ledger.ranked()
+    entries = [*ranked, *(entry for entry in ledger.entries.values() if entry not in ranked)]
+    drawn = sparklines(found, [entry.name for entry in entries[:lines]], encoding)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("trial", "status", "epoch", f"best {metric}", "curve", "configuration"):
+        table.add_column(column, no_wrap=column != "configuration")
+    for entry in entries[:lines]:
+        value = "-" if entry.best is None else f"{entry.best:.4g}"
+        curve, words = drawn.get(entry.name, ""), settings(entry.configuration, found.plan.varied)
+        table.add_row(entry.name, entry.status, f"{entry.epoch}/{ledger.max_epochs}", value, curve, words)
+    if len(entries) > lines:
+        table.add_row(f"and {len(entries) - lines} more", "", "", "", "", "")
+    return table
+
+
+def sparklines(found: Recorded, names: Sequence[str], encoding: str) -> dict[str, str]:
+    """The validation value against epochs of some trials, all to one scale, as high as it is good or bad."""
+    metric, curves = f"val_{found.plan.task.objective.metric}", dict[str, dict[int, float]]()
+    for row in tables.rows(found.plan.folder / tables.CURVES):
+        if row["phase"] == "search" and row["trial"] in names:
+            curves.setdefault(row["trial"], {})[int(row["epoch"])] = float(row[metric])
+    bars = BARS if encoding.lower().startswith("utf") else PLAIN_BARS
+    return sparks(curves, found.search.max_epochs, bars, log=found.plan.task.objective.mode == "min")
+
+
+def sparks(curves: dict[str, dict[int, float]], last: int, bars: str, log: bool) -> dict[str, str]:
+    """Curves as text.
+
+    Args:
+        curves: of each trial, its value at each epoch; what is not finite is a gap.
+        last: the epoch that fills the width.
+        bars: a character for each height, lowest first.
+        log: whether the scale is logarithmic where the values span more than a factor of 20.
+    """
+    values = [value for curve in curves.values() for value in curve.values() if math.isfinite(value)]
+    low, high = (min(values), max(values)) if values else (0.0, 0.0)
+    scale = math.log if log and low > 0 and high > 20 * low else float
+    width = min(WIDTH, last)
+
+    def mark(value: float) -> str:
+        if not math.isfinite(value):
+            return " "
+        height = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.0
+        return bars[min(len(bars) - 1, int(height * len(bars)))]
+
+    drawn = {}
+    for name, curve in curves.items():
+        line = ""
+        for epoch, value in sorted(curve.items()):  # up to a report's place, its height
+            place = math.ceil(epoch / last * width)
+            line = line[: place - 1].ljust(place, mark(value))
+        drawn[name] = line
+    return drawn
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""A sweep watched and recorded: in the terminal, beside other sweeps, in its study, in TensorBoard and Grafana."""
+
+import io
+import json
+import re
+import shutil
+import struct
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from tensorboardX.proto.event_pb2 import Event
+
+from sweeps import compare, metrics, recorded, show, tables
+from sweeps.run import main
+from sweeps.tensorboard_runs import TensorBoard
+
+SPACE = "lr: [0.01, 1.0e+30]\nclip: none\nhidden_size: [4, 8]\nbatch_size: 32\n"
+"""Two trials that train, two that diverge."""
+SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
+FEW = ("--top-k", "1", "--seeds", "2")
+
+
+@pytest.fixture(scope="module")
+def swept(one_ray, tmp_path_factory):
+    """The results folder of a sweep that ended; not to be changed."""
+    place = tmp_path_factory.mktemp("results")
+    (place / "space.yaml").write_text(SPACE)
+    options = ("--results", str(place), "--name", "grid", "--space", str(place / "space.yaml"))
+    assert main(["--task", "mnist-cls", *SMALL, *FEW, *options]) == 0
+    return place / "mnist-cls" / "grid"
+
+
+@pytest.fixture
+def running(swept, tmp_path):
+    """The folder as it was when a trial trained, one waited, and the rest were to come."""
+    folder = shutil.copytree(swept, tmp_path / "mnist-cls" / "running")
+    for name in ("summary.json", "trials.csv"):
+        (folder / name).unlink()
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    rows = [row for row in tables.rows(folder / "curves.csv") if row["phase"] == "search" and row["val_loss"] != "nan"]
+    last = max(rows, key=lambda row: int(row["epoch"]))
+    tables.rewrite(folder / "curves.csv", [row for row in rows if row is not last])
+    with (folder / "curves.csv").open("a") as file:
+        file.write("search,0000,4,0.2")  # a row that is being written
+    return folder
+
+
+@pytest.fixture
+def shown(capsys, monkeypatch):
+    """Runs a command line on a wide terminal; gives status, output and error output."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def shown(command, *arguments):
+        capsys.readouterr()
+        try:
+            status = command([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
+
+    return shown
+
+
+def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):
+    status, output, _ = shown(show.main, swept)
+    assert status == 0
+    assert "mnist-cls/grid  grid of 4, asha; finished" in output
+    assert "2 diverged" in output
+    test = summary_of(swept)["test"]["accuracy"]
+    assert f"test accuracy {test['mean']:.4g} ± {test['std']:.2g}" in output
+    ranking = re.split(r" configuration *\n", output)[1].splitlines()
+    assert len(ranking) == 4
+    assert ranking[0].split()[1] == "finished"
+    best = summary_of(swept)["best"]
+    assert f" 4/4    {best['val']['accuracy']:.4g} " in ranking[0]
+    assert f"lr 0.01, hidden_size {best['config']['hidden_size']}" in ranking[0]
+    assert any(block in ranking[0] for block in show.BARS)
+
+
+def test_a_running_sweep_is_shown_and_not_touched(running, shown):
+    before = {path: path.read_bytes() for path in running.rglob("*") if path.is_file()}
+    status, output, _ = shown(show.main, running)
+    assert status == 0
+    assert "last report 0:00:0" in output
+    assert "1 running, 1 paused, 2 to come" in output
+    assert "test accuracy" not in output
+    assert {path: path.read_bytes() for path in running.rglob("*") if path.is_file()} == before
+
+
+def test_watch_ends_with_the_sweep(swept, shown):
+    status, output, _ = shown(show.main, swept, "--watch", "0.1", "--trials", "2")
+    assert status == 0
+    assert "and 2 more" in output
+
+
+def test_a_sparkline_shows_values_to_one_scale():
+    curves = {"a": {1: 1.0, 2: 2.0, 4: 8.0}, "b": {1: 4.5, 2: float("nan")}}
+    assert show.sparks(curves, 4, "12345678", log=False) == {"a": "1288", "b": "5 "}
+    decades = {"a": {1: 1e-4, 2: 1e-2, 3: 1.0}}
+    assert show.sparks(decades, 3, "123", log=True) == {"a": "123"}
+    assert show.sparks(decades, 3, "123", log=False) == {"a": "113"}
+    assert len(show.sparks({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"]) == show.WIDTH
+
+
+def test_sweeps_are_compared_in_a_table_and_a_picture(swept, running, shown, summary_of, tmp_path):
+    status, output, _ = shown(compare.main, swept, running, "--output", tmp_path / "both.png")
+    assert status == 0
+    assert re.search(r"scheduler +asha +asha", output)
+    assert re.search(r"trials ended +4 of 4 +0 of 4", output)
+    assert f"{summary_of(swept)['best']['val']['accuracy']:.4g}" in output
+    assert "not tested" in output
+    assert (tmp_path / "both.png").stat().st_size > 10_000
+
+
+def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
+    found = compare.progress(compare.read(swept))
+    summary = summary_of(swept)
+    assert found["best"].iloc[-1] == summary["best"]["val"]["accuracy"]
+    assert found["epochs"].iloc[-1] <= summary["search"]["epochs_trained"]
+    assert found["best"].is_monotonic_increasing
+    assert found["wall_s"].is_monotonic_increasing
+
+
+def test_sweeps_of_other_tasks_and_objectives_are_not_compared(swept, tmp_path, shown):
+    other = shutil.copytree(swept, tmp_path / "other")
+    record = (other / "sweep.json").read_text()
+    (other / "sweep.json").write_text(record.replace('"mnist-cls"', '"mnist-rec"'))
+    status, _, error = shown(compare.main, swept, other)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "compare sweeps of one task" in error
+    (other / "sweep.json").write_text(record)
+    summary = (other / "summary.json").read_text()
+    (other / "summary.json").write_text(summary.replace('"metric": "accuracy"', '"metric": "loss"'))
+    status, _, error = shown(compare.main, swept, other)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "was judged by loss (max)" in error
+
+
+@pytest.mark.parametrize("command", [show.main, compare.main])
+@pytest.mark.parametrize(
+    ("table", "content", "message"),
+    [
+        ("sweep.json", None, "it has no sweep.json"),
+        ("sweep.json", "{", "cannot be read"),
+        ("curves.csv", "phase,trial,epoch\nsearch,0000,x\n", "curves.csv: not the table of a sweep"),
+        ("trials.csv", "phase,trial\nsearch,9999\n", "trials.csv: trial 9999 is none of this sweep's"),
+        ("study.log", "{}\n", "study.log: not a whole Optuna study"),
+        ("summary.json", "[]", "summary.json: not the summary of a sweep"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_one_line(command, table, content, message, swept, tmp_path, shown):
+    folder = shutil.copytree(swept, tmp_path / "damaged", ignore=shutil.ignore_patterns("ray", "best", "figures"))
+    if content is None:
+        (folder / table).unlink()
+    else:
+        (folder / table).write_text(content)
+    status, output, error = shown(command, folder)
+    assert (status, output, error.count("\n")) == (2, "", 1)
+    assert error.startswith("error: ")
+    assert message in error
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        (show.main, ["x", "--watch", "0"], "must be seconds > 0, got '0'"),
+        (show.main, ["x", "--trials", "0"], "must be a whole number >= 1"),
+        (compare.main, ["x", "--output", "x.jpg"], "--output must end in .png, got x.jpg"),
+    ],
+)
+def test_options_are_checked(command, arguments, message, shown):
+    status, _, error = shown(command, *arguments)
+    assert (status, error.count("\n")) == (2, 1)
+    assert message in error
+
+
+def events(path):
+    """The records of one of TensorBoard's files: length, checksum, the event, checksum."""
+    content, found = io.BytesIO(path.read_bytes()), []
+    while header := content.read(12):
+        found.append(Event.FromString(content.read(struct.unpack("<Q", header[:8])[0])))
+        content.read(4)
+    return found
+
+
+def points(folder, tag):
+    """Trial, epoch and value of every point that TensorBoard finds, in order."""
+    found = []
+    for path in sorted(folder.glob("tensorboard/search/*/events*")):
+        for event in events(path):
+            values = [value.simple_value for value in event.summary.value if value.tag == tag]
+            found += [(path.parent.name, event.step, value) for value in values]
+    return found
+
+
+def wanted(folder, column):
+    table = pd.read_csv(folder / "curves.csv", dtype={"trial": str}, on_bad_lines="skip").query("phase == 'search'")
+    table = table.dropna(subset="wall_s").sort_values(["trial", "epoch"])
+    return [(row.trial, row.epoch, np.float32(row[column])) for _, row in table.iterrows()]
+
+
+def test_tensorboard_finds_every_point_of_the_curves_and_the_hyperparameters(swept):
+    for tag, column in (("validation/accuracy", "val_accuracy"), ("training/loss", "train_loss")):
+        np.testing.assert_equal(points(swept, tag), wanted(swept, column))
+    (path,) = swept.glob("tensorboard/search/0000/events*")
+    begin = b"".join(event.SerializeToString() for event in events(path)[:3])
+    assert all(name in begin for name in (b"lr", b"hidden_size", b"best/accuracy"))
+    assert len(list(swept.glob("tensorboard/retrain/*/events*"))) == 2
+
+
+def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(running):
+    for _ in range(2):
+        TensorBoard(recorded.read(running).search, ["lr", "hidden_size"])
+        np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
+
+
+def test_a_table_that_is_damaged_is_said(running):
+    search = recorded.read(running).search
+    rows = tables.rows(running / "curves.csv")
+    tables.rewrite(running / "curves.csv", [row | {"train_loss": "x"} for row in rows])
+    with pytest.raises(ValueError, match=r"curves\.csv: not the table of a sweep: .*'x'"):
+        TensorBoard(search, ["lr"])
+
+
+@pytest.fixture
+def study_of():
+    """The Optuna study of a results folder, by its storage."""
+    return lambda folder: JournalStorage(JournalFileBackend(str(folder / "study.log")))
+
+
+def test_a_grid_s_study_says_how_each_trial_ended(swept, study_of):
+    study = optuna.load_study(study_name="mnist-cls/grid", storage=study_of(swept))
+    assert study.metric_names == ["validation accuracy"]
+    assert study.user_attrs["scheduler"] == "asha"
+    table = pd.read_csv(swept / "trials.csv", dtype={"trial": str}).query("phase == 'search'").set_index("trial")
+    for trial in study.trials:
+        row = table.loc[f"{trial.number:04d}"]
+        assert trial.user_attrs["status"] == row["status"]
+        assert trial.user_attrs["reason"] == row["reason"]
+        assert trial.user_attrs["epochs"] == row["epochs"]
+        assert trial.user_attrs["train_s"] == pytest.approx(row["train_s"], abs=1e-3)
+    assert {trial.user_attrs["status"] for trial in study.trials} >= {"finished", "diverged"}
+
+
+def test_optuna_dashboard_opens_the_study_as_it_is(swept, study_of):
+    dashboard = pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
+    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies/0", "wsgi.input": io.BytesIO()}
+    environment |= {"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO()}
+    answer = json.loads(b"".join(dashboard.wsgi(study_of(swept))(environment, lambda *status: None)))
+    assert answer["name"] == "mnist-cls/grid"
+    assert len(answer["trials"]) == 4
+
+
+def test_the_grafana_dashboard_asks_for_metrics_that_there_are(request):
+    board = json.loads((request.config.rootpath / "cluster/grafana/sweep.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    queries += [variable["definition"] for variable in board["templating"]["list"] if "definition" in variable]
+    asked = {name for query in queries for name in re.findall(r"ray_\w+", query)}
+    assert asked == {f"ray_{name}" for name in metrics.GAUGES}
+    tags = {"task", "sweep", "phase", *(tag for _, more in metrics.GAUGES.values() for tag in more)}
+    named = " ".join([*queries, *(target["legendFormat"] for panel in board["panels"] for target in panel["targets"])])
+    assert set(re.findall(r"(\w+)=~|\{\{(\w+)\}\}", named)) <= {(tag, "") for tag in tags} | {("", tag) for tag in tags}
