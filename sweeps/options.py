@@ -127,6 +127,9 @@ def _add_resources(parser: Parser) -> None:
         "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
     )
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
+    where.add_argument(
+        "--autoscale", type=int, metavar="N", help="ask a cluster that starts machines by itself for N trials at once"
+    )
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
 
 
@@ -194,6 +197,7 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         device=options.device,
         core=options.core,
         address=options.address,
+        autoscale=options.autoscale,
         verbose=options.verbose,
         command=shlex.join(["python", "sweeps/run.py", *arguments]),
         record=Record(arguments=fixed, trials=trials),
@@ -238,7 +242,17 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
         raise ValueError(f"budget: {error}") from None
 
 
-FREE = ("cpus_per_trial", "gpus_per_trial", "max_concurrent", "time_limit_s", "device", "core", "address", "verbose")
+FREE = (
+    "cpus_per_trial",
+    "gpus_per_trial",
+    "max_concurrent",
+    "time_limit_s",
+    "device",
+    "core",
+    "address",
+    "autoscale",
+    "verbose",
+)
 """Fields of a plan that a later session may change: where the trials run, not what they are."""
 
 
