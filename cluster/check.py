@@ -47,11 +47,24 @@ def faults(path: Path) -> list[str]:
         return [f"is no YAML: {' '.join(str(error).split())}"]
     if not documents or not all(isinstance(document, dict) for document in documents):
         return ["must be a mapping of keys to values"]
+    left = [f"{where}: write your own in the place of {value}" for where, value in _placeholders(documents, "")]
     if "apiVersion" in documents[0]:
-        return list(job_faults(documents))
+        return [*left, *job_faults(documents)]
     config = documents[0]
-    found = list(_schema(config))
+    found = [*left, *_schema(config)]
     return found or [*_types(config), *_commands(config), *_start(config), *_mounts(config), *_ray(config)]
+
+
+def _placeholders(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Values that hold YOUR-..., and where they are."""
+    if isinstance(value, str) and "YOUR-" in value:
+        yield where.lstrip("."), value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _placeholders(inner, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _placeholders(inner, where)
 
 
 def _schema(config: dict[str, Any]) -> Iterator[str]:

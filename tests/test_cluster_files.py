@@ -36,9 +36,17 @@ def spoil(name, old, new):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_passes(check, name):
-    status, errors, output = check((ROOT / "cluster" / name).read_text())
+    status, errors, output = check((ROOT / "cluster" / name).read_text().replace("YOUR-", "my-"))
     assert (status, errors) == (0, [])
     assert "no fault found" in output
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "gpu.yaml"])
+def test_what_everybody_must_write_for_himself_is_named(check, name):
+    status, errors, _ = check((ROOT / "cluster" / name).read_text())
+    assert status == 2
+    assert errors
+    assert all("write your own in the place of" in line for line in errors)
 
 
 SPOILED = {
@@ -126,6 +134,32 @@ def test_a_spoiled_file_is_refused_with_its_reason(check, fault):
     assert all(len(line) < 400 for line in errors)
 
 
+OTHERS = {
+    "a field of GCP": ("gpu-gcp.yaml", "guestAccelerators:", "guestAccelerator:", "did you mean guestAccelerators?"),
+    "a GPU count of GCP": ("gpu-gcp.yaml", "acceleratorCount: 1", "acceleratorCount: 2", "must be what n1-standard-4 has, 2"),
+    "a value of GCP": ("gpu-gcp.yaml", "Model: SPOT", "Model: SPOTT", "'SPOTT' is not known; did you mean SPOT?"),
+    "no zone": ("gpu-gcp.yaml", "availability_zone: us", "region: us", "provider.availability_zone: missing"),
+    "no workers": ("onprem.yaml", "worker_ips: [my-FIRST-WORKER-IP, my-SECOND-WORKER-IP]", "worker_ips: []", "needs head_ip"),
+    "the head as a worker": ("onprem.yaml", "my-FIRST-WORKER-IP", "my-HEAD-IP", "a machine is the one or the other"),
+    "a field of KubeRay": ("kuberay.yaml", "maxReplicas", "maxReplica", "maxReplica: unknown key; did you mean maxReplicas?"),
+    "a spec of KubeRay": ("kuberay.yaml", "shutdownAfterJobFinishes: true", "ttl: 1", "shutdownAfterJobFinishes: must be"),
+    "no GPU in a pod": ("kuberay.yaml", ', nvidia.com/gpu: "1"}', "}", "a worker needs a GPU"),
+    "no token in KubeRay": ("kuberay.yaml", "authOptions: {mode: token}", "suspend: false", "authOptions: must be {mode: tok"),
+    "two images": ("kuberay.yaml", "sweeps:2.60.0", "sweeps:2.59.0", "head and workers must have the same"),
+    "more than at most": ("kuberay.yaml", "replicas: 0", "replicas: 9", "minReplicas <= replicas <= maxReplicas, got [0, 9, 8]"),
+}
+
+
+@pytest.mark.parametrize("fault", OTHERS)
+def test_the_other_files_spoiled_are_refused(check, fault):
+    name, old, new, words = OTHERS[fault]
+    content = (ROOT / "cluster" / name).read_text().replace("YOUR-", "my-")
+    assert old in content
+    status, errors, _ = check(content.replace(old, new, 1))
+    assert status == 2
+    assert any(words in line for line in errors), errors
+
+
 def test_a_file_that_is_not_there_is_refused(cluster_module, capsys):
     assert cluster_module("check").main(["cluster/none.yaml"]) == 2
     assert capsys.readouterr().err == "error: cluster/none.yaml: cannot be read: No such file or directory\n"
@@ -158,4 +192,5 @@ def test_the_environment_of_the_cluster_is_the_project_s():
 def test_ray_and_python_have_one_version_in_every_file():
     for name in FILES:
         content = (ROOT / "cluster" / name).read_text()
-        assert "3.11.18" in content or "lstm-ae-sweeps:2.60.0" in content, name
+        assert "--python 3.11.18 " in content or "lstm-ae-sweeps:2.60.0" in content, name
+    assert "FROM rayproject/ray:2.60.0-py311-gpu\n" in (ROOT / "cluster/Dockerfile").read_text()
