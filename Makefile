@@ -10,7 +10,7 @@ AUTOSCALE ?= 32
 STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
 RAY := RAY_AUTH_MODE=token $(BIN)/ray
 
-.PHONY: sweep bench test test-faults lint format clean
+.PHONY: sweep bench test test-faults test-cluster lint format clean
 .PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down
 
 sweep: .venv/installed
@@ -25,6 +25,9 @@ bench: .venv/installed
 
 test-faults: .venv/installed-test
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+test-cluster: .venv/installed-test
+	$(BIN)/python -m pytest -m cluster $(ARGS)
 
 cluster-up: .venv/installed
 	$(BIN)/pip install --quiet -e '.[aws,gcp]'

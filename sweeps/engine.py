@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import platform
 import signal
 import socket
@@ -88,7 +89,9 @@ def _join(address: str, options: dict[str, Any]) -> None:
         ray.init(address=address, **options)
     except (OSError, RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
-        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}") from None
+        token = os.environ.get("RAY_AUTH_MODE") == "token"
+        hint = "" if token else "; one with token authentication wants RAY_AUTH_MODE=token and its token"
+        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}{hint}") from None
 
 
 def resources(plan: Plan) -> dict[str, float]:

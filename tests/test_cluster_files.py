@@ -136,17 +136,47 @@ def test_a_spoiled_file_is_refused_with_its_reason(check, fault):
 
 OTHERS = {
     "a field of GCP": ("gpu-gcp.yaml", "guestAccelerators:", "guestAccelerator:", "did you mean guestAccelerators?"),
-    "a GPU count of GCP": ("gpu-gcp.yaml", "acceleratorCount: 1", "acceleratorCount: 2", "must be what n1-standard-4 has, 2"),
+    "a GPU count of GCP": (
+        "gpu-gcp.yaml",
+        "acceleratorCount: 1",
+        "acceleratorCount: 2",
+        "must be what n1-standard-4 has, 2",
+    ),
     "a value of GCP": ("gpu-gcp.yaml", "Model: SPOT", "Model: SPOTT", "'SPOTT' is not known; did you mean SPOT?"),
     "no zone": ("gpu-gcp.yaml", "availability_zone: us", "region: us", "provider.availability_zone: missing"),
-    "no workers": ("onprem.yaml", "worker_ips: [my-FIRST-WORKER-IP, my-SECOND-WORKER-IP]", "worker_ips: []", "needs head_ip"),
+    "no workers": (
+        "onprem.yaml",
+        "worker_ips: [my-FIRST-WORKER-IP, my-SECOND-WORKER-IP]",
+        "worker_ips: []",
+        "needs head_ip",
+    ),
     "the head as a worker": ("onprem.yaml", "my-FIRST-WORKER-IP", "my-HEAD-IP", "a machine is the one or the other"),
-    "a field of KubeRay": ("kuberay.yaml", "maxReplicas", "maxReplica", "maxReplica: unknown key; did you mean maxReplicas?"),
-    "a spec of KubeRay": ("kuberay.yaml", "shutdownAfterJobFinishes: true", "ttl: 1", "shutdownAfterJobFinishes: must be"),
+    "a field of KubeRay": (
+        "kuberay.yaml",
+        "maxReplicas",
+        "maxReplica",
+        "maxReplica: unknown key; did you mean maxReplicas?",
+    ),
+    "a spec of KubeRay": (
+        "kuberay.yaml",
+        "shutdownAfterJobFinishes: true",
+        "ttl: 1",
+        "shutdownAfterJobFinishes: must be",
+    ),
     "no GPU in a pod": ("kuberay.yaml", ', nvidia.com/gpu: "1"}', "}", "a worker needs a GPU"),
-    "no token in KubeRay": ("kuberay.yaml", "authOptions: {mode: token}", "suspend: false", "authOptions: must be {mode: tok"),
+    "no token in KubeRay": (
+        "kuberay.yaml",
+        "authOptions: {mode: token}",
+        "suspend: false",
+        "authOptions: must be {mode: tok",
+    ),
     "two images": ("kuberay.yaml", "sweeps:2.60.0", "sweeps:2.59.0", "head and workers must have the same"),
-    "more than at most": ("kuberay.yaml", "replicas: 0", "replicas: 9", "minReplicas <= replicas <= maxReplicas, got [0, 9, 8]"),
+    "more than at most": (
+        "kuberay.yaml",
+        "replicas: 0",
+        "replicas: 9",
+        "minReplicas <= replicas <= maxReplicas, got [0, 9, 8]",
+    ),
 }
 
 
