@@ -23,9 +23,9 @@ def free_port():
 
 
 @contextlib.contextmanager
-def moto(place):
+def moto(place, host="127.0.0.1"):
     """A server of moto's; gives an environment in which boto3, Ray and pyarrow take it for AWS."""
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://{host}:{free_port()}"
     (place / "home/.ray").mkdir(parents=True)
     (place / "home/.ray/auth_token").write_text("token")
     environment = {
@@ -41,7 +41,7 @@ def moto(place):
         "RAY_TMPDIR": str(place),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
-    command = [sys.executable, "-m", "moto.server", "-p", url.rpartition(":")[2]]
+    command = [sys.executable, str(Path(__file__).with_name("moto_server.py")), host, url.rpartition(":")[2]]
     with (place / "moto.log").open("w") as log, subprocess.Popen(command, env=environment, stderr=log) as server:
         try:
             for _ in range(300):

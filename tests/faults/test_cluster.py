@@ -1,6 +1,5 @@
 """A machine of the cluster lost, and one that joins: several nodes of Ray on this machine."""
 
-import collections
 import gc
 import json
 import warnings
@@ -15,14 +14,13 @@ SLOW = {"kind": "wait", "seconds": 0.5, "hidden_size": 16}
 
 
 @pytest.fixture
-def cluster(request, tmp_path, monkeypatch):
-    """A cluster of one CPU, or of what the test says; the epochs of its trials are written down."""
+def cluster(tmp_path, monkeypatch):
+    """A cluster of one CPU; the epochs of its trials are written down."""
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", str(HOOKS))
     monkeypatch.setenv("FAULTS", json.dumps({"log": str(tmp_path / "epochs.log"), **SLOW}))
-    head = {"num_cpus": getattr(request, "param", 1), "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     yield cluster
     cluster.shutdown()
     with warnings.catch_warnings():  # of processes that Ray has killed and not waited for
@@ -71,29 +69,3 @@ def test_a_machine_that_joins_gets_trials(cluster, sweep):
     assert_nothing_lost(folder)
     order = pd.read_csv(folder / "curves.csv", dtype={"trial": str})["trial"].tolist()
     assert order.index("0001") < len(order) - order[::-1].index("0000"), "0001 trained after 0000, not beside it"
-
-
-@pytest.mark.parametrize("cluster", [0], indirect=True)
-def test_a_cluster_with_no_machine_yet_is_asked_for_room(cluster, start, tmp_path, space):
-    """The head runs no trial; what an autoscaler would see is what trials wait for, and then machines come."""
-    options = [*SMALL[:-2], "--scheduler", "none", *space(SPACE), "--results", tmp_path, "--name", "sweep"]
-    session = start(*options, "--address", cluster.address, "--device", "cpu", "--autoscale", 3)
-    while cluster_waits_for(cluster.address) != {("CPU", 1.0): 3}:
-        assert session.process.poll() is None, session.output
-    for _ in range(2):
-        cluster.add_node(num_cpus=1)
-    assert session.end(280) == 0, session.output
-    assert_nothing_lost(tmp_path / TASK / "sweep")
-
-
-def cluster_waits_for(address):
-    """What the cluster has no room for, as the autoscaler is told: how many requests of what."""
-    from ray.autoscaler.v2.sdk import get_cluster_status
-
-    status = get_cluster_status(address)
-    demands = status.resource_demands.placement_group_demand + status.resource_demands.ray_task_actor_demand
-    waiting = collections.Counter()
-    for demand in demands:
-        for bundle in demand.bundles_by_count:
-            waiting[next(iter(bundle.bundle.items()))] += bundle.count
-    return waiting
