@@ -73,10 +73,7 @@ class Gcp:
     @staticmethod
     def faults(node_config: dict[str, Any]) -> Iterator[str]:
         """Unknown fields and values of a machine."""
-        listed = {**node_config}
-        if isinstance(listed.get("scheduling"), list) and len(listed["scheduling"]) == 1:
-            listed["scheduling"] = listed["scheduling"][0]  # Ray writes it so
-        yield from _gcp_schema(listed, "Instance", "")
+        yield from _gcp_schema(node_config, "Instance", "")
         if not any("sourceImage" in disk.get("initializeParams", {}) for disk in node_config.get("disks", [])):
             yield ".disks: the first one needs initializeParams.sourceImage, the image that the machine starts from"
 

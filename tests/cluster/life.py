@@ -1,6 +1,6 @@
 """The whole life of cluster/gpu.yaml against a stand-in for AWS; prints what each step took, and fails where one does.
 
-Up, a submitted sweep, workers from zero, a spot worker taken away and replaced, the sweep complete, the results fetched,
+Up, a submitted sweep, workers from zero, a spot worker taken away and replaced, the sweep complete, results fetched,
 idle workers gone, down. Run by test_life.py, in namespaces of its own.
 """
 
