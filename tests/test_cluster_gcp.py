@@ -1,4 +1,4 @@
-"""cluster/gpu-gcp.yaml through Ray's own bootstrap and node provider, with Google's answers made here: what is asked for."""
+"""cluster/gpu-gcp.yaml through Ray's own bootstrap and node provider, Google's answers made here: what is asked for."""
 
 import copy
 import json
