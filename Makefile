@@ -3,7 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= mnist-cls
 
-.PHONY: sweep bench test test-faults lint format clean
+# Of the cluster targets; cluster/README.md explains them.
+CLUSTER ?= cluster/gpu.yaml
+NAME ?= first
+AUTOSCALE ?= 32
+STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
+RAY := RAY_AUTH_MODE=token $(BIN)/ray
+
+.PHONY: sweep bench test test-faults test-cluster lint format clean
+.PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down
 
 sweep: .venv/installed
 	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
@@ -17,6 +25,29 @@ bench: .venv/installed
 
 test-faults: .venv/installed-test
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+test-cluster: .venv/installed-test
+	$(BIN)/python -m pytest -m cluster $(ARGS)
+
+cluster-up: .venv/installed
+	$(BIN)/pip install --quiet -e '.[aws,gcp]'
+	test -s ~/.ray/auth_token || $(BIN)/ray get-auth-token --generate > /dev/null
+	$(BIN)/python cluster/check.py $(CLUSTER)
+	$(BIN)/python cluster/aws.py $(CLUSTER)
+	$(RAY) up --yes $(CLUSTER)
+
+cluster-dashboard: .venv/installed
+	$(RAY) dashboard $(CLUSTER)
+
+cluster-submit: .venv/installed
+	$(RAY) job submit --address http://127.0.0.1:8265 --working-dir . -- python sweeps/run.py --task $(TASK) \
+	  --name $(NAME) --or-resume --storage $(STORAGE) --address auto $(AUTOSCALE:%=--autoscale %) $(ARGS)
+
+cluster-results: .venv/installed
+	$(BIN)/python cluster/results.py $(STORAGE)/$(TASK)/$(NAME) results/$(TASK)/$(NAME)
+
+cluster-down: .venv/installed
+	$(RAY) down --yes $(CLUSTER)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

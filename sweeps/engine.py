@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import platform
 import signal
 import socket
@@ -93,7 +94,9 @@ def _join(address: str, options: dict[str, Any]) -> str | None:
         return url
     except (OSError, RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
-        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}") from None
+        token = os.environ.get("RAY_AUTH_MODE") == "token"
+        hint = "" if token else "; one with token authentication wants RAY_AUTH_MODE=token and its token"
+        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}{hint}") from None
 
 
 def resources(plan: Plan) -> dict[str, float]:
@@ -102,6 +105,10 @@ def resources(plan: Plan) -> dict[str, float]:
     Raises:
         CannotStart: if the cluster has not enough for one.
     """
+    if plan.autoscale:  # the machines for them are not there yet
+        fraction = 0.0 if plan.device == "cpu" else GPU_FRACTION
+        chosen = fraction if plan.gpus_per_trial is None else plan.gpus_per_trial
+        return {"CPU": float(plan.cpus_per_trial), "GPU": chosen}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
     gpus = plan.gpus_per_trial
@@ -128,6 +135,9 @@ def device(plan: Plan) -> str:
         fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
     except ValueError as error:
         raise CannotStart(f"--{error}") from None
+    if plan.autoscale:
+        what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
+        return f"{what} a trial, on machines that come as they are needed"
     if needs["GPU"]:
         names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
         return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
@@ -137,6 +147,8 @@ def device(plan: Plan) -> str:
 
 def slots(plan: Plan, needs: Mapping[str, float] | None = None) -> int:
     """Trials that run at once, each with these CPUs and GPUs; None for those of the plan."""
+    if plan.autoscale:
+        return min(plan.autoscale, plan.max_concurrent or plan.autoscale)
     cluster = ray.cluster_resources()
     wanted = (needs or resources(plan)).items()
     room = min(int(cluster.get(kind, 0.0) / amount + 1e-9) for kind, amount in wanted if amount)

@@ -129,6 +129,9 @@ def _add_resources(parser: Parser) -> None:
     where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
     where.add_argument("--dashboard", action="store_true", help="start Ray's dashboard, on this machine alone")
     where.add_argument("--track", metavar="NAME", help=f"a tracker to tell of every trial: {', '.join(TRACKERS)}")
+    where.add_argument(
+        "--autoscale", type=int, metavar="N", help="ask a cluster that starts machines by itself for N trials at once"
+    )
     where.add_argument("--verbose", action="store_true", help="show Ray's own output")
 
 
@@ -198,6 +201,7 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         address=options.address,
         dashboard=options.dashboard,
         track=options.track,
+        autoscale=options.autoscale,
         verbose=options.verbose,
         command=shlex.join(["python", "sweeps/run.py", *arguments]),
         record=Record(arguments=fixed, trials=trials),
@@ -244,7 +248,7 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
 
 FREE = (
     *("cpus_per_trial", "gpus_per_trial", "max_concurrent", "time_limit_s", "device", "core"),
-    *("address", "dashboard", "track", "verbose"),
+    *("address", "autoscale", "dashboard", "track", "verbose"),
 )
 """Fields of a plan that a later session may change: where the trials run, not what they are."""
 

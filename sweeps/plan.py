@@ -66,6 +66,8 @@ class Plan:
     """What the LSTMs run through on the CPU, as `ae.core.use_fast` says."""
     address: str | None
     """A running Ray cluster; None starts Ray on this machine alone."""
+    autoscale: int | None
+    """Trials at once that a cluster which starts machines by itself is asked for; None for what there is room for."""
     dashboard: bool
     """Whether Ray starts with its dashboard, each trial in an actor of its own name, and metrics are published."""
     track: str | None
@@ -88,7 +90,7 @@ class Plan:
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"--{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("trials", "top_k", "seeds", "subset", "cpus_per_trial", "max_concurrent"):
+        for name in ("trials", "top_k", "seeds", "subset", "cpus_per_trial", "max_concurrent", "autoscale"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")
@@ -97,7 +99,7 @@ class Plan:
         if self.warm_start and self.search != "optuna":
             raise ValueError("--warm-start goes with --search optuna; a grid learns from nothing")
         self._check_tracker()
-        self._check_gpus()
+        self._check_machines()
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
             raise ValueError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
         if self.top_k > self.trials:
@@ -112,7 +114,9 @@ class Plan:
         if self.track and not importlib.util.find_spec(self.track):
             raise ValueError(f"--track {self.track} needs a package that is not installed: pip install {self.track}")
 
-    def _check_gpus(self) -> None:
+    def _check_machines(self) -> None:
+        if self.autoscale and not self.address:
+            raise ValueError("--autoscale goes with --address: this machine alone starts no others")
         if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:
             raise ValueError(f"--gpus-per-trial must be >= 0, got {self.gpus_per_trial}")
         if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
@@ -199,7 +203,8 @@ class Plan:
             "objective": f"validation {self.task.objective.metric}, {self.task.objective.mode}",
             "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once",
             "resources": f"a trial: {self.cpus_per_trial} CPU, GPU: {gpus}; device {self.device}; {concurrent}",
-            "cluster": self.address or "this machine",
+            "cluster": (self.address or "this machine")
+            + (f", asked for {self.autoscale} trials at once" if self.autoscale else ""),
             "seed": str(self.seed),
             "results": str(self.folder),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import struct
 from pathlib import Path
@@ -46,6 +47,13 @@ def run(tmp_path, capsys):
         return status, captured.out, captured.err, tmp_path / task / name
 
     return run
+
+
+@pytest.fixture
+def cluster_module(monkeypatch):
+    """Imports a script of cluster/, which is no package."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "cluster")
+    return importlib.import_module
 
 
 @pytest.fixture
