@@ -73,7 +73,7 @@ def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dic
     Raises:
         OSError: if the checkpoints cannot be read.
     """
-    checkpoints = Checkpoints(str(plan.checkpoints.absolute()))
+    checkpoints = Checkpoints(plan.checkpoints)
     finished = [name for name, entry in ledger.entries.items() if entry.status == FINISHED]
     found = {name: checkpoints.load(name).state for name in finished}
     return {name: state for name, state in found.items() if state and state["epoch"] == runs[name].epochs}

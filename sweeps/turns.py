@@ -47,6 +47,7 @@ class Turns(FIFOScheduler):
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial was suggested, or comes back after a fault."""
         self.busy.add(name_of(trial))
+        self._tell(trial)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Decide, and keep count."""
@@ -73,7 +74,13 @@ class Turns(FIFOScheduler):
         trial = self.pick(tune_controller) if self.free else None
         if trial:
             self.busy.add(name_of(trial))
+            self._tell(trial)
         return trial
+
+    def _tell(self, trial: Trial) -> None:
+        """Let the trial know how much of it is in the tables."""
+        entry = self.ledger.entries.get(name_of(trial))
+        trial.config["run"]["known"] = entry.epoch if entry else 0
 
 
 class RayTurns(Turns):
