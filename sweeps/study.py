@@ -135,7 +135,7 @@ class StudySearcher(Searcher):
         exhausted = not cut_off and self.asked == self.total
         if asha:
             asha.exhausted = exhausted
-        if exhausted and (asha is None or asha.over):
+        if exhausted and (asha.over if asha else not self.turns.starting):
             return str(Searcher.FINISHED)
         if not self.turns.free:
             return None
@@ -178,7 +178,10 @@ class StudySearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the study the trial's end state."""
         trial = self.trials.pop(trial_id)
-        if error:
+        name = name_of(trial.number)
+        if error and name in self.turns.ledger.again:
+            self.open[name] = trial._trial_id
+        elif error:
             self.study.tell(trial, state=TrialState.FAIL)
         elif result is None or (not result["diverged"] and result["epoch"] < self.base.epochs):
             self.study.tell(trial, state=TrialState.PRUNED)  # no result: it waited at a rung to the end

@@ -13,7 +13,7 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, report, retraining, study, tables
+from sweeps import engine, folder, nodes, report, retraining, study, tables
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
@@ -33,7 +33,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     retrained, or whose results cannot be written any more, gives 1. `--resume` goes on after each of them.
 
     Raises:
-        CannotStart: if the cluster is not there or has no room for a trial.
+        CannotStart: if the cluster is not there, has no room for a trial, or a machine that does not see the results.
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
@@ -41,6 +41,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     outcome = Outcome(plan=plan, source=splits.source, search=search)
     with engine.session(plan):
         outcome.device = engine.device(plan)
+        nodes.check(plan)
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
         with folder.held(plan.folder):

@@ -1,15 +1,23 @@
 """A sweep that keeps its checkpoints and a copy of its results in a storage: a shared folder, a bucket."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow.fs import FileSelector, FileSystem, FileType
 
-from sweeps import mirror, tables
+from sweeps import mirror, storage, tables
 from sweeps.engine import Room
 from sweeps.fetch import GROWING
 from sweeps.run import main
 
+ROOT = Path(__file__).parents[1]
 TASK = "synthetic-smooth"
 SPACE = "lr: [0.01, 0.003]\nhidden_size: [8]\nbatch_size: 32\n"
 TINY = ("--subset", "60", "--max-epochs", "3", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")
@@ -156,7 +164,7 @@ def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("storage", "message"),
+    ("place", "message"),
     [
         ("ftp://bucket/x", "cannot be used: Unrecognized filesystem type"),
         ("s3://", "cannot be used: "),
@@ -164,9 +172,9 @@ def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypa
         ("{}/file/below", "cannot be used: "),
     ],
 )
-def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, storage, message):
+def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, place, message):
     (tmp_path / "file").touch()
-    status, output, error, folder = run("--storage", storage.format(tmp_path), task=TASK)
+    status, output, error, folder = run("--storage", place.format(tmp_path), task=TASK)
     assert status == 2
     assert message in error
     assert error.startswith("error: ")
@@ -184,3 +192,60 @@ def test_resume_of_a_place_without_a_sweep_is_one_line_and_status_2(capsys, tmp_
 def test_or_resume_needs_a_name(capsys, tmp_path):
     assert main(["--task", TASK, "--or-resume", "--results", str(tmp_path)]) == 2
     assert "--or-resume goes with --name" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A server of S3's interface on this machine with a bucket; gives the bucket's URI."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
+    yield "s3://bucket"
+    server.stop()
+
+
+@pytest.fixture
+def run_alone(tmp_path):
+    """Runs the main job in a process of its own, on a machine of that name; gives status, error and folder."""
+
+    def run(*options, machine):
+        command = [sys.executable, "sweeps/run.py", *map(str, options), "--results", str(tmp_path / machine)]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        return done.returncode, done.stderr, tmp_path / machine / TASK / "sweep"
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_bucket_has_the_sweep_and_another_machine_goes_on_from_it(bucket, run_alone, tmp_path):
+    (tmp_path / "space.yaml").write_text(SPACE)
+    options = [f"{bucket}/x" if option.endswith("/shared") else option for option in begun(tmp_path)]
+    status, error, folder = run_alone(*options, machine="here")
+    assert status == 0, error
+    place = f"{bucket}/x/{TASK}/sweep"
+    assert run_alone(*options, machine="other")[1] == (
+        f"error: {place} exists and is never overwritten; give another --name, or --resume {place}\n"
+    )
+    filesystem, root = FileSystem.from_uri(place)
+    files = filesystem.get_file_info(FileSelector(f"{root}/checkpoints", recursive=True))
+    assert [file.path.split("/")[-2] for file in files if file.type == FileType.File] == ["0000-seed1"] * 2
+    filesystem.delete_dir(f"{root}/best")
+    for name, change in (("mirror.json", older), ("sweep.json", lambda record: record | {"finished": False})):
+        content = json.loads(storage.read(filesystem, f"{root}/{name}"))
+        storage.write(filesystem, f"{root}/{name}", json.dumps(change(content)).encode())
+    status, error, other = run_alone("--resume", place, machine="other")
+    assert status == 0, error
+    assert found(other) == found(folder)
+    assert {path.name for path in other.iterdir()} == {path.name for path in folder.iterdir()}
+
+
+def older(manifest):
+    """That of a copy without the retraining's last rows."""
+    sizes = {name: size - 40 if name.endswith(".csv") else size for name, size in manifest["sizes"].items()}
+    return manifest | {"sizes": sizes}

@@ -6,7 +6,7 @@ import warnings
 
 import pandas as pd
 import pytest
-from victim import HOOKS, SMALL, SPACE, TASK, trials
+from victim import PATH, SMALL, SPACE, TASK, trials
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 SLOW = {"kind": "wait", "seconds": 0.5, "hidden_size": 16}
@@ -18,7 +18,7 @@ def cluster(tmp_path, monkeypatch):
     """A cluster of one CPU; the epochs of its trials are written down."""
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("PYTHONPATH", str(HOOKS))
+    monkeypatch.setenv("PYTHONPATH", PATH)
     monkeypatch.setenv("FAULTS", json.dumps({"log": str(tmp_path / "epochs.log"), **SLOW}))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     yield cluster
