@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= mnist-cls
 
-.PHONY: sweep bench test test-faults lint format clean
+.PHONY: sweep bench test test-faults test-hosts lint format clean
 
 sweep: .venv/installed
 	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
@@ -17,6 +17,9 @@ bench: .venv/installed
 
 test-faults: .venv/installed-test
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+test-hosts: .venv/installed-test
+	tests/hosts.sh
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
