@@ -27,6 +27,7 @@ examples:
   python sweeps/run.py --task mnist-cls --search optuna --trials 40 --sampler tpe
   python sweeps/run.py --task mnist-cls --space my_space.yaml --search optuna
   python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
+  python sweeps/run.py --task mnist-cls --address auto --storage s3://bucket/sweeps --name a --or-resume
 
 Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cleanly and reports what was finished.
 Exit status: 0 done, 1 no model could be trained, 2 bad input (nothing was started), 130 interrupted.

@@ -194,52 +194,33 @@ def test_or_resume_needs_a_name(capsys, tmp_path):
     assert "--or-resume goes with --name" in capsys.readouterr().err
 
 
-@pytest.fixture
-def bucket(monkeypatch):
-    """A server of S3's interface on this machine with a bucket; gives the bucket's URI."""
+@pytest.fixture(scope="module")
+def endpoint():
+    """A server of S3's interface on this machine, with a bucket."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
-    yield "s3://bucket"
+    address = "{}:{}".format(*server.get_host_and_port())
+    urllib.request.urlopen(urllib.request.Request(f"http://{address}/bucket", method="PUT")).close()
+    yield address
     server.stop()
 
 
-@pytest.fixture
-def run_alone(tmp_path):
-    """Runs the main job in a process of its own, on a machine of that name; gives status, error and folder."""
-
-    def run(*options, machine):
-        command = [sys.executable, "sweeps/run.py", *map(str, options), "--results", str(tmp_path / machine)]
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-        )
-        return done.returncode, done.stderr, tmp_path / machine / TASK / "sweep"
-
-    return run
-
-
-@pytest.mark.slow
-def test_a_bucket_has_the_sweep_and_another_machine_goes_on_from_it(bucket, run_alone, tmp_path):
+def go_on_from_a_bucket(run, storage_uri, place, tmp_path):
+    """Store a sweep in a bucket, take its copy there back to an older moment, and go on from it on another machine."""
     (tmp_path / "space.yaml").write_text(SPACE)
-    options = [f"{bucket}/x" if option.endswith("/shared") else option for option in begun(tmp_path)]
-    status, error, folder = run_alone(*options, machine="here")
+    options = [storage_uri if option.endswith("/shared") else option for option in begun(tmp_path)]
+    status, error, folder = run(*options, machine="here")
     assert status == 0, error
-    place = f"{bucket}/x/{TASK}/sweep"
-    assert run_alone(*options, machine="other")[1] == (
+    assert run(*options, machine="other")[1] == (
         f"error: {place} exists and is never overwritten; give another --name, or --resume {place}\n"
     )
     filesystem, root = FileSystem.from_uri(place)
     files = filesystem.get_file_info(FileSelector(f"{root}/checkpoints", recursive=True))
     assert [file.path.split("/")[-2] for file in files if file.type == FileType.File] == ["0000-seed1"] * 2
-    filesystem.delete_dir(f"{root}/best")
     for name, change in (("mirror.json", older), ("sweep.json", lambda record: record | {"finished": False})):
         content = json.loads(storage.read(filesystem, f"{root}/{name}"))
         storage.write(filesystem, f"{root}/{name}", json.dumps(change(content)).encode())
-    status, error, other = run_alone("--resume", place, machine="other")
+    status, error, other = run("--resume", place, machine="other")
     assert status == 0, error
     assert found(other) == found(folder)
     assert {path.name for path in other.iterdir()} == {path.name for path in folder.iterdir()}
@@ -249,3 +230,26 @@ def older(manifest):
     """That of a copy without the retraining's last rows."""
     sizes = {name: size - 40 if name.endswith(".csv") else size for name, size in manifest["sizes"].items()}
     return manifest | {"sizes": sizes}
+
+
+@pytest.mark.slow
+def test_a_bucket_has_the_sweep_and_another_machine_goes_on_from_it(endpoint, resume, tmp_path, one_ray):
+    uri = "s3://nobody:nothing@bucket/{}?scheme=http&endpoint_override=" + endpoint.replace(":", "%3A")
+    go_on_from_a_bucket(resume, uri.format("x"), uri.format(f"x/{TASK}/sweep"), tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+def test_a_bucket_that_the_environment_tells_of(endpoint, tmp_path):
+    credentials = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
+    environment = os.environ | credentials | {"AWS_ENDPOINT_URL": f"http://{endpoint}", "PYTHONPATH": str(ROOT)}
+
+    def run(*options, machine):
+        command = [sys.executable, "sweeps/run.py", *map(str, options), "--results", str(tmp_path / machine)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+        return done.returncode, done.stderr, tmp_path / machine / TASK / "sweep"
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*credentials, "AWS_ENDPOINT_URL"):
+            patch.setenv(name, environment[name])
+        go_on_from_a_bucket(run, "s3://bucket/y", f"s3://bucket/y/{TASK}/sweep", tmp_path)
