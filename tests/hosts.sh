@@ -25,6 +25,7 @@ export RAY_health_check_failure_threshold=${FAILURES:-3} RAY_health_check_initia
 
 clean() {
     trap - EXIT INT TERM
+    exec 2>/dev/null # what bash says of the processes that it kills
     for pid in "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
     for name in "${!PIDS[@]}" switch; do ip netns del "$ME-$name" 2>/dev/null || true; done
