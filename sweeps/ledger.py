@@ -52,6 +52,8 @@ class Entry:
     """Seconds in training and validation."""
     warning: str = ""
     """What was odd and is worth knowing, in words."""
+    retried: str = ""
+    """Why it was tried again with more resources, in words."""
 
     @property
     def open(self) -> bool:
@@ -270,7 +272,7 @@ class Ledger(tune.Callback):
     def close(self, entry: Entry, status: str, reason: str) -> None:
         """Write down how a trial ended."""
         entry.status = status
-        entry.reason = f"{reason}; {entry.warning}" if entry.warning else reason
+        entry.reason = "; ".join(filter(None, (reason, entry.retried, entry.warning)))
         settings = {name: value for name, value in entry.configuration.items() if name != "epochs"}
         values = {"epochs": entry.epoch, f"best_{self.objective.metric}": entry.best, "best_epoch": entry.best_epoch}
         row = {"phase": self.phase, "trial": entry.name, **settings, "status": status, **values}

@@ -96,7 +96,7 @@ class Turns(FIFOScheduler):
             needs["GPU"] = min(1.0, 2 * share)
             trial.update_resources(PlacementGroupFactory([needs]))
             entry = self.ledger.entries[name_of(trial)]
-            entry.warning = f"ran out of GPU memory once, and was tried again with {needs['GPU']:g} of a GPU"
+            entry.retried = f"ran out of GPU memory once, and was tried again with {needs['GPU']:g} of a GPU"
 
     def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
         """A waiting or paused trial ended."""
