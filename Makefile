@@ -10,7 +10,7 @@ AUTOSCALE ?= 32
 STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
 RAY := RAY_AUTH_MODE=token $(BIN)/ray
 
-.PHONY: sweep bench test test-faults test-cluster lint format clean
+.PHONY: sweep bench test test-faults test-cluster test-hosts lint format clean
 .PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down
 
 sweep: .venv/installed
@@ -28,6 +28,9 @@ test-faults: .venv/installed-test
 
 test-cluster: .venv/installed-test
 	$(BIN)/python -m pytest -m cluster $(ARGS)
+
+test-hosts: .venv/installed-test
+	tests/hosts.sh
 
 cluster-up: .venv/installed
 	$(BIN)/pip install --quiet -e '.[aws,gcp]'

@@ -16,6 +16,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from ray import tune
 from ray.tune.experiment import Trial
 
+from sweeps import storage
 from sweeps.turns import name_of
 
 KEPT = 2
@@ -54,16 +55,11 @@ class Checkpoints:
         self.filesystem, self.root = FileSystem.from_uri(place)
 
     def save(self, trial: str, epoch: int, state: dict[str, Any]) -> None:
-        """Keep a state: under a temporary name first, so that no reader ever sees a part of it."""
+        """Keep a state, of which no reader ever sees a part."""
         content = io.BytesIO()
         torch.save(state, content)
         payload = content.getvalue()
-        folder, path = f"{self.root}/{trial}", self._path(trial, epoch)
-        self.filesystem.create_dir(folder)
-        with self.filesystem.open_output_stream(path + ".part") as file:
-            file.write(hashlib.sha256(payload).digest())
-            file.write(payload)
-        self.filesystem.move(path + ".part", path)
+        storage.write(self.filesystem, self._path(trial, epoch), hashlib.sha256(payload).digest() + payload)
         for old in self.epochs(trial)[:-KEPT]:
             self.filesystem.delete_file(self._path(trial, old))
 
@@ -94,8 +90,7 @@ class Checkpoints:
         return f"{self.root}/{trial}/epoch-{epoch:06d}.pt"
 
     def _read(self, path: str) -> dict[str, Any]:
-        with self.filesystem.open_input_stream(path) as file:
-            content = file.read()
+        content = storage.read(self.filesystem, path)
         digest, payload = content[:DIGEST], content[DIGEST:]
         if hashlib.sha256(payload).digest() != digest:
             raise Damaged("its checksum does not match")
@@ -107,10 +102,15 @@ class Checkpoints:
 
 
 class Tidy(tune.Callback):
-    """Removes the checkpoints of trials that have ended; comes after the callback that writes down how."""
+    """Removes the checkpoints of trials that have ended; comes after the callback that writes down how.
 
-    def __init__(self, checkpoints: Checkpoints) -> None:
-        self.checkpoints = checkpoints
+    Args:
+        checkpoints: of the sweep.
+        later: where their names go instead, if the checkpoints are to stay a while.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, later: list[str] | None = None) -> None:
+        self.checkpoints, self.later = checkpoints, later
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """It will not go on."""
@@ -118,6 +118,9 @@ class Tidy(tune.Callback):
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove what these trials kept."""
+        if self.later is not None:
+            self.later += names
+            return
         for name in names:
             self.checkpoints.drop(name)
 

@@ -72,7 +72,8 @@ class Display(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial failed: its line, where there is no live display."""
-        self.on_trial_complete(iteration, trials, trial)
+        if not self.ledger.entries[name_of(trial)].open:
+            self.on_trial_complete(iteration, trials, trial)
 
     def _print(self, news: str, bad: bool = False) -> None:
         """At most a line a second, but for bad news: a sweep of thousands of short trials is not held up by its log."""

@@ -11,18 +11,19 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import ray
 import torch
+from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
 from ae.core import use_fast
 from ae.task import Budget
+from sweeps import storage
 from sweeps.asha import ASHA, Rungs
 from sweeps.ledger import Ledger
 from sweeps.plan import Plan
@@ -216,10 +217,10 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         task=plan.task.name,
         train=train,
         validation=validation,
-        checkpoints=str(plan.checkpoints.absolute()),
+        checkpoints=plan.checkpoints,
         eval_every=plan.budget.eval_every,
         threads=plan.cpus_per_trial,
-        device="cuda" if needs["GPU"] else "cpu",
+        device=plan.device if needs["GPU"] else "cpu",
         core=plan.core,
         time_limit_s=plan.time_limit_s,
         reused=not plan.dashboard,
@@ -244,7 +245,7 @@ def run(
         OSError: if a callback could not write its tables.
     """
     objective = plan.task.objective
-    folder = _unused(plan.folder / "ray", phase)
+    place = storage.join(plan.place, "ray")
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
@@ -258,8 +259,8 @@ def run(
             trial_dirname_creator=_trial_name,
         ),
         run_config=tune.RunConfig(
-            name=folder.name,
-            storage_path=str(folder.parent.absolute()),
+            name=_unused(place, phase),
+            storage_path=place,
             callbacks=[*callbacks, Room(plan, turns)],
             verbose=1 if plan.verbose else 0,
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=0, checkpoint_at_end=False),
@@ -277,10 +278,12 @@ def run(
         raise
 
 
-def _unused(folder: Path, phase: str) -> Path:
-    """A folder of Tune's for one phase of one session: search, search-2, ..."""
+def _unused(place: str, phase: str) -> str:
+    """The name of a folder of Tune's for one phase of one session: search, search-2, ..."""
+    filesystem, root = FileSystem.from_uri(place)
+    there = {file.base_name for file in filesystem.get_file_info(FileSelector(root, allow_not_found=True))}
     names = itertools.chain([phase], (f"{phase}-{session}" for session in itertools.count(2)))
-    return next(folder / name for name in names if not (folder / name).exists())
+    return next(name for name in names if name not in there)
 
 
 def _trial_name(trial: Any) -> str:

@@ -32,6 +32,10 @@ class Record:
     """Of the search, those that were added since included."""
     finished: bool = False
     """Whether its best models have met the test split."""
+    place: str = ""
+    """STORAGE/TASK/NAME, if it has a storage."""
+    session: str = ""
+    """Tells the session that wrote the folder last from all others."""
 
     def write(self, folder: Path) -> None:
         """Keep it in the folder, whole."""
@@ -51,8 +55,8 @@ def read(folder: Path) -> Record:
         record = Record(**json.loads(path.read_text(encoding="utf-8")))
         if not isinstance(record.arguments, list) or not isinstance(record.trials, int):
             raise TypeError("arguments must be a list, and trials a number")
-        if not all(isinstance(argument, str) for argument in record.arguments):
-            raise TypeError("every argument must be text")
+        if not all(isinstance(text, str) for text in (*record.arguments, record.place, record.session)):
+            raise TypeError("every argument, place and session must be text")
         return record
     except FileNotFoundError:
         raise Unusable(f"--resume {folder}: not the results folder of a sweep: it has no {RECORD}") from None

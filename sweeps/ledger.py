@@ -52,6 +52,8 @@ class Entry:
     """Seconds in training and validation."""
     warning: str = ""
     """What was odd and is worth knowing, in words."""
+    retried: str = ""
+    """Why it was tried again with more resources, in words."""
 
     @property
     def open(self) -> bool:
@@ -92,6 +94,8 @@ class Ledger(tune.Callback):
         """When a trial last started or reported."""
         self.before_s = 0.0
         """Seconds that earlier sessions took, up to their last report."""
+        self.again: set[str] = set()
+        """Trials that come again, as their process was lost in the moment in which it took them over."""
         self.started = time.monotonic()
         self.wall_s = 0.0
 
@@ -205,7 +209,11 @@ class Ledger(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
-        entry, reason = self._entry(trial), _last_line(trial.error_file)
+        entry, reason = self._entry(trial), last_line(trial.error_file)
+        if entry.name in self.again:
+            self.again.discard(entry.name)
+            entry.status = PAUSED
+            return
         if reason.startswith(PROCESS_DIED):
             reason = NO_MESSAGE
             quiet_s = time.monotonic() - self.heard.get(entry.name, math.inf)
@@ -264,7 +272,7 @@ class Ledger(tune.Callback):
     def close(self, entry: Entry, status: str, reason: str) -> None:
         """Write down how a trial ended."""
         entry.status = status
-        entry.reason = f"{reason}; {entry.warning}" if entry.warning else reason
+        entry.reason = "; ".join(filter(None, (reason, entry.retried, entry.warning)))
         settings = {name: value for name, value in entry.configuration.items() if name != "epochs"}
         values = {"epochs": entry.epoch, f"best_{self.objective.metric}": entry.best, "best_epoch": entry.best_epoch}
         row = {"phase": self.phase, "trial": entry.name, **settings, "status": status, **values}
@@ -275,7 +283,7 @@ class Ledger(tune.Callback):
         return self.entries.setdefault(run["trial"], Entry(name=run["trial"], configuration=run["configuration"]))
 
 
-def _last_line(error_file: str | None) -> str:
+def last_line(error_file: str | None) -> str:
     """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later."""
     if error_file is None or not Path(error_file).exists():
         return NO_MESSAGE

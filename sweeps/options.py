@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from sweeps import folder
 from sweeps import space as spaces
 from sweeps.folder import Record
 from sweeps.plan import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS, Plan
+from sweeps.storage import absolute, join
 
 EPILOG = """\
 examples:
@@ -25,6 +27,7 @@ examples:
   python sweeps/run.py --task mnist-cls --search optuna --trials 40 --sampler tpe
   python sweeps/run.py --task mnist-cls --space my_space.yaml --search optuna
   python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
+  python sweeps/run.py --task mnist-cls --address auto --storage s3://bucket/sweeps --name a --or-resume
 
 Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cleanly and reports what was finished.
 Exit status: 0 done, 1 no model could be trained, 2 bad input (nothing was started), 130 interrupted.
@@ -81,8 +84,12 @@ def parser(task: Task | None = None) -> Parser:
     what.add_argument("--data", type=Path, metavar="PATH", help="your own data instead of the embedded")
     what.add_argument("--subset", type=int, metavar="N", help="use N training sequences, and of the rest in proportion")
     what.add_argument("--name", help="name of the results folder (default: the time)")
-    what.add_argument("--resume", type=Path, metavar="DIR", help="go on with the sweep of a results folder")
+    what.add_argument("--resume", metavar="DIR", help="go on with a sweep: a results folder, or STORAGE/TASK/NAME")
+    what.add_argument("--or-resume", action="store_true", help="if the sweep of that --name is there, go on with it")
     what.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    what.add_argument(
+        "--storage", metavar="URI", help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results"
+    )
 
     search = parser.add_argument_group("search")
     search.add_argument("--search", default="grid", metavar="KIND", help="grid (default) or optuna")
@@ -173,7 +180,11 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
     name = _name(options)
     fixed = [*arguments, "--name", name, "--results", str(options.results.absolute())]
     if options.data:
-        fixed += ["--data", str(options.data.absolute())]
+        options.data = options.data.absolute()
+        fixed += ["--data", str(options.data)]
+    if options.storage:
+        options.storage = absolute(options.storage)
+        fixed += ["--storage", options.storage]
     usual_subset = task.smoke_subset if options.smoke else task.subset
     return Plan(
         task=task,
@@ -190,6 +201,7 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
         subset=usual_subset if options.subset is None else options.subset,
         folder=resumed or options.results / task.name / name,
+        storage=options.storage,
         resume=resumed is not None,
         warm_start=options.warm_start,
         cpus_per_trial=options.cpus_per_trial,
@@ -204,9 +216,15 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         autoscale=options.autoscale,
         verbose=options.verbose,
         command=shlex.join(["python", "sweeps/run.py", *arguments]),
-        record=Record(arguments=fixed, trials=trials),
+        record=_record(options, fixed, trials, f"{task.name}/{name}"),
         space_file=options.space,
     )
+
+
+def _record(options: argparse.Namespace, arguments: list[str], trials: int, name: str) -> Record:
+    if not options.storage:
+        return Record(arguments=arguments, trials=trials)
+    return Record(arguments=arguments, trials=trials, place=join(options.storage, name), session=uuid.uuid4().hex)
 
 
 def _space(options: argparse.Namespace, task: Task) -> spaces.Space:
@@ -256,19 +274,26 @@ FREE = (
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     """The plan of the sweep that --resume names, with the trials that --trials +N adds.
 
+    Args:
+        options: what the parser made of the arguments; `resume` is a results folder.
+        arguments: as typed; those of --or-resume are the ones that began the sweep.
+
     Raises:
         ValueError: if there is no such sweep, or the options would make another one of it.
     """
-    place = options.resume
+    place = Path(options.resume)
     record = folder.read(place)
+    if record.place:
+        record = replace(record, session=uuid.uuid4().hex)
     begun = list(record.arguments)
     if (place / folder.SPACE).exists():
         begun += ["--space", str(place / folder.SPACE)]
     own = Parser(add_help=False, allow_abbrev=False)
     own.add_argument("--resume")
-    own.add_argument("--trials")
+    if not options.or_resume:
+        own.add_argument("--trials")
     rest = own.parse_known_args(arguments)[1]
-    if options.trials is not None and not isinstance(options.trials, More):
+    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
         raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
     whole = parser(named_task(begun))
     before = make_plan(whole.parse(begun), begun, place)
@@ -280,7 +305,7 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
             raise ValueError(
                 f"--{field.name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one"
             )
-    if options.trials is None:
+    if not isinstance(options.trials, More):
         return replace(plan, trials=record.trials, record=record)
     if plan.search == "grid":
         raise ValueError(f"--trials +{options.trials} goes with --search optuna; this sweep is a grid")

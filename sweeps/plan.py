@@ -13,6 +13,7 @@ from ae.configuration import Configuration
 from ae.core import CORES
 from ae.task import Budget, Task
 from sweeps import space as spaces
+from sweeps import storage
 from sweeps.display import text
 from sweeps.folder import Record
 from sweeps.space import Space
@@ -50,6 +51,8 @@ class Plan:
     """Training sequences used; None for all."""
     folder: Path
     """Results folder; must not exist, unless `resume`."""
+    storage: str | None
+    """URI or folder that every machine sees, for checkpoints and a copy of the results; None for the results folder."""
     resume: bool
     """Whether the folder's sweep goes on."""
     warm_start: Path | None
@@ -125,6 +128,8 @@ class Plan:
             raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
 
     def _check_folder(self) -> None:
+        if self.storage == "":
+            raise ValueError("--storage must be s3://, gs://, or a folder that every machine sees, got ''")
         if self.resume:
             return
         try:
@@ -155,9 +160,14 @@ class Plan:
         return self.budget.retrain_epochs or self.budget.max_epochs
 
     @property
-    def checkpoints(self) -> Path:
-        """Where trials keep their state."""
-        return self.folder / "checkpoints"
+    def place(self) -> str:
+        """What every machine of the cluster sees: STORAGE/TASK/NAME, or the results folder."""
+        return storage.join(self.storage, self.task.name, self.name) if self.storage else str(self.folder.absolute())
+
+    @property
+    def checkpoints(self) -> str:
+        """Where trials keep their state: a folder, or a URI."""
+        return storage.join(self.place, "checkpoints")
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -206,7 +216,7 @@ class Plan:
             "cluster": (self.address or "this machine")
             + (f", asked for {self.autoscale} trials at once" if self.autoscale else ""),
             "seed": str(self.seed),
-            "results": str(self.folder),
+            "results": f"{self.folder}, and {self.place}" if self.storage else str(self.folder),
         }
         return "\n".join(f"{name:<11} {row}" for name, row in rows.items())
 

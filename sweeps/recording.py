@@ -102,8 +102,9 @@ class Recording(tune.Callback):
         self._end(self.ledger.entries[name_of(trial)])
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial failed; its process may not even have started."""
-        self._end(self.ledger.entries[name_of(trial)])
+        """A trial failed; its process may not even have started, and then the trial may come again."""
+        if not self.ledger.entries[name_of(trial)].open:
+            self.on_trial_complete(iteration, trials, trial)
 
     def _end(self, entry: Entry) -> None:
         if entry.name in self.begun:

@@ -47,18 +47,22 @@ class Runs(Searcher):
     def __init__(self, objective: Objective, runs: Mapping[str, Configuration], turns: Turns) -> None:
         super().__init__(metric=f"val_{objective.metric}", mode=objective.mode)
         self.left, self.turns = list(runs.items()), turns
+        self.taken: dict[str, tuple[str, Configuration]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next one; None while there is no room, FINISHED at the end."""
-        if not self.left:
+        if not self.left and not self.turns.starting:
             return str(Searcher.FINISHED)
-        if not self.turns.free:
+        if not self.left or not self.turns.free:
             return None
-        name, configuration = self.left.pop(0)
+        name, configuration = self.taken[trial_id] = self.left.pop(0)
         return {"run": {"trial": name, "configuration": asdict(configuration)}}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing is learned from it."""
+        """Nothing is learned from it; one whose process was lost before it began comes again."""
+        run = self.taken.pop(trial_id)
+        if error and run[0] in self.turns.ledger.again:
+            self.left.insert(0, run)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: what has ended is in the tables."""
@@ -73,7 +77,7 @@ def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dic
     Raises:
         OSError: if the checkpoints cannot be read.
     """
-    checkpoints = Checkpoints(str(plan.checkpoints.absolute()))
+    checkpoints = Checkpoints(plan.checkpoints)
     finished = [name for name, entry in ledger.entries.items() if entry.status == FINISHED]
     found = {name: checkpoints.load(name).state for name in finished}
     return {name: state for name, state in found.items() if state and state["epoch"] == runs[name].epochs}

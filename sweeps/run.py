@@ -9,6 +9,8 @@ from rich.console import Console
 
 from ae import tasks
 from ae.task import Splits
+from sweeps import storage
+from sweeps.fetch import refuse_other, to_resume
 from sweeps.folder import Unusable
 from sweeps.options import make_plan, named_task, one_line, parser, resumed_plan
 from sweeps.plan import Plan
@@ -23,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:<16} {tasks.find(name).description}")
         return 0
     try:
+        options.resume = to_resume(options)
         if options.resume:
             plan = resumed_plan(options, arguments)
             if plan.record.finished:
@@ -33,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.dry_run:
             print(plan.describe())
             return 0
+        if plan.storage:
+            storage.check(plan.storage)
+        if plan.storage and not plan.resume:
+            refuse_other(plan.place)
         splits = load(plan)
     except ValueError as error:
         return _refuse(error)

@@ -142,7 +142,7 @@ class StudySearcher(Searcher):
         cut_off = [name for name in self.open if not (asha and asha.rungs.waiting(name))]
         exhausted = not cut_off and self.asked == self.total
         self.turns.exhausted = exhausted
-        if exhausted and (asha is None or asha.over):
+        if exhausted and (asha.over if asha else not self.turns.starting):
             return str(Searcher.FINISHED)
         if not self.turns.free:
             return None
@@ -183,11 +183,16 @@ class StudySearcher(Searcher):
             self.reported[trial_id] = result["epoch"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing yet: the ledger has still to say how the trial ended, and `Told` then tells the study."""
+        """A trial that comes again waits for its turn; of others the ledger has still to say how they ended."""
+        trial = self.trials[trial_id]
+        if error and name_of(trial.number) in self.turns.ledger.again:
+            self.open[name_of(trial.number)] = trial._trial_id
+            del self.trials[trial_id]
 
     def tell(self, trial_id: str, entry: Entry) -> None:
-        """Tell the study the trial's end."""
-        tell(self.study, self.trials.pop(trial_id), entry)
+        """Tell the study the trial's end; `Told` calls it, once the ledger has said how."""
+        if trial_id in self.trials:
+            tell(self.study, self.trials.pop(trial_id), entry)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study is written as the sweep goes, and `--resume` reads that."""

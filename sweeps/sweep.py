@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from dataclasses import asdict, replace
@@ -12,11 +13,12 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, recording, report, retraining, study, tables
+from sweeps import engine, folder, nodes, recording, report, retraining, study, tables
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
 from sweeps.metrics import Metrics
+from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.turns import Turns
@@ -32,7 +34,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     retrained, or whose results cannot be written any more, gives 1. `--resume` goes on after each of them.
 
     Raises:
-        CannotStart: if the cluster is not there or has no room for a trial.
+        CannotStart: if the cluster is not there, has no room for a trial, or a machine that does not see the results.
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
@@ -44,23 +46,27 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
             console.print(words, soft_wrap=True, highlight=False, markup=False)
         outcome.device = engine.device(plan)
+        nodes.check(plan)
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
         with folder.held(plan.folder):
             try:
-                return _run(outcome, splits, console)
+                if plan.record != folder.read(plan.folder):
+                    plan.record.write(plan.folder)
+                tables.clean(plan.folder)
+                with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
+                    return _run(outcome, splits, console, mirror)
             except OSError as error:
                 return _cut_off(plan, error)
 
 
-def _run(outcome: Outcome, splits: Splits, console: Console) -> int:
+def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | None) -> int:
     plan = outcome.plan
     try:
         trainable = engine.trainable(plan, splits.train, splits.validation)
-        tables.clean(plan.folder)
-        _search(outcome, trainable, console)
+        _search(outcome, trainable, console, mirror)
         if not outcome.interrupted and outcome.search.ranked():
-            _retrain(outcome, trainable, console)
+            _retrain(outcome, trainable, console, mirror)
         if outcome.retrained:
             _keep_best(outcome)
         if outcome.retrained and not outcome.interrupted:
@@ -80,16 +86,14 @@ def _run(outcome: Outcome, splits: Splits, console: Console) -> int:
 
 def _cut_off(plan: Plan, error: OSError) -> int:
     """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
-    where = error.filename or plan.folder
-    print(
-        f"error: {where}: {error.strerror or error}; what was written is kept: mend that, then "
-        f"python sweeps/run.py --resume {plan.folder}",
-        file=sys.stderr,
-    )
+    line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
+    if error.errno != errno.EBUSY:  # the storage is another session's
+        line += f"; what was written is kept: mend that, then python sweeps/run.py --resume {plan.folder}"
+    print(line, file=sys.stderr)
     return FAILURE
 
 
-def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
+def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
     plan, ledger = outcome.plan, outcome.search
     record = study.open_(plan)
     if plan.warm_start and not study.own(record):
@@ -101,13 +105,14 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
-        tidy = Tidy(Checkpoints(str(plan.checkpoints.absolute())))
+        tidy = Tidy(Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
+        mirrors = [mirror] if mirror else []
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
-                callbacks=[ledger, study.Told(searcher), display, recorded, tidy, *Metrics.of(plan, ledger)],
+                callbacks=[ledger, study.Told(searcher), display, recorded, tidy, *Metrics.of(plan, ledger), *mirrors],
                 searcher=searcher,
                 turns=turns,
             )
@@ -116,7 +121,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console) -> None:
     outcome.interrupted = ledger.ended < ledger.requested
 
 
-def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
+def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
     """Train the selected configurations from scratch, once a seed; the one with the best mean validation value wins."""
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
@@ -136,7 +141,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
                 trainable,
                 phase="retrain",
                 plan=plan,
-                callbacks=[ledger, display, recorded, *Metrics.of(plan, ledger)],
+                callbacks=[ledger, display, recorded, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )
@@ -145,7 +150,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console) -> None:
     if lost := ledger.names(FINISHED) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
         why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]
-        raise OSError(errno.EIO, "; ".join([what, *why[:1]]), str(plan.checkpoints))
+        raise OSError(errno.EIO, "; ".join([what, *why[:1]]), plan.checkpoints)
     outcome.retrained = retraining.models(plan, chosen, states)
 
 

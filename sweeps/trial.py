@@ -16,6 +16,8 @@ from ae.tasks import find
 from ae.training import DeviceSplit, Training
 from sweeps.checkpoints import Checkpoints
 
+NO_GPU = "its machine has no GPU that torch can use: it trained on the CPU"
+
 
 class SweepTrial(tune.Trainable):
     """Trains `config["run"]["configuration"]`, one report a validation.
@@ -24,6 +26,9 @@ class SweepTrial(tune.Trainable):
     `best_epoch`, `diverged`, `train_s` (seconds in training and validation since the last report) and `warning` (what
     went wrong with a checkpoint, or nothing). An actor that has ended a trial takes the next one by `reset_config`, its
     data in place. A step that takes longer than the time limit ends the process, and so the trial, as a failure.
+
+    `config["run"]["known"]` is the last epoch that the driver has heard of. Where a checkpoint is ahead of that, as its
+    tables may be of an older moment, the reports between the two come first: they are in the checkpoint.
     """
 
     def setup(
@@ -43,39 +48,54 @@ class SweepTrial(tune.Trainable):
         """Take the data onto the device, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
         self.reused = reused
+        self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
+        if device == "auto":
+            device = "cpu" if self.lacks_gpu else "cuda"
         self.task, self.eval_every, self.core = find(task), eval_every, core
         self.checkpoints, self.time_limit_s = Checkpoints(checkpoints), time_limit_s
         self.train_split, self.validation_split = DeviceSplit(train, device), DeviceSplit(validation, device)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start a trial in this actor, or go on with it where its checkpoints are."""
-        self.name, configuration = new_config["run"]["trial"], Configuration(**new_config["run"]["configuration"])
-        self.training = Training(self.task, configuration, self.train_split, self.validation_split, self.core)
-        found = self.checkpoints.load(self.name)
-        if found.state:
-            self.training.load_state_dict(found.state)
-        self.saved_epoch = self.training.epoch
-        self.warning = found.warning
+        """Take a trial; all that can fail is left to its first step, which Tune tries again if it does."""
+        self.run: dict[str, Any] = new_config["run"]
+        self.training: Training | None = None
         return True
 
     def __repr__(self) -> str:
         """The actor's name in Ray's dashboard and logs, which Ray asks for once, when the actor starts."""
-        return f"trial {self.name} and later ones" if self.reused else f"trial {self.name}"
+        return f"trial {self.run['trial']} and later ones" if self.reused else f"trial {self.run['trial']}"
+
+    def _begin(self) -> Training:
+        """Start the trial, or go on with it where its checkpoints are; those of other configurations are none of it."""
+        self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
+        training = Training(self.task, configuration, self.train_split, self.validation_split, self.core)
+        found = self.checkpoints.load(self.name)
+        self.warning = found.warning or (NO_GPU if self.lacks_gpu else "")
+        self.reports: list[dict[str, Any]] = []
+        if found.state and found.state.get("configuration", self.run["configuration"]) == self.run["configuration"]:
+            training.load_state_dict(found.state)
+            self.reports = found.state.get("reports", [])
+        self.unheard = [report for report in self.reports if report["epoch"] > self.run.get("known", math.inf)]
+        self.saved_epoch = training.epoch
+        return training
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""
-        self._save()  # what the driver has heard of, before it is trained on
+        if self.training is None:
+            self.training = self._begin()
+        if self.unheard:
+            return dict(self.unheard.pop(0))
+        self._save(self.training)  # what the driver has heard of, before it is trained on
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
-            return self._report()
+            return self._report(self.training)
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self, training: Training) -> dict[str, Any]:
         started = time.perf_counter()
-        training = self.training
         for _ in range(min(self.eval_every, training.configuration.epochs - training.epoch)):
             if not math.isfinite(training.train_epoch()):
                 break
@@ -84,9 +104,7 @@ class SweepTrial(tune.Trainable):
         if diverged:  # what diverged weights happen to score ranks nothing
             metrics = dict.fromkeys(metrics, math.nan)
         done = diverged or training.epoch >= training.configuration.epochs
-        if done and not diverged:
-            self._save()
-        return {
+        report = {
             "epoch": training.epoch,
             "train_loss": training.train_loss,
             **{f"val_{name}": value for name, value in metrics.items()},
@@ -97,15 +115,21 @@ class SweepTrial(tune.Trainable):
             "warning": self.warning,
             "done": done,
         }
+        self.reports.append(dict(report))
+        if done and not diverged:
+            self._save(training)
+            report["warning"] = self.warning
+        return report
 
-    def _save(self) -> None:
+    def _save(self, training: Training) -> None:
         """Keep the state among the sweep's own checkpoints; a full disk costs a checkpoint, not the trial."""
-        if self.training.epoch > self.saved_epoch:
+        if training.epoch > self.saved_epoch:
+            state = training.state_dict() | {"configuration": self.run["configuration"], "reports": self.reports}
             try:
-                self.checkpoints.save(self.name, self.training.epoch, self.training.state_dict())
-                self.saved_epoch = self.training.epoch
+                self.checkpoints.save(self.name, training.epoch, state)
+                self.saved_epoch = training.epoch
             except OSError as error:
-                self.warning = f"the checkpoint of epoch {self.training.epoch} could not be written: {error}"
+                self.warning = f"the checkpoint of epoch {training.epoch} could not be written: {error}"
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
         """A pause: keep the state, and tell Tune no more than where it is.
@@ -113,8 +137,9 @@ class SweepTrial(tune.Trainable):
         Tune's own checkpoints would be copied, numbered anew, and listed in a snapshot that costs more the more trials
         there are; its restored sweeps forget the newest. Ours are named by trial and epoch, and any session finds them.
         """
-        self._save()
+        assert self.training, "a trial pauses after a report"
+        self._save(self.training)
         return {"epoch": self.training.epoch}
 
     def load_checkpoint(self, checkpoint: dict[str, int]) -> None:
-        """Nothing: `reset_config` has found the state."""
+        """Nothing: the first step finds the state."""

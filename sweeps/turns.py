@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from sweeps.ledger import Ledger
+from sweeps.ledger import RUNNING, Ledger, last_line
+
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""In the last line of torch's error, where the memory of a GPU is at an end."""
 
 
 def name_of(trial: Trial) -> str:
@@ -32,6 +36,8 @@ class Turns(FIFOScheduler):
         self.busy: set[str] = set()
         self.exhausted = False
         """Whether no trial will come that was not here before; the searcher says so."""
+        self.lost: set[str] = set()
+        """Trials whose process was lost as it took them over: once, they come again."""
 
     @property
     def free(self) -> bool:
@@ -42,6 +48,12 @@ class Turns(FIFOScheduler):
     def idle(self) -> bool:
         """Whether nobody trains, and nobody will come."""
         return self.exhausted and not self.busy
+
+    @property
+    def starting(self) -> bool:
+        """Whether a trial is on its way to a process, which may be lost in that moment."""
+        entries = self.ledger.entries
+        return any(name not in entries or entries[name].status != RUNNING for name in self.busy)
 
     def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """What becomes of a trial after a report: CONTINUE, PAUSE or STOP."""
@@ -54,6 +66,7 @@ class Turns(FIFOScheduler):
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial was suggested, or comes back after a fault."""
         self.busy.add(name_of(trial))
+        self._tell(trial)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """Decide, and keep count."""
@@ -68,8 +81,29 @@ class Turns(FIFOScheduler):
         self.busy.discard(name_of(trial))
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
-        """A running trial failed; if it may try again, it is added again."""
-        self.busy.discard(name_of(trial))
+        """A trial failed.
+
+        If it may try again, Tune adds it again, unless it had not begun to train: a process that is lost as it takes a
+        trial over fails it twice, for the process and for the task, and the second time it is pending, which ends it
+        (`_actor_task_failed`, `_process_trial_failure`). The searcher brings such a one again, as another of Tune's.
+        """
+        name = name_of(trial)
+        self.busy.discard(name)
+        if trial.status == Trial.PENDING and name not in self.lost:
+            self.lost.add(name)
+            self.ledger.again.add(name)
+        elif trial.status == Trial.ERROR and OUT_OF_MEMORY in last_line(trial.error_file):
+            self._make_room(trial)
+
+    def _make_room(self, trial: Trial) -> None:
+        """Twice the share of a GPU for a trial that ran out of its memory: fewer beside it as it tries again."""
+        needs = dict(trial.placement_group_factory.required_resources)
+        share = needs.get("GPU", 0.0)
+        if 0 < share < 1:
+            needs["GPU"] = min(1.0, 2 * share)
+            trial.update_resources(PlacementGroupFactory([needs]))
+            entry = self.ledger.entries[name_of(trial)]
+            entry.retried = f"ran out of GPU memory once, and was tried again with {needs['GPU']:g} of a GPU"
 
     def on_trial_remove(self, tune_controller: TuneController, trial: Trial) -> None:
         """A waiting or paused trial ended."""
@@ -80,7 +114,13 @@ class Turns(FIFOScheduler):
         trial = self.pick(tune_controller) if self.free else None
         if trial:
             self.busy.add(name_of(trial))
+            self._tell(trial)
         return trial
+
+    def _tell(self, trial: Trial) -> None:
+        """Let the trial know how much of it is in the tables."""
+        entry = self.ledger.entries.get(name_of(trial))
+        trial.config["run"]["known"] = entry.epoch if entry else 0
 
 
 class RayTurns(Turns):

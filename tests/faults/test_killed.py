@@ -31,6 +31,19 @@ def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on(start, small, twice)
     print(f"lost: {twice()} epochs trained twice")
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_trial_whose_process_is_killed_as_it_takes_it_over_comes_again(start, small, whole, twice, times):
+    """Trials of 16 units come first and wait at the first rung: the process of one takes the first of 8 units over."""
+    options, folder = small
+    session = start(*options, faults={"kind": "takeover", "hidden_size": 8, "times": times})
+    assert session.end() == 0, session.output
+    if times == 1:
+        assert_same(folder, whole.folder)
+    assert trials(folder)["status"].isin(["finished", "stopped early"]).all(), trials(folder)["reason"].tolist()
+    assert len((folder.parents[1] / "epochs.log.deaths").read_text()) == times
+    print(f"lost: {twice()} epochs trained twice, killed {times} times")
+
+
 @pytest.mark.parametrize("moment", range(10))
 def test_a_driver_killed_at_any_moment_ends_as_one_never_stopped(start, small, whole, twice, moment):
     """The first moment falls into the start, the others each into a ninth of the reports."""

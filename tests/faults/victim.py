@@ -17,6 +17,8 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 HOOKS = Path(__file__).parent / "hooks"
+PATH = f"{HOOKS}{os.pathsep}{ROOT}"
+"""Where Python looks first: the faults, and this very project."""
 TASK = "synthetic-smooth"
 SMALL = (
     *("--task", TASK, "--subset", "600", "--max-epochs", "27", "--eval-every", "1", "--grace-period", "1"),
@@ -88,7 +90,7 @@ def sessions(place: Path) -> Iterator:
 
     def start(*options, faults=None, **environment):
         inside = {"log": str(place / "epochs.log"), **(faults or {})}
-        environment |= {"PYTHONPATH": str(HOOKS), "FAULTS": json.dumps(inside)}
+        environment |= {"PYTHONPATH": PATH, "FAULTS": json.dumps(inside)}
         out = place / f"session-{len(begun)}.out"
         with out.open("w") as file:
             process = subprocess.Popen(

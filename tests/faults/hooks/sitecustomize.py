@@ -1,6 +1,6 @@
 """Faults inside the processes of a sweep: put on PYTHONPATH by the tests of faults, told by FAULTS (JSON) what to do.
 
-Every process of the sweep imports this when it starts; `ae.training` is changed as it is imported, in the trials.
+Every process of the sweep imports this when it starts; modules are changed as they are imported, in the trials.
 """
 
 import importlib.util
@@ -15,10 +15,13 @@ FAULTS = json.loads(os.environ.get("FAULTS", "{}"))
 
 
 class Finder:
-    """Changes ae.training once it is imported."""
+    """Changes a module once it is imported."""
+
+    def __init__(self, name, change):
+        self.name, self.change = name, change
 
     def find_spec(self, name, path=None, target=None):
-        if name != "ae.training":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -26,14 +29,15 @@ class Finder:
 
         def exec_module(module):
             run(module)
-            change(module.Training)
+            self.change(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def change(training):
+def change_training(module):
     """Bring the faults into every epoch, and write the epoch down once it is trained."""
+    training = module.Training
     whole = training.train_epoch
 
     def train_epoch(self):
@@ -62,6 +66,28 @@ def dying(state_dict):
     return first_dies
 
 
+def change_trial(module):
+    """Bring in the fault of a trial that is taken over."""
+    if FAULTS.get("kind") == "takeover":
+        module.SweepTrial.reset_config = dying_at_takeover(module.SweepTrial.reset_config)
+
+
+def dying_at_takeover(reset_config):
+    """A process that is killed as it takes a trial of that size over from another, so often."""
+
+    def first_die(self, config):
+        deaths = FAULTS["log"] + ".deaths"
+        died = os.path.getsize(deaths) if os.path.exists(deaths) else 0
+        wanted = config["run"]["configuration"]["hidden_size"] == FAULTS["hidden_size"]
+        if hasattr(self, "run") and wanted and died < FAULTS["times"]:
+            with open(deaths, "a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reset_config(self, config)
+
+    return first_die
+
+
 def provoke(training):
     """The faults that this epoch of this configuration is to have."""
     configuration, epoch = training.configuration, training.epoch + 1
@@ -75,6 +101,17 @@ def provoke(training):
         time.sleep(FAULTS["seconds"])
     if FAULTS["kind"] == "memory":
         fill_memory()
+    if FAULTS["kind"] == "gpu memory":
+        run_out_of_gpu_memory()
+
+
+def run_out_of_gpu_memory():
+    """As torch says it, unless this trial has half a GPU."""
+    import ray
+    import torch
+
+    if ray.get_runtime_context().get_assigned_resources().get("GPU", 0) < FAULTS["share"]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 def fill_memory():
@@ -104,6 +141,6 @@ def shift_clock():
 
 
 if "log" in FAULTS:
-    sys.meta_path.insert(0, Finder())
+    sys.meta_path[:0] = [Finder("ae.training", change_training), Finder("sweeps.trial", change_trial)]
 if "clock" in FAULTS:
     shift_clock()
