@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path.name for path in (ROOT / "cluster").glob("*.yaml"))
@@ -210,10 +211,10 @@ def test_the_environment_of_the_cluster_is_the_project_s():
     tomllib = pytest.importorskip("tomllib")  # from Python 3.11 on
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "cluster/requirements.txt").read_text().splitlines()
-    pins = {pin.name: pin.specifier for pin in map(Requirement, filter(lambda line: line[:1] != "#", lines))}
+    pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, filter(lambda line: line[:1] != "#", lines))}
     extras = project["optional-dependencies"]
     for needed in map(Requirement, [*project["dependencies"], *extras["aws"], *extras["gcp"]]):
-        (pin,) = pins[needed.name]
+        (pin,) = pins[canonicalize_name(needed.name)]
         assert pin.operator == "=="
         assert needed.specifier.contains(pin.version), f"{needed} and {pin} disagree"
     assert str(pins["ray"]) == "==2.60.0"
