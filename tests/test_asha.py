@@ -120,6 +120,7 @@ def test_nobody_waits_for_a_trial_that_failed_as_it_was_to_pause(tmp_path):
     assert turns.on_trial_result(None, trial, {"epoch": 1, "best": 0.1}) == "PAUSE"
     turns.rungs.report("b", 1, 0.2, diverged=False)
     assert turns.promotion() == "a"
+    trial.set_status(Trial.RUNNING)
     turns.on_trial_error(None, trial)
     assert turns.promotion() is None
     turns.on_trial_add(None, trial)

@@ -131,7 +131,7 @@ def test_a_study_that_missed_the_end_of_a_trial_is_told(folder, resume):
 def test_a_trial_whose_process_dies_as_it_is_to_pause_is_promoted(tmp_path):
     objective = Objective(metric="loss", mode="min")
     asha = ASHA(Rungs(objective, [1, 3], 2), Ledger("search", tmp_path, objective, 2, 9), slots=1)
-    trial = SimpleNamespace(config={"run": {"trial": "0000"}})
+    trial = SimpleNamespace(config={"run": {"trial": "0000"}}, status="ERROR", error_file=None)
     asha.on_trial_add(None, trial)
     assert asha.decide(None, trial, {"epoch": 1, "best": 0.5}) == "PAUSE"
     asha.on_trial_error(None, trial)  # as Tune tells of a lost process: first this, then that the trial comes again
