@@ -211,7 +211,8 @@ def test_the_environment_of_the_cluster_is_the_project_s():
     tomllib = pytest.importorskip("tomllib")  # from Python 3.11 on
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "cluster/requirements.txt").read_text().splitlines()
-    pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, filter(lambda line: line[:1] != "#", lines))}
+    pinned = map(Requirement, filter(lambda line: line[:1] != "#", lines))
+    pins = {canonicalize_name(pin.name): pin.specifier for pin in pinned}
     extras = project["optional-dependencies"]
     for needed in map(Requirement, [*project["dependencies"], *extras["aws"], *extras["gcp"]]):
         (pin,) = pins[canonicalize_name(needed.name)]
