@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from itertools import pairwise
 from typing import Any
 
 from ray import tune
@@ -96,7 +97,7 @@ class Metrics(tune.Callback):
 
     def _publish_rungs(self) -> None:
         entries = self.ledger.entries.values()
-        for rung, following in zip(self.rungs, [*self.rungs[1:], self.ledger.max_epochs], strict=True):
+        for rung, following in pairwise([*self.rungs, self.ledger.max_epochs]):
             tag = {"rung": str(rung)}
             self._set("sweep_rung_reached", sum(entry.epoch >= rung for entry in entries), **tag)
             self._set("sweep_rung_promoted", sum(entry.epoch > rung for entry in entries), **tag)
