@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -14,7 +15,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from tensorboardX.proto.event_pb2 import Event
 
+from ae import tasks
+from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
+from sweeps.ledger import Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
 
@@ -265,3 +269,14 @@ def test_the_grafana_dashboard_asks_for_metrics_that_there_are(request):
     tags = {"task", "sweep", "phase", *(tag for _, more in metrics.GAUGES.values() for tag in more)}
     named = " ".join([*queries, *(target["legendFormat"] for panel in board["panels"] for target in panel["targets"])])
     assert set(re.findall(r"(\w+)=~|\{\{(\w+)\}\}", named)) <= {(tag, "") for tag in tags} | {("", tag) for tag in tags}
+
+
+@pytest.mark.usefixtures("one_ray")
+@pytest.mark.parametrize("grace_period", [1, 4])
+def test_metrics_are_published_with_rungs_and_without(tmp_path, grace_period):
+    task, budget = tasks.find("mnist-cls"), Budget(max_epochs=4, eval_every=1, grace_period=grace_period)
+    ledger = Ledger("search", tmp_path, task.objective, 2, budget.max_epochs)
+    ledger.entries["0000"] = Entry(name="0000", configuration={}, epoch=2, best=0.9)
+    published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=budget), ledger)
+    published.publish()
+    assert published.rungs == ([1, 3] if grace_period == 1 else [])
