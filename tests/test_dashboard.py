@@ -34,7 +34,7 @@ def watched(request, tmp_path):
             process.stdout.read()
 
 
-def until(found, seconds=60):
+def until(found, seconds=100):
     """What `found` returns, as soon as it is something; it may fail to connect until then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -59,17 +59,21 @@ def test_trials_have_their_names_and_their_metrics(watched):
     with pytest.raises(urllib.error.HTTPError, match="401"):
         get(actors)  # not without the token
 
-    def names():
+    def named():
         token = (home / ".ray" / "auth_token").read_text().strip()
         listed = json.loads(get(actors, Authorization=f"Bearer {token}"))["data"]["result"]["result"]
-        return [(one["class_name"], one["repr_name"]) for one in listed if one["repr_name"]]
+        return ("SweepTrial", "trial 0000") in [(one["class_name"], one["repr_name"]) for one in listed]
 
-    assert ("SweepTrial", "trial 0000") in until(names)
+    assert until(named)
 
     def exported():
         (group,) = json.loads((ray / "prom_metrics_service_discovery.json").read_text())
         text = "".join(get(f"http://{target}/metrics") for target in group["targets"])
-        return set(re.findall(r"^ray_(sweep_\w+)\{", text, re.MULTILINE)) >= set(GAUGES) and text
+        return (
+            set(re.findall(r"^ray_(sweep_\w+)\{", text, re.MULTILINE)) >= set(GAUGES)
+            and 'trial="0000"' in text
+            and text
+        )
 
     text = until(exported)
     assert re.search(r'^ray_sweep_trials\{.*phase="search",state="running".*task="mnist-cls"\} [12]\.0$', text, re.M)
