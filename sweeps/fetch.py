@@ -166,5 +166,5 @@ def _reading(place: str) -> Iterator[None]:
         yield
     except Unusable:
         raise
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:  # the last: a scheme pyarrow was not built for
         raise Unusable(f"{place}: cannot be read: {storage.reason(error)}") from None

@@ -97,7 +97,7 @@ def check(storage: str) -> None:
         try:
             with token(storage) as path:
                 found.append(sees(storage, path))
-        except (OSError, ValueError, NotImplementedError) as error:
+        except (OSError, ValueError, NotImplementedError) as error:  # the last: a scheme pyarrow was not built for
             found.append(error)
 
     thread = threading.Thread(target=try_it, daemon=True)
