@@ -149,7 +149,8 @@ def _check_same(filesystem: FileSystem, root: str, folder: Path) -> None:
     if not folder.exists() or not any(path.name != LOCK for path in folder.iterdir()):
         return
     theirs = json.loads(storage.read(filesystem, f"{root}/{RECORD}"))
-    if read(folder).arguments != theirs.get("arguments"):
+    ours = read(folder)
+    if [ours.arguments, ours.fixed] != [theirs.get("arguments"), theirs.get("fixed", [])]:
         raise Unusable(f"{folder} has another sweep, and is never overwritten; give another --results")
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 try:
@@ -27,9 +27,11 @@ class Record:
     """What a session must know to go on with a sweep."""
 
     arguments: list[str]
-    """The command line that began it, with absolute paths."""
+    """The command line that began it, as typed."""
     trials: int
     """Of the search, those that were added since included."""
+    fixed: list[str] = field(default_factory=list)
+    """Options after the arguments: its name, and its paths made absolute."""
     finished: bool = False
     """Whether its best models have met the test split."""
     place: str = ""
@@ -53,9 +55,11 @@ def read(folder: Path) -> Record:
     path = folder / RECORD
     try:
         record = Record(**json.loads(path.read_text(encoding="utf-8")))
-        if not isinstance(record.arguments, list) or not isinstance(record.trials, int):
-            raise TypeError("arguments must be a list, and trials a number")
-        if not all(isinstance(text, str) for text in (*record.arguments, record.place, record.session)):
+        lists = (record.arguments, record.fixed)
+        if not all(isinstance(one, list) for one in lists) or not isinstance(record.trials, int):
+            raise TypeError("arguments and fixed must be lists, and trials a number")
+        texts = (*record.arguments, *record.fixed, record.place, record.session)
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError("every argument, place and session must be text")
         return record
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,6 @@ class Plan:
     track: str | None
     """A tracker that is told of every trial; None for none."""
     verbose: bool
-    command: str
-    """What the user typed, for the report."""
     record: Record
     """What a later session must know to go on."""
     space_file: Path | None
@@ -148,6 +147,11 @@ class Plan:
     def name(self) -> str:
         """The sweep's name, unique among those of its task."""
         return self.folder.name
+
+    @property
+    def command(self) -> str:
+        """What the user typed to begin the sweep."""
+        return shlex.join(["python", "sweeps/run.py", *self.record.arguments])
 
     @property
     def base(self) -> Configuration:

@@ -17,8 +17,9 @@ from sweeps import retraining, study, tables
 from sweeps.asha import Rungs
 from sweeps.folder import Unusable
 from sweeps.ledger import PAUSED, RUNNING, Ledger
-from sweeps.options import parser, resumed_plan
+from sweeps.options import parser
 from sweeps.plan import Plan
+from sweeps.planning import resumed_plan
 
 READS = 3
 """Attempts to read tables and study that say the same; a sweep that runs may write between the two."""

@@ -12,8 +12,9 @@ from ae.task import Splits
 from sweeps import storage
 from sweeps.fetch import refuse_other, to_resume
 from sweeps.folder import Unusable
-from sweeps.options import make_plan, named_task, one_line, parser, resumed_plan
+from sweeps.options import named_task, one_line, parser
 from sweeps.plan import Plan
+from sweeps.planning import make_plan, resumed_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,8 +40,8 @@ def folder(finished, tmp_path):
     place = tmp_path / "synthetic-smooth" / "sweep"
     shutil.copytree(finished, place)
     record = json.loads((place / "sweep.json").read_text())
-    begun = [str(tmp_path) if argument == str(finished.parent.parent) else argument for argument in record["arguments"]]
-    (place / "sweep.json").write_text(json.dumps(record | {"arguments": begun}))
+    begun = [str(tmp_path) if argument == str(finished.parent.parent) else argument for argument in record["fixed"]]
+    (place / "sweep.json").write_text(json.dumps(record | {"fixed": begun}))
     return place
 
 

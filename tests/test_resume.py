@@ -20,7 +20,7 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     options = ("--search", "optuna", "--sampler", "random", "--trials", "4")
     status, _, _, folder = run(*SMALL, *FEW, *options, task=TASK)
     assert status == 0
-    before = trials(folder)
+    before, typed = trials(folder), summary_of(folder)["command"]
     assert "stopped early" in set(before["status"]), "a rung must have somebody who could be promoted"
     assert main(["--resume", str(folder), "--trials", "+6"]) == 0
     after = trials(folder)
@@ -28,3 +28,5 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     assert set(after["status"]) <= {"finished", "stopped early"}
     pd.testing.assert_frame_equal(after.loc[before.index], before)
     assert summary_of(folder)["search"]["requested"] == 10
+    assert summary_of(folder)["command"] == typed
+    assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")

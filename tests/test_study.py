@@ -10,7 +10,8 @@ from ae import tasks
 from ae.configuration import Configuration
 from sweeps import study
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
-from sweeps.options import make_plan, parser
+from sweeps.options import parser
+from sweeps.planning import make_plan
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 

@@ -1,0 +1,162 @@
+"""The plan that a command line means, of a new sweep or of one that goes on."""
+
+from __future__ import annotations
+
+import argparse
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from ae import tasks
+from ae.task import Budget, Task
+from sweeps import folder
+from sweeps import space as spaces
+from sweeps.folder import Record
+from sweeps.options import More, Parser, named_task, parser
+from sweeps.plan import SEARCHES, Plan
+from sweeps.storage import absolute, join
+
+SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
+SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
+"""What --smoke takes where the user says nothing."""
+AS_TYPED = ("search", "scheduler", "seed", "data", "storage", "warm_start")
+"""Options that are fields of a plan, beside the free ones."""
+FREE = (
+    *("cpus_per_trial", "gpus_per_trial", "max_concurrent", "device", "core"),
+    *("address", "autoscale", "dashboard", "track", "verbose"),
+)
+"""Options, and fields of a plan, that a later session may change: where the trials run, not what they are."""
+
+
+def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Path | None = None) -> Plan:
+    """The plan that the options mean.
+
+    Args:
+        options: what the parser made of the arguments.
+        arguments: as typed.
+        resumed: the results folder to go on with; None for a new one.
+
+    Raises:
+        ValueError: one line on what is wrong with them.
+    """
+    if options.task is None:
+        raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
+    task = tasks.find(options.task)
+    dimensions = _space(options, task)
+    smoke = SMOKE if options.smoke else {}
+    trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
+    if options.search == "grid":
+        trials = len(spaces.points(dimensions))
+    name = _name(options)
+    record = Record(arguments=list(arguments), fixed=_fix(options, name), trials=trials)
+    if options.storage:
+        record = replace(record, place=join(options.storage, task.name, name), session=uuid.uuid4().hex)
+    usual_subset = task.smoke_subset if options.smoke else task.subset
+    return Plan(
+        **{option: getattr(options, option) for option in (*AS_TYPED, *FREE)},
+        task=task,
+        sampler=options.sampler or "tpe",
+        space=dimensions,
+        trials=trials,
+        budget=_budget(options, SMOKE_BUDGET if options.smoke else task.budget),
+        top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", 3)),
+        seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
+        options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
+        subset=usual_subset if options.subset is None else options.subset,
+        folder=resumed or options.results / task.name / name,
+        resume=resumed is not None,
+        time_limit_s=options.time_limit,
+        record=record,
+        space_file=options.space,
+    )
+
+
+def _fix(options: argparse.Namespace, name: str) -> list[str]:
+    """Make the paths absolute; returns the options that say the same from any folder, at any time."""
+    fixed = ["--name", name, "--results", str(options.results.absolute())]
+    if options.data:
+        options.data = options.data.absolute()
+        fixed += ["--data", str(options.data)]
+    if options.storage:
+        options.storage = absolute(options.storage)
+        fixed += ["--storage", options.storage]
+    return fixed
+
+
+def _space(options: argparse.Namespace, task: Task) -> spaces.Space:
+    """What the search varies, once the options that say so agree."""
+    if options.search not in SEARCHES:
+        raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
+    if isinstance(options.trials, More):
+        raise ValueError(f"--trials +{options.trials} goes with --resume; leave the + out")
+    if options.search == "grid" and (options.trials is not None or options.sampler is not None):
+        raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
+    if options.space:
+        return spaces.read(options.space, task.base)
+    return spaces.grid(task.grid) if options.search == "grid" else task.space
+
+
+def _name(options: argparse.Namespace) -> str:
+    name = str(options.name or time.strftime("%Y-%m-%d-%H%M%S"))
+    if Path(name).name != name or name.startswith(".") or len(name) > 100:
+        raise ValueError(
+            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
+        )
+    return name
+
+
+def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
+    """The task's budget with what the user set; what was left out is cut down to --max-epochs, where that was set."""
+    names = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    most = given.get("max_epochs", budget.max_epochs)
+    if "max_epochs" in given:
+        given.setdefault("retrain_epochs", None)
+    if most >= 1:
+        given = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")} | given
+    try:
+        return replace(budget, **given)
+    except ValueError as error:
+        raise ValueError(f"budget: {error}") from None
+
+
+def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
+    """The plan of the sweep that --resume names, with the trials that --trials +N adds.
+
+    Args:
+        options: what the parser made of the arguments; `resume` is a results folder.
+        arguments: as typed; those of --or-resume are the ones that began the sweep.
+
+    Raises:
+        ValueError: if there is no such sweep, or the options would make another one of it.
+    """
+    place = Path(options.resume)
+    record = folder.read(place)
+    if record.place:
+        record = replace(record, session=uuid.uuid4().hex)
+    begun = [*record.arguments, *record.fixed]
+    if (place / folder.SPACE).exists():
+        begun += ["--space", str(place / folder.SPACE)]
+    own = Parser(add_help=False, allow_abbrev=False)
+    own.add_argument("--resume")
+    if not options.or_resume:
+        own.add_argument("--trials")
+    rest = own.parse_known_args(arguments)[1]
+    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
+        raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
+    whole = parser(named_task(begun))
+    before = make_plan(whole.parse(begun), record.arguments, place)
+    plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place)
+    for name in (
+        field.name for field in fields(Plan) if field.name not in (*FREE, "time_limit_s", "record", "space_file")
+    ):
+        if getattr(plan, name) != getattr(before, name):
+            raise ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+    if not isinstance(options.trials, More):
+        return replace(plan, trials=record.trials, record=record)
+    if plan.search == "grid":
+        raise ValueError(f"--trials +{options.trials} goes with --search optuna; this sweep is a grid")
+    trials = record.trials + options.trials
+    return replace(plan, trials=trials, record=replace(record, trials=trials, finished=False))
