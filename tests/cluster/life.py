@@ -15,7 +15,8 @@ from aws_stand_in import ROOT, moto
 from hosts import BRIDGE, Hosts, make_bridge
 
 TASK, NAME = "synthetic-smooth", "life"
-SWEEP = "--search optuna --trials 8 --smoke --subset 300 --max-epochs 6 --top-k 1 --seeds 1 --scheduler none"
+SWEEP = "--search optuna --trials 8 --smoke --subset 2000 --max-epochs 16 --top-k 1 --seeds 1 --retrain-epochs 3"
+"""Long enough to go on, on a fast machine too, when the lost worker's successor has come."""
 
 
 class Life:
@@ -95,7 +96,7 @@ class Life:
         (head,) = self.hosts.running.values()
         submit = [*ray, "job", "submit", "--address", "http://127.0.0.1:8265", "--working-dir", ".", "--"]
         command = f"python sweeps/run.py --task {TASK} --name {NAME} --or-resume --storage {uri} --address auto"
-        options = f"--autoscale 2 --gpus-per-trial 1 {SWEEP}"
+        options = f"--autoscale 2 --gpus-per-trial 1 --scheduler none {SWEEP}"
         inside = ["nsenter", "-t", str(head.pid), "--net"]
         start = time.monotonic()
         with (self.place / "job.log").open("w") as log:
@@ -107,7 +108,7 @@ class Life:
         assert all(one["InstanceLifecycle"] == "spot" for one in self.workers().values())
         ready = {"ray-node-status": "up-to-date"}
         self.until("both have joined", lambda: len(self.workers(**ready)) == 2)
-        self.until("trials end", lambda: re.search("[1-9] finished", (self.place / "job.log").read_text()))
+        self.until("trials train", lambda: re.search(r" [1-9]\d*/128 epochs", (self.place / "job.log").read_text()))
         before = set(self.workers())
         lost = sorted(before)[0]
         ec2.terminate_instances(InstanceIds=[lost])
@@ -115,7 +116,8 @@ class Life:
         new = self.until("one is taken away; another one is asked for", lambda: set(self.workers()) - before)
         assert all(self.workers()[name]["InstanceLifecycle"] == "spot" for name in new)
         self.until("it has joined", lambda: new <= set(self.workers(**ready)))
-        assert job.wait(540) == 0, (self.place / "job.log").read_text()[-4000:]
+        assert job.poll() is None, "the sweep ended before the new worker could help"
+        assert job.wait(900) == 0, (self.place / "job.log").read_text()[-4000:]
         self.say("the sweep is complete, since it was submitted", start)
         again = self.run(*inside, *submit, *command.split(), *options.split())
         assert "is finished: see report.html there" in again, again

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 NEEDED = ("unshare", "nsenter", "ip", "rsync", "ssh", "/usr/sbin/sshd")
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_up_submit_preempted_complete_idle_down(tmp_path):
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:
