@@ -146,16 +146,22 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
     return heights, [(0.0, text(low)), (1.0, text(high))]
 
 
-def retraining_curves(curves: pd.DataFrame, path: Path) -> Path:
-    """Training and validation loss against epochs of the winner's retrainings: a pair of lines a seed."""
-    figure = Figure(figsize=(7.2, 4.2))
-    axes = figure.subplots()
-    for loss, colour, name in (("train_loss", BLUE, "training"), ("val_loss", ORANGE, "validation")):
-        for index, (_, rows) in enumerate(curves.groupby("trial")):
-            axes.plot(rows["epoch"], rows[loss], ".-", color=colour, alpha=0.8, label=None if index else name)
-    axes.set(xlabel="epoch", ylabel="loss", title=f"The winner retrained, {curves['trial'].nunique()} seeds")
-    _finish(axes, curves["val_loss"])
-    axes.legend()
+def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
+    """Loss in training and validation, and the objective where it is another metric, of the winner: a line a seed."""
+    metrics = list(dict.fromkeys(["loss", objective.metric]))
+    figure = Figure(figsize=(7.2 * len(metrics), 4.2))
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        for column, colour, name in ((f"train_{metric}", BLUE, "training"), (f"val_{metric}", ORANGE, "validation")):
+            if column in curves:  # only the loss is known of training
+                for index, (_, rows) in enumerate(curves.groupby("trial")):
+                    label = None if index else name
+                    axes.plot(rows["epoch"], rows[column], ".-", color=colour, alpha=0.8, label=label)
+        axes.set(
+            xlabel="epoch", ylabel=metric, title=f"The winner retrained, {curves['trial'].nunique()} seeds: {metric}"
+        )
+        _finish(axes, curves[f"val_{metric}"])
+        axes.legend()
+    figure.tight_layout()
     return write(figure, path)
 
 

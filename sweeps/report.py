@@ -34,8 +34,8 @@ def write(outcome: Outcome, splits: Splits) -> None:
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[tuple[Path, str]]]:
-    """Figures by section of the report, each with its caption."""
+def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
+    """Figures by section of the report."""
     plan, folder = outcome.plan, outcome.plan.folder / "figures"
     task, objective = plan.task, plan.task.objective
     if not (plan.folder / "curves.csv").exists():
@@ -46,32 +46,31 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[tuple[Path, str
     top = outcome.search.ranked()[: plan.top_k]
     about = (plan.varied, objective)
     found = {
-        "curves": [(charts.learning_curves(search, entries, top, *about, folder / "learning_curves.png"), "")],
-        "space": [(charts.parallel_coordinates(entries, *about, folder / "parallel_coordinates.png"), "")],
+        "curves": [charts.learning_curves(search, entries, top, *about, folder / "learning_curves.png")],
+        "space": [charts.parallel_coordinates(entries, *about, folder / "parallel_coordinates.png")],
     }
     important = charts.importance(search, entries, plan.space, *about, folder / "importance.png")
     if important:
-        found["space"].append((important, ""))
+        found["space"].append(important)
     if outcome.retrained:
         winner = outcome.retrained[0]
         names = {f"{winner.trial}-seed{model.seed}": model for model in winner.models}
         retrain = table[table["trial"].isin(names) & (table["phase"] == "retrain")]
-        found["retrained"] = [(charts.retraining_curves(retrain, folder / "retraining_curves.png"), "")]
+        found["retrained"] = [charts.retraining_curves(retrain, objective, folder / "retraining_curves.png")]
     if outcome.tested:
         network = task.build(outcome.retrained[0].configuration)
         network.load_state_dict(outcome.retrained[0].kept(objective).weights)
-        found["test"] = [(path, "") for path in task.figures(network.eval(), splits, folder)]
+        found["test"] = task.figures(network.eval(), splits, folder)
     return found
 
 
-def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[tuple[Path, str]]]) -> str:
+def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Path]]) -> str:
     plan = outcome.plan
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"hyperparameter": text, "duration": duration, "spread": spread}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     pictures = {
-        section: [base64.b64encode(path.read_bytes()).decode() for path, _ in paths]
-        for section, paths in figures.items()
+        section: [base64.b64encode(path.read_bytes()).decode() for path in paths] for section, paths in figures.items()
     }
     ranked = outcome.search.ranked()
     rest = [entry for entry in outcome.search.entries.values() if entry not in ranked]
