@@ -109,7 +109,7 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """How long trials train and when they are judged, in epochs."""
+    """How long trials train and when they are judged, in epochs, and how much is trained again."""
 
     max_epochs: int
     eval_every: int = 5
@@ -120,9 +120,11 @@ class Budget:
     """One trial of this many goes on past each rung."""
     retrain_epochs: int | None = None
     """Epochs of a retraining; None for as many as a trial's."""
+    top_k: int = 3
+    """Configurations that are retrained."""
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "eval_every", "grace_period"):
+        for name in ("max_epochs", "eval_every", "grace_period", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.retrain_epochs is not None and self.retrain_epochs < 1:

@@ -117,7 +117,9 @@ def _add_budget(parser: Parser) -> None:
 
 def _add_retraining(parser: Parser) -> None:
     final = parser.add_argument_group("retraining")
-    final.add_argument("--top-k", type=int, metavar="K", help="configurations to retrain (default: 3)")
+    final.add_argument(
+        "--top-k", type=int, metavar="K", help="configurations to retrain (default: the task's, mostly 3)"
+    )
     final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
     final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
 

@@ -61,7 +61,7 @@ def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Pa
         space=dimensions,
         trials=trials,
         budget=_budget(options, SMOKE_BUDGET if options.smoke else task.budget),
-        top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", 3)),
+        top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", task.budget.top_k)),
         seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
         subset=usual_subset if options.subset is None else options.subset,

@@ -120,8 +120,11 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert status == 0
     assert "7 trials chosen by Optuna (tpe)" in output
     assert "rungs at epochs 2, 4, 8, 16, 32" in output
+    assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()
+    assert "the best 1, 3 seeds each, 9000 epochs" in run("--dry-run", task="sp500-pred")[1]
+    assert "the best 2, 3 seeds each, 18000 epochs" in run("--dry-run", "--top-k", "2", task="sp500-pred")[1]
 
 
 def test_list_has_a_line_a_task_and_help_has_examples(capsys):
