@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Ledger
+from sweeps.pace import seconds_left
 from sweeps.turns import name_of
 
 SHOWN_TRIALS = 12
@@ -132,17 +133,6 @@ def best(ledger: Ledger, varied: list[str]) -> str:
     first, metric = ranked[0], ledger.objective.metric
     found = f"best {metric} {first.best:.4g}, {first.name} at epoch {first.best_epoch}"
     return f"{found} ({settings(first.configuration, varied)})"
-
-
-def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
-    """Seconds to the end at the pace so far, if trials to come train as long as those that ended; None before any."""
-    if not ledger.epochs:
-        return None
-    lengths = [entry.epoch for entry in ledger.entries.values() if entry.status != RUNNING]
-    usual = sum(lengths) / len(lengths) if lengths else ledger.max_epochs
-    running = [entry.epoch for entry in ledger.entries.values() if entry.status == RUNNING]
-    to_come = (ledger.requested - len(ledger.entries)) * usual
-    return gone_s / ledger.epochs * (to_come + sum(max(0, usual - epoch) for epoch in running))
 
 
 def settings(configuration: Mapping[str, Any], names: list[str]) -> str:

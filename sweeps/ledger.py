@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Ledger(tune.Callback):
         requested: trials that the phase will have.
         max_epochs: epochs that a trial can have.
         time_limit_s: seconds that it can take from one report to the next, if there is a limit.
+        planned: configurations of the trials in their order, where they are known beforehand.
     """
 
     def __init__(
@@ -84,9 +85,11 @@ class Ledger(tune.Callback):
         requested: int,
         max_epochs: int,
         time_limit_s: float | None = None,
+        planned: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.phase, self.folder, self.objective = phase, folder, objective
         self.requested, self.max_epochs, self.time_limit_s = requested, max_epochs, time_limit_s
+        self.planned = planned
         self.entries: dict[str, Entry] = {}
         self.reports: list[tuple[str, int, float, bool]] = []
         """Of earlier sessions: trial, epoch, best value so far, whether it diverged; in the order they came."""

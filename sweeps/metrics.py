@@ -10,8 +10,8 @@ from typing import Any
 from ray import tune
 from ray.util.metrics import Gauge
 
-from sweeps.display import seconds_left
 from sweeps.ledger import STATUSES, STOPPED, Ledger
+from sweeps.pace import seconds_left
 from sweeps.plan import Plan
 
 UPDATE_S = 2.0

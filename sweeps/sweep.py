@@ -38,7 +38,15 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
-    search = Ledger("search", plan.folder, plan.task.objective, plan.trials, plan.budget.max_epochs, plan.time_limit_s)
+    search = Ledger(
+        "search",
+        plan.folder,
+        plan.task.objective,
+        plan.trials,
+        plan.budget.max_epochs,
+        time_limit_s=plan.time_limit_s,
+        planned=[asdict(replace(plan.base, **point)) for point in plan.points] if plan.search == "grid" else (),
+    )
     outcome = Outcome(plan=plan, source=splits.source, search=search)
     recording.check(plan)
     with engine.session(plan) as dashboard:
@@ -126,10 +134,17 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
     runs = retraining.runs(plan, chosen)
+    configurations = {name: asdict(configuration) for name, configuration in runs.items()}
     ledger = outcome.retraining = Ledger(
-        "retrain", plan.folder, objective, len(runs), plan.retrain_epochs, plan.time_limit_s
+        "retrain",
+        plan.folder,
+        objective,
+        len(runs),
+        plan.retrain_epochs,
+        time_limit_s=plan.time_limit_s,
+        planned=list(configurations.values()),
     )
-    ledger.restore({name: asdict(configuration) for name, configuration in runs.items()})
+    ledger.restore(configurations)
     ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}

@@ -1,0 +1,51 @@
+"""How long a sweep says that it will still take."""
+
+import pytest
+
+from ae import tasks
+from sweeps.ledger import FINISHED, Entry, Ledger
+from sweeps.pace import seconds_left
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A grid of hidden sizes 120, 120, 60, 30 of 10 epochs each: an epoch of the first takes 4 s, of the third 1 s."""
+    planned = [{"hidden_size": size} for size in (120, 120, 60, 30)]
+    return Ledger("search", tmp_path, tasks.find("synthetic").objective, 4, 10, planned=planned)
+
+
+def trained(ledger, *epochs, status=FINISHED):
+    for place, epoch in enumerate(epochs):
+        configuration = ledger.planned[place]
+        train_s = epoch * (configuration["hidden_size"] / 60) ** 2
+        entry = Entry(name=str(place), configuration=configuration, epoch=epoch, train_s=train_s, status=status)
+        ledger.entries[entry.name] = entry
+
+
+def test_small_models_to_come_are_expected_to_take_less_than_the_large_ones_that_ran(ledger):
+    trained(ledger, 10, 10)
+    assert seconds_left(ledger, gone_s=40) == pytest.approx((10 * 1 + 10 * 0.25) / 2), "two workers: 80 s in 40"
+
+
+def test_what_was_measured_counts_before_what_is_expected(ledger):
+    trained(ledger, 10, 10, 10)
+    ledger.entries["2"].train_s = 40.0
+    assert seconds_left(ledger, gone_s=120) == pytest.approx(10 * 4 / 4)
+
+
+def test_trials_to_come_train_as_long_as_those_that_ended(ledger):
+    trained(ledger, 5, 5)
+    assert seconds_left(ledger, gone_s=40) == pytest.approx(5 * 1 + 5 * 0.25)
+
+
+def test_before_the_first_report_nothing_is_said(ledger):
+    assert seconds_left(ledger, gone_s=3) is None
+    trained(ledger, 0, status="running")
+    assert seconds_left(ledger, gone_s=3) is None
+
+
+def test_trials_that_nobody_knows_yet_are_taken_for_the_mean(tmp_path):
+    ledger = Ledger("search", tmp_path, tasks.find("synthetic").objective, 4, 10)
+    ledger.entries["0"] = Entry(name="0", configuration={"hidden_size": 8}, epoch=10, train_s=20, status=FINISHED)
+    ledger.entries["1"] = Entry(name="1", configuration={"hidden_size": 16}, epoch=10, train_s=40, status=FINISHED)
+    assert seconds_left(ledger, gone_s=60) == pytest.approx(2 * 30)
