@@ -136,12 +136,12 @@ class Budget:
                 raise ValueError(f"{name} must be <= max_epochs ({self.max_epochs}), got {getattr(self, name)}")
 
     def rungs(self) -> list[int]:
-        """Epochs at which early stopping judges, ascending, below `max_epochs`."""
+        """Epochs at which early stopping judges, ascending, below `max_epochs`: those of the next validations."""
         rungs, epoch = [], self.grace_period
-        while epoch < self.max_epochs:
-            rungs.append(epoch)
+        while (judged := -(-epoch // self.eval_every) * self.eval_every) < self.max_epochs:
+            rungs.append(judged)
             epoch *= self.reduction_factor
-        return rungs
+        return sorted(set(rungs))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,8 @@ class Rungs:
         self.promoted: dict[int, set[str]] = {epoch: set() for epoch in epochs}
         self.gone: set[str] = set()
         """Trials that cannot go on."""
+        self.failed: set[str] = set()
+        """Those of them that failed."""
 
     def report(self, trial: str, epoch: int, best: float, diverged: bool) -> bool:
         """Take in a validation; returns whether the trial has just reached a rung."""
@@ -65,9 +67,16 @@ class Rungs:
         return next(filter(None, found), None)
 
     def last_chance(self) -> str | None:
-        """The best of the highest rung, once no other trial can come: one at least must reach the last epoch."""
-        highest = next((rung for rung in reversed(self.scores) if self.scores[rung]), None)
-        return None if highest is None else self._best(highest, 1)
+        """The best of the highest rung, once no other trial can come: one at least must reach the last epoch.
+
+        Trials that diverged or failed on their way there leave it to the next best; None where the best has gone on.
+        """
+        lost = {trial for scores in self.scores.values() for trial in scores if scores[trial] == -math.inf}
+        for rung, scores in reversed(self.scores.items()):
+            if left := [trial for trial in scores if trial not in lost | self.failed]:
+                best = max(left, key=lambda trial: scores[trial])
+                return None if best in self.promoted[rung] | self.gone else best
+        return None
 
     def waiting(self, trial: str) -> bool:
         """Whether the trial reached a rung and was not promoted, though it might be."""
@@ -126,11 +135,13 @@ class ASHA(Turns):
         """A trial failed: nobody is to wait for it, unless it is added again."""
         super().on_trial_error(tune_controller, trial)
         self.rungs.gone.add(name_of(trial))
+        self.rungs.failed.add(name_of(trial))
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial comes; Tune trains at once one whose process was lost as it was to pause, so that is a promotion."""
         super().on_trial_add(tune_controller, trial)
         self.rungs.gone.discard(name_of(trial))
+        self.rungs.failed.discard(name_of(trial))
         if self.paused.pop(name_of(trial), None):
             self.promote(name_of(trial))
 

@@ -91,7 +91,7 @@ class Display(tune.Callback):
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("trial", "epoch", f"best {ledger.objective.metric}", "configuration"):
             table.add_column(column)
-        running = [entry for entry in ledger.entries.values() if entry.status == RUNNING]
+        running = [entry for entry in ledger.trials if entry.status == RUNNING]
         for entry in running[:SHOWN_TRIALS]:
             value = "-" if entry.best is None else f"{entry.best:.4g}"
             of = f"{entry.epoch}/{ledger.max_epochs}"

@@ -25,7 +25,7 @@ from ae.core import use_fast
 from ae.task import Budget
 from sweeps import storage
 from sweeps.asha import ASHA, Rungs
-from sweeps.ledger import Ledger
+from sweeps.ledger import FAILED, Ledger
 from sweeps.plan import Plan
 from sweeps.trial import SweepTrial
 from sweeps.turns import RayTurns, Turns, name_of
@@ -193,6 +193,7 @@ def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Tur
         rungs = Rungs(ledger.objective, budget.rungs(), budget.reduction_factor)
         rungs.replay(ledger.reports)
         rungs.gone.update(name for name, entry in ledger.entries.items() if not entry.open)
+        rungs.failed.update(ledger.names(FAILED))
         return ASHA(rungs, ledger, slots)
     if kind == "none":
         return Turns(ledger, slots)
@@ -267,6 +268,7 @@ def run(
             failure_config=tune.FailureConfig(max_failures=1),
         ),
     )
+    ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         tuner.fit()
     except tune.TuneError as error:
@@ -276,6 +278,8 @@ def run(
                 raise cause from None
             cause = cause.__cause__ or cause.__context__
         raise
+    finally:
+        signal.signal(signal.SIGINT, ctrl_c)  # Tune leaves its own, which nobody would hear after it
 
 
 def _unused(place: str, phase: str) -> str:

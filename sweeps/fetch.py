@@ -99,7 +99,7 @@ def local(place: str, results: Path) -> Path:
         if mirrored := read(folder).place:
             _bring_down(mirrored, folder)
         return folder
-    place = storage.absolute(place)
+    place = storage.join(storage.absolute(place))
     *_, task, name = ["", *place.partition("?")[0].rstrip("/").split("/")]
     if not exists(place):
         raise Unusable(f"--resume {place}: no sweep is there; give STORAGE/TASK/NAME")

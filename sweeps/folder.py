@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -32,6 +33,8 @@ class Record:
     """Of the search, those that were added since included."""
     fixed: list[str] = field(default_factory=list)
     """Options after the arguments: its name, and its paths made absolute."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """What the arguments leave to the task, as it was then; `sweeps.defaults` reads it."""
     finished: bool = False
     """Whether its best models have met the test split."""
     place: str = ""
@@ -61,6 +64,8 @@ def read(folder: Path) -> Record:
         texts = (*record.arguments, *record.fixed, record.place, record.session)
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("every argument, place and session must be text")
+        if not isinstance(record.defaults, dict):
+            raise TypeError("defaults must be an object")
         return record
     except FileNotFoundError:
         raise Unusable(f"--resume {folder}: not the results folder of a sweep: it has no {RECORD}") from None

@@ -75,6 +75,7 @@ class Ledger(tune.Callback):
         max_epochs: epochs that a trial can have.
         time_limit_s: seconds that it can take from one report to the next, if there is a limit.
         planned: configurations of the trials in their order, where they are known beforehand.
+        stopped: why a trial is stopped early, in words.
     """
 
     def __init__(
@@ -86,10 +87,11 @@ class Ledger(tune.Callback):
         max_epochs: int,
         time_limit_s: float | None = None,
         planned: Sequence[dict[str, Any]] = (),
+        stopped: str = "outside the best of its rung",
     ) -> None:
         self.phase, self.folder, self.objective = phase, folder, objective
         self.requested, self.max_epochs, self.time_limit_s = requested, max_epochs, time_limit_s
-        self.planned = planned
+        self.planned, self.stopped = planned, stopped
         self.entries: dict[str, Entry] = {}
         self.reports: list[tuple[str, int, float, bool]] = []
         """Of earlier sessions: trial, epoch, best value so far, whether it diverged; in the order they came."""
@@ -97,21 +99,24 @@ class Ledger(tune.Callback):
         """When a trial last started or reported."""
         self.before_s = 0.0
         """Seconds that earlier sessions took, up to their last report."""
+        self.over = False
+        """Whether trials that still wait at a rung wait in vain; the searcher says so."""
         self.again: set[str] = set()
         """Trials that come again, as their process was lost in the moment in which it took them over."""
         self.started = time.monotonic()
         self.wall_s = 0.0
 
-    def restore(self, configurations: dict[str, dict[str, Any]]) -> None:
+    def restore(self, configurations: dict[str, dict[str, Any]], others: Collection[str] = ()) -> None:
         """Begin where the tables of earlier sessions end; trials that had not ended wait to go on.
 
         Args:
             configurations: of the phase's trials, by name.
+            others: trials whose rows are passed over.
 
         Raises:
             Unusable: if a table has a row that was not written by a sweep, naming it.
         """
-        for row in self._rows(CURVES, configurations):
+        for row in self._rows(CURVES, configurations, others):
             entry = self.entries.setdefault(
                 row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]], status=PAUSED)
             )
@@ -127,7 +132,7 @@ class Ledger(tune.Callback):
             self.before_s = max(self.before_s, wall_s)
             best = math.nan if entry.best is None else entry.best
             self.reports.append((entry.name, epoch, best, not math.isfinite(metrics["val_loss"])))
-        for row in self._rows(TRIALS, configurations):
+        for row in self._rows(TRIALS, configurations, others):
             entry = self.entries.setdefault(
                 row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]])
             )
@@ -143,11 +148,11 @@ class Ledger(tune.Callback):
         for name in names:
             self.entries[name].status = PAUSED
 
-    def _rows(self, table: str, configurations: dict[str, Any]) -> list[dict[str, str]]:
+    def _rows(self, table: str, names: Collection[str], others: Collection[str]) -> list[dict[str, str]]:
         rows = [row for row in tables.rows(self.folder / table) if row.get("phase") == self.phase]
-        if strange := {row.get("trial") or "without a name" for row in rows} - set(configurations):
+        if strange := {row.get("trial") or "without a name" for row in rows} - {*names, *others}:
             raise Unusable(f"{self.folder / table}: trial {min(strange)} is none of this sweep's; begin a new sweep")
-        return rows
+        return [row for row in rows if row["trial"] in names]
 
     def _check(self, row: dict[str, str], entry: Entry) -> None:
         path = self.folder / TRIALS
@@ -208,7 +213,7 @@ class Ledger(tune.Callback):
         elif entry.epoch >= self.max_epochs:
             self.close(entry, FINISHED, f"reached its last epoch, {entry.epoch}")
         else:
-            self.close(entry, STOPPED, f"outside the best of its rung at epoch {entry.epoch}")
+            self.close(entry, STOPPED, f"{self.stopped} at epoch {entry.epoch}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
@@ -229,13 +234,11 @@ class Ledger(tune.Callback):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close what is still open: as stopped early if only waiting trials are left, else as interrupted."""
+        """Close what is still open: as stopped early if the phase is over, else as interrupted."""
         self.wall_s = self.gone_s
-        left = [entry for entry in self.entries.values() if entry.open]
-        over = len(self.entries) == self.requested and all(entry.status == PAUSED for entry in left)
-        for entry in left:
-            if over:
-                self.close(entry, STOPPED, f"outside the best of its rung at epoch {entry.epoch}")
+        for entry in [entry for entry in self.trials if entry.open]:
+            if self.over and entry.status == PAUSED:
+                self._end(entry, diverged=False)
             else:
                 self.close(entry, INTERRUPTED, f"the sweep was interrupted after its epoch {entry.epoch}")
 
@@ -244,9 +247,14 @@ class Ledger(tune.Callback):
         """Seconds that the phase has taken, over all sessions."""
         return self.before_s + time.monotonic() - self.started
 
+    @property
+    def trials(self) -> list[Entry]:
+        """The trials as of now, for whoever looks from another thread, as a live display does."""
+        return list(self.entries.values())
+
     def names(self, status: str) -> set[str]:
         """The trials of that status."""
-        return {entry.name for entry in self.entries.values() if entry.status == status}
+        return {entry.name for entry in self.trials if entry.status == status}
 
     def count(self, status: str) -> int:
         """How many trials have that status."""
@@ -254,21 +262,21 @@ class Ledger(tune.Callback):
 
     def lost(self) -> list[Entry]:
         """The trials that failed or diverged."""
-        return [entry for entry in self.entries.values() if entry.status in (FAILED, DIVERGED)]
+        return [entry for entry in self.trials if entry.status in (FAILED, DIVERGED)]
 
     @property
     def ended(self) -> int:
         """Trials that came to an end of their own."""
-        return sum(not entry.open and entry.status != INTERRUPTED for entry in self.entries.values())
+        return sum(not entry.open and entry.status != INTERRUPTED for entry in self.trials)
 
     @property
     def epochs(self) -> int:
         """Epochs trained so far, by all the trials."""
-        return sum(entry.epoch for entry in self.entries.values())
+        return sum(entry.epoch for entry in self.trials)
 
     def ranked(self) -> list[Entry]:
         """The trials that can be chosen, best first: validated, neither failed nor diverged."""
-        usable = [e for e in self.entries.values() if e.best is not None and e.status not in (FAILED, DIVERGED)]
+        usable = [e for e in self.trials if e.best is not None and e.status not in (FAILED, DIVERGED)]
         sign = -1 if self.objective.mode == "max" else 1
         return sorted(usable, key=lambda entry: (sign * (entry.best or 0.0), entry.name))
 

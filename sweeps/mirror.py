@@ -64,7 +64,7 @@ class Mirror(tune.Callback):
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self.worker.shutdown(wait=True)
         with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
-            self._copy(self._sizes(), self.ended)
+            self._copy(self._sizes(), list(self.ended))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Begin a copy, now and then; here nothing is being written, and so the sizes belong together.

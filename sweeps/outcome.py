@@ -25,6 +25,8 @@ PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 class Model:
     """One retrained model, its weights those of its best-validation epoch."""
 
+    name: str
+    """Of its retraining, in every table."""
     seed: int
     epoch: int
     weights: dict[str, Tensor]

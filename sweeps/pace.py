@@ -14,7 +14,7 @@ def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
     An epoch takes what it took trials of the same hidden size, or of the nearest one, scaled by its square, as an
     LSTM's products are. Trials that nobody knows yet are taken for the mean of those there were.
     """
-    entries = list(ledger.entries.values())
+    entries = ledger.trials
     epochs, train_s = ledger.epochs, sum(entry.train_s for entry in entries)
     if not epochs or not train_s:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import shlex
@@ -113,8 +112,6 @@ class Plan:
     def _check_tracker(self) -> None:
         if self.track not in (None, *TRACKERS):
             raise ValueError(f"--track must be one of {', '.join(TRACKERS)}, got {self.track!r}")
-        if self.track and not importlib.util.find_spec(self.track):
-            raise ValueError(f"--track {self.track} needs a package that is not installed: pip install {self.track}")
 
     def _check_machines(self) -> None:
         if self.autoscale and not self.address:

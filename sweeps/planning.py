@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from ae import tasks
 from ae.task import Budget, Task
-from sweeps import folder
+from sweeps import defaults, folder
 from sweeps import space as spaces
 from sweeps.folder import Record
 from sweeps.options import More, Parser, named_task, parser
@@ -30,27 +31,33 @@ FREE = (
 """Options, and fields of a plan, that a later session may change: where the trials run, not what they are."""
 
 
-def make_plan(options: argparse.Namespace, arguments: Sequence[str], resumed: Path | None = None) -> Plan:
+def make_plan(
+    options: argparse.Namespace,
+    arguments: Sequence[str],
+    resumed: Path | None = None,
+    began_with: Mapping[str, Any] | None = None,
+) -> Plan:
     """The plan that the options mean.
 
     Args:
         options: what the parser made of the arguments.
         arguments: as typed.
         resumed: the results folder to go on with; None for a new one.
+        began_with: the defaults of its record.
 
     Raises:
         ValueError: one line on what is wrong with them.
     """
     if options.task is None:
         raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
-    task = tasks.find(options.task)
+    task = defaults.put_into(tasks.find(options.task), began_with or {})
     dimensions = _space(options, task)
     smoke = SMOKE if options.smoke else {}
     trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
     if options.search == "grid":
         trials = len(spaces.points(dimensions))
     name = _name(options)
-    record = Record(arguments=list(arguments), fixed=_fix(options, name), trials=trials)
+    record = Record(arguments=list(arguments), trials=trials, fixed=_fix(options, name), defaults=defaults.of(task))
     if options.storage:
         record = replace(record, place=join(options.storage, task.name, name), session=uuid.uuid4().hex)
     usual_subset = task.smoke_subset if options.smoke else task.subset
@@ -112,7 +119,7 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
     names = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     most = given.get("max_epochs", budget.max_epochs)
-    if "max_epochs" in given:
+    if most < budget.max_epochs:
         given.setdefault("retrain_epochs", None)
     if most >= 1:
         given = {name: min(most, getattr(budget, name)) for name in ("eval_every", "grace_period")} | given
@@ -146,12 +153,13 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     rest = own.parse_known_args(arguments)[1]
     if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
         raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
+    if isinstance(options.trials, More) and options.trials < 1:
+        raise ValueError(f"--trials +{options.trials} must add at least 1")
     whole = parser(named_task(begun))
-    before = make_plan(whole.parse(begun), record.arguments, place)
-    plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place)
-    for name in (
-        field.name for field in fields(Plan) if field.name not in (*FREE, "time_limit_s", "record", "space_file")
-    ):
+    before = make_plan(whole.parse(begun), record.arguments, place, record.defaults)
+    plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place, record.defaults)
+    free = (*FREE, "time_limit_s", "record", "space_file")
+    for name in (field.name for field in fields(Plan) if field.name not in free):
         if getattr(plan, name) != getattr(before, name):
             raise ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
     if not isinstance(options.trials, More):

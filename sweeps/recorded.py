@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def read(folder: Path) -> Recorded:
 
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
-    objective, seeds = plan.task.objective, range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+    objective = plan.task.objective
     search = Ledger("search", plan.folder, objective, plan.trials, plan.budget.max_epochs)
     retrained = Ledger("retrain", plan.folder, objective, 0, plan.retrain_epochs)
     configurations = _configurations(plan)
@@ -91,11 +91,11 @@ def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
         if entry.open:
             waits = plan.scheduler == "asha" and rungs.waiting(entry.name)
             entry.status = PAUSED if waits else RUNNING
-    retrained.restore(
-        {f"{name}-seed{seed}": one | {"seed": seed} for name, one in configurations.items() for seed in seeds}
-    )
+    runs = retraining.runs(plan, retraining.select(search, plan.top_k))
+    selected = {name: asdict(configuration) for name, configuration in runs.items()}
+    retrained.restore(selected, others=retraining.all_names(plan, search))
     if retrained.entries:
-        retrained.requested = len(retraining.select(search, plan.top_k)) * plan.seeds
+        retrained.requested = len(runs)
     for entry in retrained.entries.values():
         entry.status = RUNNING if entry.open else entry.status
     return search, retrained

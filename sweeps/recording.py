@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from ray import tune
 from ray.tune.experiment import Trial
 
+from sweeps.folder import Unusable
 from sweeps.ledger import INTERRUPTED, Entry, Ledger
 from sweeps.plan import Plan
 from sweeps.tensorboard_runs import METRICS, TensorBoard
@@ -33,6 +35,8 @@ class Recorder(Protocol):
 
 def check(plan: Plan) -> None:
     """Raise Unusable if a recorder that a plan asks for cannot be had."""
+    if plan.track and not importlib.util.find_spec(plan.track):
+        raise Unusable(f"--track {plan.track} needs a package that is not installed: pip install {plan.track}")
     if plan.track:
         from sweeps import tracking
 

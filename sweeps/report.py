@@ -54,7 +54,7 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
         found["space"].append(important)
     if outcome.retrained:
         winner = outcome.retrained[0]
-        names = {f"{winner.trial}-seed{model.seed}": model for model in winner.models}
+        names = [model.name for model in winner.models]
         retrain = table[table["trial"].isin(names) & (table["phase"] == "retrain")]
         found["retrained"] = [charts.retraining_curves(retrain, objective, folder / "retraining_curves.png")]
     if outcome.tested:

@@ -35,6 +35,12 @@ def runs(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configura
     }
 
 
+def all_names(plan: Plan, search: Ledger) -> set[str]:
+    """Of every retraining that the search's trials could get: an extended sweep may select others than before."""
+    seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+    return {f"{name}-seed{seed}" for name in search.entries for seed in seeds}
+
+
 class Runs(Searcher):
     """Hands out the retrainings that have not ended yet, in order.
 
@@ -91,9 +97,9 @@ def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str,
         for name, run in runs(plan, {trial: configuration}).items():
             if name in states:
                 best = states[name]["best"]
-                kept.append(
-                    Model(seed=run.seed, epoch=best["epoch"], weights=best["weights"], validation=best["metrics"])
-                )
+                weights, validation = best["weights"], best["metrics"]
+                model = Model(name=name, seed=run.seed, epoch=best["epoch"], weights=weights, validation=validation)
+                kept.append(model)
         if kept:
             found.append(Retrained(configuration=configuration, trial=trial, rank=rank, models=kept))
     return sorted(found, key=lambda one: one.order(plan.task.objective))

@@ -51,7 +51,12 @@ def command_line() -> Parser:
     own = Parser(prog="python sweeps/show.py", description=__doc__, allow_abbrev=False)
     own.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     own.add_argument(
-        "--watch", type=seconds, nargs="?", const=2.0, metavar="S", help="again every S seconds (2), to the sweep's end"
+        "--watch",
+        type=seconds,
+        nargs="?",
+        const=2.0,
+        metavar="S",
+        help="every S seconds (2), until it is finished",
     )
     own.add_argument("--trials", type=trials, default=10, metavar="N", help="lines of the table (default: 10)")
     return own
@@ -75,7 +80,7 @@ def trials(text: str) -> int:
 
 
 def watch(found: Recorded, options: argparse.Namespace, console: Console) -> None:
-    """Show the sweep again and again, until it has ended."""
+    """Show the sweep again and again, until it is finished."""
     with Live(page(found, options.trials, console.encoding), console=console, auto_refresh=False) as live:
         while not found.plan.record.finished:
             time.sleep(options.watch)
@@ -131,7 +136,7 @@ def ranking(found: Recorded, lines: int, encoding: str) -> Table:
     """The best trials of the search, then those that cannot be chosen, each with its learning curve."""
     ledger, metric = found.search, found.plan.task.objective.metric
     ranked = ledger.ranked()
-    entries = [*ranked, *(entry for entry in ledger.entries.values() if entry not in ranked)]
+    entries = [*ranked, *(entry for entry in ledger.trials if entry not in ranked)]
     drawn = sparklines(found, [entry.name for entry in entries[:lines]], encoding)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("trial", "status", "epoch", f"best {metric}", "curve", "configuration"):

@@ -130,6 +130,8 @@ class StudySearcher(Searcher):
         self.space, self.base, self.total = dict(plan.space), plan.base, plan.trials
         asked = own(study)
         self.asked = len(asked)
+        self.places = {name_of(trial.number): place for place, trial in enumerate(asked)}
+        """How many trials of the search came before each of earlier sessions."""
         self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
         """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
         self.trials: dict[str, optuna.Trial] = {}
@@ -143,6 +145,7 @@ class StudySearcher(Searcher):
         exhausted = not cut_off and self.asked == self.total
         self.turns.exhausted = exhausted
         if exhausted and (asha.over if asha else not self.turns.starting):
+            self.turns.ledger.over = asha is not None
             return str(Searcher.FINISHED)
         if not self.turns.free:
             return None
@@ -158,8 +161,11 @@ class StudySearcher(Searcher):
 
     def _again(self, trial_id: str, name: str) -> dict[str, Any]:
         """A trial of an earlier session; one that was cut off while it was being asked for is asked to the end."""
+        found = self.study.get_trials(deepcopy=False)[int(name)]
+        if self.plan.search == "optuna" and len(found.params) < len(self.space):
+            self.study.sampler = sampler(self.plan.sampler, self.plan.seed, self.places[name])
         trial = optuna.Trial(self.study, self.open.pop(name))
-        self.reported[trial_id] = max(self.study.trials[trial.number].intermediate_values, default=0)
+        self.reported[trial_id] = max(found.intermediate_values, default=0)
         for hyperparameter, distribution in self.space.items():
             trial._suggest(hyperparameter, distribution)
         return self._run(trial_id, trial)

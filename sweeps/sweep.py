@@ -13,18 +13,20 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, nodes, recording, report, retraining, study, tables
+from sweeps import engine, folder, nodes, recording, report, retraining, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
-from sweeps.plan import Plan
+from sweeps.plan import SCHEDULERS, Plan
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
+STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
+"""Why each scheduler stops a trial, in words."""
 
 
 def run(plan: Plan, splits: Splits, console: Console) -> int:
@@ -46,6 +48,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         plan.budget.max_epochs,
         time_limit_s=plan.time_limit_s,
         planned=[asdict(replace(plan.base, **point)) for point in plan.points] if plan.search == "grid" else (),
+        stopped=STOPPED_BY[plan.scheduler],
     )
     outcome = Outcome(plan=plan, source=splits.source, search=search)
     recording.check(plan)
@@ -144,7 +147,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
         time_limit_s=plan.time_limit_s,
         planned=list(configurations.values()),
     )
-    ledger.restore(configurations)
+    ledger.restore(configurations, others=retraining.all_names(plan, outcome.search))
     ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
@@ -170,13 +173,16 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
 
 
 def _test(outcome: Outcome, split: Split) -> None:
-    """Meet the test split, once for each retrained model."""
-    task = outcome.plan.task
+    """Meet the test split, once for each retrained model, whatever the sessions."""
+    task, folder = outcome.plan.task, outcome.plan.folder
     for retrained in outcome.retrained:
         for model in retrained.models:
-            network = task.build(retrained.configuration)
-            network.load_state_dict(model.weights)
-            model.test = final_metrics(task, network.eval(), split)
+            model.test = tested.recall(folder, model)
+            if not model.test:
+                network = task.build(retrained.configuration)
+                network.load_state_dict(model.weights)
+                model.test = final_metrics(task, network.eval(), split)
+                tested.keep(folder, model)
 
 
 def _keep_best(outcome: Outcome) -> None:

@@ -67,7 +67,7 @@ class TensorBoard:
         table, began = ledger.folder / tables.CURVES, time.time() - ledger.gone_s
         try:
             for row in tables.rows(table):
-                if row["phase"] == ledger.phase:
+                if row["phase"] == ledger.phase and row["trial"] in ledger.entries:
                     entry = ledger.entries[row["trial"]]
                     self.begin(entry)
                     metrics = {name: float(value) for name, value in row.items() if name.startswith(METRICS)}

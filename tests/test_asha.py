@@ -8,7 +8,7 @@ from ray.tune.experiment import Trial
 from ae.task import Budget, Objective
 from sweeps.asha import ASHA, Rungs
 from sweeps.engine import early_stopping
-from sweeps.ledger import FAILED, PAUSED, STOPPED, Entry, Ledger
+from sweeps.ledger import FAILED, INTERRUPTED, PAUSED, STOPPED, Entry, Ledger
 
 LOW = Objective(metric="loss", mode="min")
 
@@ -65,7 +65,11 @@ def test_a_diverged_trial_takes_the_last_place_of_its_next_rung_and_is_never_pro
     assert rungs([(trial, 1, math.nan) for trial in "abc"]).promotion() is None
     between = rungs([("a", 1, 0.1), ("b", 1, 0.2), ("c", 1, 0.3), ("a", 2, math.nan)])
     assert between.scores[3] == {"a": -math.inf}
+    assert between.last_chance() == "b", "the next best of those that are left"
+    between.promote("b")
     assert between.last_chance() is None
+    between.failed.add("b")
+    assert between.last_chance() == "c"
 
 
 def test_reports_between_rungs_count_at_the_next_one():
@@ -138,3 +142,29 @@ def test_a_sweep_that_is_gone_on_with_does_not_wait_for_trials_that_had_ended(tm
     for trial, value in (("e", 0.5), ("f", 0.6)):
         turns.rungs.report(trial, 1, value, diverged=False)
     assert turns.promotion() == "c"
+
+
+@pytest.mark.parametrize(
+    ("budget", "rungs"),
+    [
+        ({"max_epochs": 15, "eval_every": 1, "grace_period": 2, "reduction_factor": 2}, [2, 4, 8]),
+        ({"max_epochs": 15, "eval_every": 5, "grace_period": 2, "reduction_factor": 2}, [5, 10]),
+        ({"max_epochs": 300, "eval_every": 5, "grace_period": 40, "reduction_factor": 3}, [40, 120]),
+        ({"max_epochs": 10, "eval_every": 4, "grace_period": 9, "reduction_factor": 2}, []),
+        ({"max_epochs": 5, "eval_every": 5, "grace_period": 5, "reduction_factor": 2}, []),
+    ],
+)
+def test_rungs_are_at_validations(budget, rungs):
+    assert Budget(**budget).rungs() == rungs
+
+
+def test_a_trial_that_waits_when_the_session_is_cut_off_is_interrupted(tmp_path):
+    ledger = Ledger("search", tmp_path, LOW, 1, 4)
+    ledger.entries["a"] = Entry(name="a", configuration={}, status=PAUSED, epoch=1)
+    with pytest.raises(KeyboardInterrupt), ledger:
+        raise KeyboardInterrupt
+    assert ledger.entries["a"].status == INTERRUPTED
+    ledger.entries["a"].status, ledger.over = PAUSED, True
+    with ledger:
+        pass
+    assert ledger.entries["a"].status == STOPPED

@@ -111,12 +111,15 @@ def test_a_strange_space_is_refused(content):
 
 @fuzz(40)
 @given(
+    defaults=st.one_of(
+        st.just({}), JSON, st.fixed_dictionaries({"budget": JSON, "base": JSON, "grid": JSON, "space": JSON})
+    ),
     arguments=st.one_of(JSON, command_lines("mnist-cls").map(lambda some: ["--task", "mnist-cls", *some])),
     trials=JSON,
     finished=JSON,
 )
-def test_any_record_of_a_sweep_gives_a_plan_or_one_line(arguments, trials, finished):
-    record = {"arguments": arguments, "trials": trials, "finished": finished}
+def test_any_record_of_a_sweep_gives_a_plan_or_one_line(defaults, arguments, trials, finished):
+    record = {"arguments": arguments, "trials": trials, "finished": finished, "defaults": defaults}
     for content in (record, arguments):
         check_files(main, {"sweep.json": json.dumps(content).encode()}, "--resume", "{}", "--dry-run")
 

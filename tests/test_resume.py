@@ -1,8 +1,14 @@
 """Sweeps that are gone on with after their end."""
 
+import json
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from ae import tasks
+from sweeps import defaults, show
+from sweeps.folder import Record
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -13,6 +19,27 @@ TASK = "synthetic-smooth"
 def trials(folder):
     table = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
     return table[table["phase"] == "search"].set_index("trial")
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary_of, capsys):
+    options = ("--search", "optuna", "--sampler", "random", "--trials", "3", "--scheduler", "none", "--top-k", "2")
+    status, _, _, folder = run(*SMALL, "--seeds", "1", "--retrain-epochs", "1", *options, task=TASK)
+    assert status == 0
+    tested = json.loads((folder / "tested.json").read_text())
+    assert set(tested) == {"0001-seed1", "0002-seed1"}
+    tested["0002-seed1"]["test"] = dict.fromkeys(tested["0002-seed1"]["test"], 0.25)
+    (folder / "tested.json").write_text(json.dumps(tested))
+    assert main(["--resume", str(folder), "--trials", "+3"]) == 0
+    table = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
+    retrained = set(table[table["phase"] == "retrain"]["trial"])
+    assert retrained == {"0001-seed1", "0002-seed1", "0005-seed1"}, "one is new, one is selected no more"
+    values = [one["test"]["loss"]["values"] for one in summary_of(folder)["retrained"]]
+    assert [0.25] in values, "a model that has met the test split does not meet it again"
+    assert len(values) == 2
+    capsys.readouterr()
+    assert show.main([str(folder)]) == 0
+    assert "retraining: 2 finished" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("one_ray")
@@ -30,3 +57,25 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     assert summary_of(folder)["search"]["requested"] == 10
     assert summary_of(folder)["command"] == typed
     assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")
+
+
+def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
+    task = tasks.find(TASK)
+    task = replace(task, budget=replace(task.budget, max_epochs=77, top_k=2), grid={"lr": (0.5, 0.25, 0.125)})
+    folder = tmp_path / TASK / "older"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", TASK], trials=3, defaults=defaults.of(task)).write(folder)
+    assert main(["--resume", str(folder), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "grid of 3 configurations" in output
+    assert "lr 0.5 | 0.25 | 0.125" in output
+    assert "77 epochs a trial" in output
+    assert "the best 2, 3 seeds each, 462 epochs" in output
+
+
+def test_nothing_to_add_is_refused(tmp_path, capsys):
+    folder = tmp_path / TASK / "finished"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", TASK, "--search", "optuna"], trials=24, finished=True).write(folder)
+    assert main(["--resume", str(folder), "--trials", "+0"]) == 2
+    assert capsys.readouterr().err == "error: --trials +0 must add at least 1\n"

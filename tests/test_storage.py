@@ -13,8 +13,12 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweeps import mirror, storage, tables
+from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.engine import Room
 from sweeps.fetch import GROWING
+from sweeps.folder import make
+from sweeps.options import parser
+from sweeps.planning import make_plan
 from sweeps.run import main
 
 ROOT = Path(__file__).parents[1]
@@ -253,3 +257,17 @@ def test_a_bucket_that_the_environment_tells_of(endpoint, tmp_path):
         for name in (*credentials, "AWS_ENDPOINT_URL"):
             patch.setenv(name, environment[name])
         go_on_from_a_bucket(run, "s3://bucket/y", f"s3://bucket/y/{TASK}/sweep", tmp_path)
+
+
+def test_checkpoints_of_all_that_ended_are_gone_when_the_session_is(tmp_path):
+    (tmp_path / "space.yaml").write_text(SPACE)
+    arguments = [*begun(tmp_path), "--results", str(tmp_path / "here")]
+    plan = make_plan(parser().parse(arguments), arguments)
+    make(plan.folder, plan.record, None)
+    checkpoints = Checkpoints(plan.checkpoints)
+    with mirror.Mirror(plan) as copy:
+        for name in ("0000", "0001", "0002", "0003"):
+            checkpoints.save(name, 1, {})
+        Tidy(checkpoints, later=copy.ended).drop(["0000", "0001", "0002"])
+        assert checkpoints.epochs("0000") == [1], "not before the storage says that it has ended"
+    assert [name for name in ("0000", "0001", "0002", "0003") if checkpoints.epochs(name)] == ["0003"]
