@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import warnings
@@ -16,6 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX
+from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState
 from ray import tune
 from ray.tune.experiment import Trial
@@ -49,10 +51,17 @@ def open_(plan: Plan) -> optuna.Study:
     path = plan.folder / "study.log"
     direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
     name = f"{plan.task.name}/{plan.name}"
+
+    def load() -> optuna.Study:
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        return optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+
     try:
         _mend(path)
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        study = load()
+        if plan.search == "optuna" and own(study) and len(own(study)[-1].params) < len(plan.space):
+            _forget_last(path)
+            study = load()
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise Unusable(f"{path}: not a whole Optuna study: {error}; begin a new sweep") from None
     if not study.user_attrs:
@@ -79,6 +88,14 @@ def _mend(path: Path) -> None:
     if path.exists():
         content = path.read_bytes()
         os.truncate(path, content.rfind(b"\n") + 1)
+
+
+def _forget_last(path: Path) -> None:
+    """Take off the last trial, which was not yet drawn to its end when a session was killed: it is drawn again."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    codes = [json.loads(line)["op_code"] for line in lines]
+    created = max(index for index, code in enumerate(codes) if code == JournalOperation.CREATE_TRIAL)
+    os.truncate(path, len(b"".join(lines[:created])))
 
 
 def agree(study: optuna.Study, base: Configuration, ledger: Ledger) -> None:
@@ -130,8 +147,6 @@ class StudySearcher(Searcher):
         self.space, self.base, self.total = dict(plan.space), plan.base, plan.trials
         asked = own(study)
         self.asked = len(asked)
-        self.places = {name_of(trial.number): place for place, trial in enumerate(asked)}
-        """How many trials of the search came before each of earlier sessions."""
         self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
         """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
         self.trials: dict[str, optuna.Trial] = {}
@@ -160,10 +175,8 @@ class StudySearcher(Searcher):
         return self._ask(trial_id)
 
     def _again(self, trial_id: str, name: str) -> dict[str, Any]:
-        """A trial of an earlier session; one that was cut off while it was being asked for is asked to the end."""
+        """A trial of an earlier session; a grid's that was cut off while it was being asked for is asked to the end."""
         found = self.study.get_trials(deepcopy=False)[int(name)]
-        if self.plan.search == "optuna" and len(found.params) < len(self.space):
-            self.study.sampler = sampler(self.plan.sampler, self.plan.seed, self.places[name])
         trial = optuna.Trial(self.study, self.open.pop(name))
         self.reported[trial_id] = max(found.intermediate_values, default=0)
         for hyperparameter, distribution in self.space.items():

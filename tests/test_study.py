@@ -92,23 +92,41 @@ def test_a_trial_waits_for_room(new_searcher):
     assert searcher.suggest("a") is None
 
 
+def train(searcher, name):
+    """Asks for a trial and ends it; gives what it ran."""
+    run = searcher.suggest(name)["run"]
+    value = 0.9 - run["configuration"]["lr"]
+    searcher.on_trial_result(name, report(10, value))
+    end(searcher, name, best=value)
+    return run
+
+
 @pytest.mark.parametrize("sampler", study.SAMPLERS)
 def test_a_study_that_is_gone_on_with_draws_what_it_would_have_drawn(new_searcher, sampler, tmp_path):
-    def tell(searcher, index):
-        run = searcher.suggest(str(index))["run"]
-        value = 0.9 - run["configuration"]["lr"]
-        searcher.on_trial_result(str(index), report(10, value))
-        end(searcher, str(index), best=value)
-        return run
-
     whole = new_searcher(*optuna_options(sampler))
-    wanted = [tell(whole, index) for index in range(16)]
+    wanted = [train(whole, str(index)) for index in range(16)]
     (tmp_path / "mnist-cls" / "x" / "study.log").unlink()
     found = []
     for sessions in range(4):
         searcher = new_searcher(*optuna_options(sampler))
-        found += [tell(searcher, f"{sessions}-{index}") for index in range(4)]
+        found += [train(searcher, f"{sessions}-{index}") for index in range(4)]
     assert found == wanted
+
+
+@pytest.mark.parametrize("sampler", study.SAMPLERS)
+@pytest.mark.parametrize("drawn", [0, 2])
+def test_a_trial_that_was_cut_off_while_it_was_drawn_is_drawn_the_same(new_searcher, sampler, drawn, tmp_path):
+    whole = new_searcher(*optuna_options(sampler))
+    for index in range(12):
+        train(whole, str(index))
+    log = tmp_path / "mnist-cls" / "x" / "study.log"
+    before = len(log.read_text().splitlines())
+    wanted = whole.suggest("last")
+    lines = log.read_text().splitlines(keepends=True)
+    parameters = [index for index, line in enumerate(lines) if index >= before and '"param_name"' in line]
+    assert len(parameters) == len(whole.space)
+    log.write_text("".join(lines[: parameters[drawn]]))
+    assert new_searcher(*optuna_options(sampler)).suggest("again") == wanted
 
 
 def test_a_trial_that_was_cut_off_comes_again_before_any_new_one(new_searcher):
