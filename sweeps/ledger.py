@@ -75,7 +75,7 @@ class Ledger(tune.Callback):
         max_epochs: epochs that a trial can have.
         time_limit_s: seconds that it can take from one report to the next, if there is a limit.
         planned: configurations of the trials in their order, where they are known beforehand.
-        stopped: why a trial is stopped early, in words.
+        why_stopped: why a trial is stopped early, in words.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Ledger(tune.Callback):
         max_epochs: int,
         time_limit_s: float | None = None,
         planned: Sequence[dict[str, Any]] = (),
-        stopped: str = "outside the best of its rung",
+        why_stopped: str = "outside the best of its rung",
     ) -> None:
         self.phase, self.folder, self.objective = phase, folder, objective
         self.requested, self.max_epochs, self.time_limit_s = requested, max_epochs, time_limit_s
-        self.planned, self.stopped = planned, stopped
+        self.planned, self.why_stopped = planned, why_stopped
         self.entries: dict[str, Entry] = {}
         self.reports: list[tuple[str, int, float, bool]] = []
         """Of earlier sessions: trial, epoch, best value so far, whether it diverged; in the order they came."""
@@ -213,7 +213,7 @@ class Ledger(tune.Callback):
         elif entry.epoch >= self.max_epochs:
             self.close(entry, FINISHED, f"reached its last epoch, {entry.epoch}")
         else:
-            self.close(entry, STOPPED, f"{self.stopped} at epoch {entry.epoch}")
+            self.close(entry, STOPPED, f"{self.why_stopped} at epoch {entry.epoch}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
