@@ -88,6 +88,9 @@ def _document(statements: list[dict[str, Any]]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Make what is missing; returns the exit status."""
+    if "--help" in arguments:
+        print(__doc__)
+        return 0
     with open(arguments[0], encoding="utf-8") as file:
         provider = yaml.safe_load(file)["provider"]
     if provider["type"] != "aws":

@@ -176,6 +176,9 @@ def _ray(config: dict[str, Any]) -> Iterator[str]:
 
 def main(paths: list[str]) -> int:
     """Check each file; returns the exit status."""
+    if "--help" in paths:
+        print(__doc__)
+        return 0
     if not paths:
         print("error: name a file: python cluster/check.py cluster/gpu.yaml", file=sys.stderr)
         return 2

@@ -200,7 +200,8 @@ class Plan:
             "none": "none: every trial trains to its last epoch",
         }[self.scheduler]
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
-        own = "".join(f", {name} {value}" for name, value in asdict(self.options).items() if value is not None)
+        given = asdict(self.options).items() - asdict(self.task.options()).items()
+        own = "".join(f", {name} {value}" for name, value in sorted(given))
         concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
         top = self.retrain_epochs * self.top_k * self.seeds
         rows = {

@@ -56,7 +56,10 @@ log = logging.getLogger(__name__)
 class Options:
     """Which prices to take, and how to cut them into sequences of one length T."""
 
-    field: str = dataclasses.field(default=DEFAULT_FIELD, metadata={"help": "column to take as the price"})
+    field: str = dataclasses.field(
+        default=DEFAULT_FIELD,
+        metadata={"help": "column to take as the price (default: high; the sample has close alone)"},
+    )
     """Column of the table, in any case; the embedded sample has closing prices only and ignores the default."""
     symbols: str | None = dataclasses.field(default=None, metadata={"help": "only these stocks, separated by commas"})
     """None takes all the stocks."""
