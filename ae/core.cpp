@@ -45,7 +45,7 @@ static inline void store_first(float* to, Vec value, long count) {
 
 // A comparison with NaN is false, so NaN is kept.
 static inline Vec clamped(Vec x, float most) {
-    Vec high = x * 0 + most;
+    Vec high = Vec{} + most;
     x = x > high ? high : x;
     return x < -high ? -high : x;
 }

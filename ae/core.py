@@ -17,6 +17,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 _spare: list[Tensor] = []
 """The largest workspace so far, when no pass holds it: fresh memory would cost more than its use."""
+_lock = threading.Lock()
+"""Of the spare one: no two passes get the same."""
 
 
 class Unavailable(Exception):
@@ -85,6 +88,8 @@ def decode(encoder: nn.LSTM, decoder: nn.LSTM, inputs_BTF: Tensor) -> Tensor:
 
 
 class _Decode(torch.autograd.Function):
+    """Both LSTMs forward, and their weights' gradients back; the workspace goes from one to the other."""
+
     @staticmethod
     def forward(ctx: Any, inputs_BTF: Tensor, *weights: Tensor) -> Tensor:
         decoded_BTH, ctx.workspace = _forward(inputs_BTF, weights, keep=True)
@@ -125,15 +130,14 @@ def _forward(inputs_BTF: Tensor, weights: Sequence[Tensor], keep: bool) -> tuple
 
 
 def _borrow(floats: int) -> Tensor:
-    try:
-        workspace = _spare.pop()
-    except IndexError:
-        return torch.empty(floats)
-    return workspace if len(workspace) >= floats else torch.empty(floats)
+    with _lock:
+        workspace = _spare.pop() if _spare else None
+    return torch.empty(floats) if workspace is None or len(workspace) < floats else workspace
 
 
 def _put_back(workspace: Tensor) -> None:
-    _spare[:] = [max([*_spare, workspace], key=len)]
+    with _lock:
+        _spare[:] = [max([*_spare, workspace], key=len)]
 
 
 def _pointers(*tensors: Tensor) -> list[int]:

@@ -19,6 +19,8 @@ from ae.task import Split, Task
 
 EVALUATION_STEPS = 28_000
 """Time steps, over all its sequences, of a forward pass when nothing is learned: 1,000 images of 28 rows."""
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Of Adam, a value a weight."""
 
 
 def evaluation_batch(steps: int) -> int:
@@ -128,7 +130,7 @@ class Training:
         """All that a restored run needs, as tensors and plain values that load with `weights_only=True`."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self._as_vectors(self.optimizer.state_dict()),
             "schedule": self.schedule.state_dict() if self.schedule else None,
             "shuffle": self.shuffle.get_state(),
             "epoch": self.epoch,
@@ -139,13 +141,35 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken; the configuration must be the same."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(self._from_vectors(state["optimizer"]))
         if self.schedule:
             self.schedule.load_state_dict(state["schedule"])
         self.shuffle.set_state(state["shuffle"].cpu())
         self.epoch, self.train_loss = state["epoch"], state["train_loss"]
         best = state["best"]
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
+
+    def _as_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Adam's state with each moment as one vector, as it is on the CPU: a run may go on on another device."""
+        if len(self.weights) == 1 or not state["state"]:
+            return state
+        each = list(state["state"].values())
+        moments = {name: nn.utils.parameters_to_vector([one[name] for one in each]) for name in MOMENTS}
+        groups = [{**group, "params": [0]} for group in state["param_groups"]]
+        return {"state": {0: {"step": each[0]["step"], **moments}}, "param_groups": groups}
+
+    def _from_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
+        """And back, to what the weights are here."""
+        groups = [{**group, "params": list(range(len(self.weights)))} for group in state["param_groups"]]
+        if len(self.weights) == 1 or not state["state"]:
+            return {"state": state["state"], "param_groups": groups}
+        sizes, one = [weight.numel() for weight in self.weights], state["state"][0]
+        moments = {name: one[name].split(sizes) for name in MOMENTS}
+        each = {
+            index: {"step": one["step"].clone(), **{name: moments[name][index].view_as(weight) for name in MOMENTS}}
+            for index, weight in enumerate(self.weights)
+        }
+        return {"state": each, "param_groups": groups}
 
 
 def _as_one(model: LSTM_AE) -> list[nn.Parameter]:

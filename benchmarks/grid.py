@@ -35,7 +35,6 @@ NEAR = 1.05
 REMARKS = (
     "Every contender is a process, timed from its start: interpreter, imports, data, all 12 trials. Ours is its "
     "command line, with the retraining of the best configuration for one epoch, the test split and the report.",
-    "Medians of the repeats, in which the contenders take turns.",
     "best: the smallest validation loss (MSE) of any trial. The reference is the largest of these among the contenders "
     "that train the whole grid: the best value that all of them reach.",
     "to best, to 5 %: seconds until any trial's validation loss is at most the reference, or 1.05 times it; a dash: "

@@ -52,10 +52,10 @@ def policies(bucket: str, account: str) -> dict[str, list[dict[str, Any]]]:
     return {"lstm-ae-sweeps-worker": storage, "lstm-ae-sweeps-head": [*storage, *machines]}
 
 
-def make_bucket(s3: Any, bucket: str, region: str) -> None:
-    """Make the bucket, private as new ones are, unless it is there."""
+def make_bucket(s3: Any, bucket: str, region: str, account: str) -> None:
+    """Make the bucket, private as new ones are, unless it is there; one of that name that is not ours is an error."""
     try:
-        s3.head_bucket(Bucket=bucket)
+        s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
     except s3.exceptions.ClientError:
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **place)
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
         bucket = f"lstm-ae-sweeps-{account}-{provider['region']}"
         if "--uri" not in arguments:
             iam = boto3.client("iam")
-            make_bucket(boto3.client("s3", region_name=provider["region"]), bucket, provider["region"])
+            make_bucket(boto3.client("s3", region_name=provider["region"]), bucket, provider["region"], account)
             allow_spot(iam)
             if any([make_profile(iam, name, rules) for name, rules in policies(bucket, account).items()]):
                 time.sleep(PROPAGATION_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import pickle
@@ -84,7 +85,8 @@ class Checkpoints:
     def drop(self, trial: str) -> None:
         """Remove what the trial kept, which it needs no more."""
         if self.epochs(trial):
-            self.filesystem.delete_dir(f"{self.root}/{trial}")
+            with contextlib.suppress(FileNotFoundError):  # Google's storage has no folder, once its files are gone
+                self.filesystem.delete_dir(f"{self.root}/{trial}")
 
     def _path(self, trial: str, epoch: int) -> str:
         return f"{self.root}/{trial}/epoch-{epoch:06d}.pt"

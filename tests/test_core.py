@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -99,6 +100,36 @@ def test_a_nan_goes_through():
     inputs[2, 3] = torch.nan
     broken = model(inputs).reconstruction_BTO.isnan().flatten(1).any(dim=1)
     assert broken.tolist() == [False, False, True, False]
+
+
+@needs_core
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, 1e38])
+def test_what_is_too_large_saturates_as_in_nn_lstm(value):
+    model = LSTM_AE(1, 16, 1)
+    inputs = torch.rand(4, 5, 1)
+    inputs[2, 3] = value
+    outputs = []
+    for model.fast in (True, False):
+        outputs.append(model(inputs).reconstruction_BTO)
+    assert outputs[0].isfinite().all()
+    torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
+
+
+@needs_core
+def test_threads_do_not_share_a_workspace():
+    model = LSTM_AE(1, 16, 1)
+    model.fast = True
+    inputs = [torch.rand(4, 5, 1) for _ in range(200)]
+    with torch.no_grad():
+        wanted = [model(one).reconstruction_BTO for one in inputs]
+
+        def forward(one):
+            with torch.no_grad():
+                return model(one).reconstruction_BTO
+
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(forward, inputs * 20))
+    assert all(torch.equal(one, wanted[index % len(wanted)]) for index, one in enumerate(found))
 
 
 @needs_core

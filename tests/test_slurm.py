@@ -20,7 +20,7 @@ exit 7
 def submit(tmp_path):
     """Runs the script as Slurm would, in a folder with an environment whose ray only tells; gives what came of it."""
     commands = {
-        "srun": '#!/bin/sh\necho "srun $1 $2"\nshift 2\nexec "$@"\n',
+        "srun": '#!/bin/sh\necho "srun $1 $2 $3"\nshift 3\nexec "$@"\n',
         "scontrol": '#!/bin/sh\n[ "$*" = "show hostnames n[3-4]" ] && printf "n3\\nn4\\n"\n',
         ".venv/bin/ray": RAY,
         ".venv/bin/python": "#!/bin/sh\nexec python3 " + '"$@"\n',
@@ -54,7 +54,7 @@ def test_shellcheck_finds_nothing():
 def test_ray_runs_on_every_node_behind_a_token_of_the_job(submit, tmp_path):
     done = submit("mnist-cls", "first", "--search", "optuna")
     lines = done.stdout.splitlines()
-    assert lines[0] == "srun --nodes=2 --ntasks=2"
+    assert lines[0] == "srun --nodes=2 --ntasks=2 --cpus-per-task=4"
     assert lines[1] == (
         "ray symmetric-run --address n3:21415 --min-nodes 2 --num-cpus 4 -- "
         "python sweeps/run.py --task mnist-cls --name first --or-resume --address auto --search optuna"

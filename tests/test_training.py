@@ -1,4 +1,5 @@
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -48,9 +49,44 @@ def test_the_best_epoch_is_kept_not_the_last(new_training):
     assert training.best_epoch == seen.index(max(seen)) + 1
 
 
-def test_clipping_bounds_the_step_and_none_does_not(new_training):
-    losses = {clip: new_training(clip=clip).train_epoch() for clip in (1e-9, 0.05, None)}
-    assert len(set(losses.values())) == 3
+@pytest.mark.parametrize("clip", [0.05, None])
+def test_a_step_is_adam_s_on_gradients_clipped_to_their_common_norm(new_training, mnist, clip):
+    training = new_training(clip=clip, schedule="constant")
+    torch.manual_seed(CONFIGURATION.seed)
+    model = TASK.build(training.configuration)
+    optimizer = torch.optim.Adam(model.parameters(), lr=CONFIGURATION.lr)
+    images, labels = torch.from_numpy(mnist.train.inputs_NTF), torch.from_numpy(mnist.train.labels_N)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(CONFIGURATION.seed))
+    norms = []
+    for where in order.split(CONFIGURATION.batch_size):
+        optimizer.zero_grad()
+        TASK.measure(model, images[where], labels[where])["loss"].backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), clip or float("inf")).item())
+        optimizer.step()
+    assert max(norms) > 0.05, "there must be something to clip"
+    training.train_epoch()
+    for name, weights in training.model.state_dict().items():
+        torch.testing.assert_close(weights, model.state_dict()[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_goes_on_on_another_device(mnist, monkeypatch):
+    """The CPU has the weights as one vector, a GPU each by itself; here a CPU with nn.LSTM stands in for it."""
+
+    def new_training():
+        return Training(TASK, CONFIGURATION, split, split, core="stock")
+
+    split = DeviceSplit(mnist.train, "cpu")
+    on_cpu = new_training()
+    on_cpu.train_epoch()
+    with monkeypatch.context() as patch:
+        patch.setattr("ae.training._as_one", lambda model: list(model.parameters()))
+        on_gpu = new_training()
+        on_gpu.load_state_dict(deepcopy(on_cpu.state_dict()))
+    losses = on_cpu.train_epoch(), on_gpu.train_epoch()
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    back = new_training()
+    back.load_state_dict(deepcopy(on_gpu.state_dict()))
+    assert back.train_epoch() == pytest.approx(on_cpu.train_epoch(), rel=1e-3)
 
 
 def test_a_saved_model_loads_and_scores_the_same(new_training, mnist, tmp_path):

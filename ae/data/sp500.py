@@ -160,12 +160,12 @@ def prices_of(split: Split) -> NDArray[np.float64]:
 
 
 def first_stocks(split: Split, count: int) -> Split:
-    """One sequence each of the first `count` stocks of a split, whose prices move in its first half already."""
+    """One sequence each of the first `count` stocks of a split, of those that move in its first half, if any does."""
     assert split.info is not None
     prices_NT = prices_of(split)
     half_NT = prices_NT[:, : prices_NT.shape[1] // 2]
-    moving = split.info[half_NT.min(axis=1) < half_NT.max(axis=1)]
-    where = moving.drop_duplicates("symbol").index[:count]
+    moving_N = half_NT.min(axis=1) < half_NT.max(axis=1)
+    where = split.info[moving_N | ~moving_N.any()].drop_duplicates("symbol").index[:count]
     return Split(inputs_NTF=split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
 
 
