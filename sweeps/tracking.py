@@ -122,9 +122,9 @@ def mlflow(plan: Plan) -> LoggerCallback:
 
 def wandb(plan: Plan) -> LoggerCallback:
     """Weights & Biases: as its own variables say; with WANDB_MODE=offline in the results folder's `wandb/`."""
-    from ray.air.integrations.wandb import WandbLoggerCallback
+    from sweeps.wandb_runs import WandbRuns
 
-    return WandbLoggerCallback(
+    return WandbRuns(
         project=os.environ.get("WANDB_PROJECT", plan.task.name),
         group=plan.name,
         dir=str(plan.folder.absolute()),
