@@ -30,6 +30,6 @@ TASK = Task(
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=32),
-    budget=Budget(max_epochs=300, eval_every=5, grace_period=40, reduction_factor=3),
+    budget=Budget(max_epochs=300, eval_every=5, grace_period=25, reduction_factor=4),
     figures=draw,
 )

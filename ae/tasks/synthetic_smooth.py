@@ -6,12 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from ae.data import signals
-from ae.task import Budget
 from ae.tasks import synthetic
 
 TASK = replace(
     synthetic.TASK,
     description="reconstruct 10,000 smooth signals of 50 steps in [0, 1], sums of three random sines; loss MSE",
     load=partial(signals.load, signals.smooth),
-    budget=Budget(max_epochs=300, eval_every=5, grace_period=25, reduction_factor=4),
 )
