@@ -9,7 +9,9 @@ from sweeps.ledger import RUNNING, Entry, Ledger
 
 
 def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
-    """Seconds to the end at the pace so far, if the other trials train as long as those that ended; None before any.
+    """Seconds to the end at the pace so far; None before any report.
+
+    Trials are expected to train as long as those that ended, and one that trained longer already to its last epoch.
 
     An epoch takes what it took trials of the same hidden size, or of the nearest one, scaled by its square, as an
     LSTM's products are. Trials that nobody knows yet are taken for the mean of those there were.
@@ -25,7 +27,8 @@ def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
     unknown = max(0, ledger.requested - len(entries) - len(known))
     to_come_s = usual * (sum(map(epoch_s, known)) + unknown * train_s / epochs)
     running = [entry for entry in entries if entry.status == RUNNING]
-    running_s = sum(max(0, usual - entry.epoch) * epoch_s(entry.configuration) for entry in running)
+    ends = {entry.name: usual if entry.epoch < usual else ledger.max_epochs for entry in running}
+    running_s = sum((ends[entry.name] - entry.epoch) * epoch_s(entry.configuration) for entry in running)
     return gone_s / train_s * (running_s + to_come_s)
 
 

@@ -49,3 +49,12 @@ def test_trials_that_nobody_knows_yet_are_taken_for_the_mean(tmp_path):
     ledger.entries["0"] = Entry(name="0", configuration={"hidden_size": 8}, epoch=10, train_s=20, status=FINISHED)
     ledger.entries["1"] = Entry(name="1", configuration={"hidden_size": 16}, epoch=10, train_s=40, status=FINISHED)
     assert seconds_left(ledger, gone_s=60) == pytest.approx(2 * 30)
+
+
+def test_a_trial_that_trains_longer_than_the_others_goes_on_to_its_last_epoch(ledger):
+    trained(ledger, 4, 4, 4, 4)
+    assert seconds_left(ledger, gone_s=20) == 0
+    leader = ledger.entries["2"]
+    leader.status, leader.epoch, leader.train_s = "running", 6, 6.0
+    alone = sum(entry.train_s for entry in ledger.entries.values())
+    assert seconds_left(ledger, gone_s=alone) == pytest.approx(4 * 1)

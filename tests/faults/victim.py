@@ -101,6 +101,7 @@ def sessions(place: Path) -> Iterator:
                 env=os.environ | environment,
                 text=True,
                 start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
             )
         begun.append(Session(process, out))
         return begun[-1]
