@@ -92,6 +92,7 @@ class _Decode(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs_BTF: Tensor, *weights: Tensor) -> Tensor:
+        """The decoded sequences (B, T, H), of weights in the order of `decode`."""
         decoded_BTH, ctx.workspace = _forward(inputs_BTF, weights, keep=True)
         ctx.save_for_backward(*weights)
         ctx.shape = (*inputs_BTF.shape, decoded_BTH.shape[2])
@@ -100,6 +101,7 @@ class _Decode(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_BTH: Tensor) -> tuple[Tensor | None, ...]:
+        """None for the inputs, then each weight's gradient; RuntimeError the second time."""
         if ctx.workspace is None:
             raise RuntimeError("the fast core goes back through a graph once; use the stock core to do it again")
         weights, workspace, ctx.workspace = ctx.saved_tensors, ctx.workspace, None

@@ -13,8 +13,8 @@ from typing import Any
 
 try:
     import fcntl
-except ImportError:  # Windows: nothing keeps two sessions apart there
-    fcntl = None  # type: ignore[assignment]
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # Windows has none: nothing keeps two sessions apart there
 
 RECORD, SPACE, LOCK = "sweep.json", "space.yaml", "lock"
 

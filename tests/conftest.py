@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sweeps  # noqa: F401 - sets Ray's environment before anything imports ray
+import sweeps  # noqa: F401 - unused, but it sets Ray's environment before anything imports ray
 from ae import tasks
 from ae.data.mnist import EMBEDDED_MD5
 
