@@ -13,6 +13,7 @@ import grid
 import overhead
 import scale
 import step
+import winner
 from settings import QUICK, Settings
 
 BENCHMARKS = {
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "agreement": agreement.run,
     "candidates": candidates.run,
     "grid": grid.run,
+    "winner": winner.run,
     "overhead": overhead.run,
     "scale": scale.run,
 }

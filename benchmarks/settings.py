@@ -28,6 +28,8 @@ class Settings:
     """Epochs of each of the grid's 12 trials; with all sequences the notebook takes some ten minutes on two cores."""
     subset: int = 6000
     """Training sequences of `grid`; 6,000 are all."""
+    winner_epochs: int = 300
+    """Largest number of epochs of a trial of `winner`, which has as many training sequences as `grid`."""
     overhead_epochs: int = 10
     """Epochs of a trial of `overhead`, each validated."""
     overhead_subset: int = 1500
@@ -45,6 +47,7 @@ QUICK = Settings(
     agreement_time_steps=2000,
     epochs=6,
     subset=96,
+    winner_epochs=30,
     overhead_epochs=2,
     overhead_subset=96,
     trials=(20,),
