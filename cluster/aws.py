@@ -16,12 +16,18 @@ from typing import Any
 
 import yaml
 
+TAG, PROJECT = "project", "lstm-ae-sweeps"
+"""Of every instance of a cluster, as gpu.yaml has it."""
 PROPAGATION_S = 10
 """EC2 hears of a new instance profile some seconds after IAM."""
 
 
 def policies(bucket: str, account: str) -> dict[str, list[dict[str, Any]]]:
-    """What each instance profile allows: the workers the bucket, the head also to start and end workers."""
+    """What each instance profile allows: the workers the bucket, the head also to start workers, and to end its own.
+
+    Its own are those with the tag that gpu.yaml gives each instance as it starts; no other can be given it.
+    """
+    ours = {"StringEquals": {f"aws:ResourceTag/{TAG}": PROJECT}}
     storage: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": f"arn:aws:s3:::{bucket}"},
         {
@@ -31,16 +37,18 @@ def policies(bucket: str, account: str) -> dict[str, list[dict[str, Any]]]:
         },
     ]
     machines: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": ["ec2:RunInstances", "ec2:Describe*"], "Resource": "*"},
         {
             "Effect": "Allow",
-            "Action": [
-                "ec2:RunInstances",
-                "ec2:TerminateInstances",
-                "ec2:CreateTags",
-                "ec2:DeleteTags",
-                "ec2:Describe*",
-            ],
+            "Action": "ec2:CreateTags",
             "Resource": "*",
+            "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:TerminateInstances", "ec2:CreateTags", "ec2:DeleteTags"],
+            "Resource": "*",
+            "Condition": ours,
         },
         {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn:aws:ssm:*::parameter/aws/service/*"},
         {

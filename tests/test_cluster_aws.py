@@ -92,6 +92,16 @@ def test_head_and_workers_may_use_the_bucket_and_the_head_alone_starts_machines(
         assert ("ec2:RunInstances" in allowed) == (name == "head")
 
 
+def test_the_head_ends_the_machines_of_its_cluster_and_no_others(aws, machines):
+    (rule,) = [one for one in aws["policies"]["lstm-ae-sweeps-head"] if "ec2:TerminateInstances" in one["Action"]]
+    ((condition, wanted),) = rule["Condition"].items()
+    assert condition == "StringEquals"
+    for one in machines.values():
+        assert {f"aws:ResourceTag/{key}": value for key, value in tags(one).items()}.items() >= wanted.items()
+    tagging = [one for one in aws["policies"]["lstm-ae-sweeps-head"] if "ec2:CreateTags" in one["Action"]]
+    assert all("Condition" in one for one in tagging)  # what is not of the cluster is not made so by a tag
+
+
 def test_a_second_time_nothing_is_made_anew(aws):
     assert len(aws["buckets"]) == 1
     assert set(aws["policies"]) == {"lstm-ae-sweeps-head", "lstm-ae-sweeps-worker"}
