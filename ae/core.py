@@ -70,7 +70,7 @@ def use_fast(core: str, device: torch.device) -> bool:
     return True
 
 
-def decode(encoder: nn.LSTM, decoder: nn.LSTM, inputs_BTF: Tensor) -> Tensor:
+def decode(encoder: nn.LSTM, decoder: nn.LSTM, inputs_BTF: Tensor, threads: int | None = None) -> Tensor:
     """The decoded sequences (B, T, H): what `decoder` makes of the last hidden state of `encoder`, repeated T times.
 
     Agrees with nn.LSTM to float32 rounding, and its gradients to about 1e-6 of the largest. The inputs get none.
@@ -79,29 +79,31 @@ def decode(encoder: nn.LSTM, decoder: nn.LSTM, inputs_BTF: Tensor) -> Tensor:
         encoder: one layer, batch_first, F to H.
         decoder: one layer, batch_first, H to H.
         inputs_BTF: float32 on the CPU.
+        threads: that share the work, None for as many as torch has; with any number the result is the same to the bit.
     """
+    threads = threads or torch.get_num_threads()
     weights = [getattr(lstm, name) for lstm in (encoder, decoder) for name in WEIGHTS]
     if torch.is_grad_enabled():
-        decoded_BTH: Tensor = _Decode.apply(inputs_BTF, *weights)
+        decoded_BTH: Tensor = _Decode.apply(inputs_BTF, threads, *weights)
         return decoded_BTH
-    return _forward(inputs_BTF, weights, keep=False)[0]
+    return _forward(inputs_BTF, weights, threads, keep=False)[0]
 
 
 class _Decode(torch.autograd.Function):
     """Both LSTMs forward, and their weights' gradients back; the workspace goes from one to the other."""
 
     @staticmethod
-    def forward(ctx: Any, inputs_BTF: Tensor, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, inputs_BTF: Tensor, threads: int, *weights: Tensor) -> Tensor:
         """The decoded sequences (B, T, H), of weights in the order of `decode`."""
-        decoded_BTH, ctx.workspace = _forward(inputs_BTF, weights, keep=True)
+        decoded_BTH, ctx.workspace = _forward(inputs_BTF, weights, threads, keep=True)
         ctx.save_for_backward(*weights)
-        ctx.shape = (*inputs_BTF.shape, decoded_BTH.shape[2])
+        ctx.shape, ctx.threads = (*inputs_BTF.shape, decoded_BTH.shape[2]), threads
         return decoded_BTH
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_BTH: Tensor) -> tuple[Tensor | None, ...]:
-        """None for the inputs, then each weight's gradient; RuntimeError the second time."""
+        """None for inputs and threads, then each weight's gradient; RuntimeError the second time."""
         if ctx.workspace is None:
             raise RuntimeError("the fast core goes back through a graph once; use the stock core to do it again")
         weights, workspace, ctx.workspace = ctx.saved_tensors, ctx.workspace, None
@@ -109,15 +111,15 @@ class _Decode(torch.autograd.Function):
         e_ih, e_hh, e_bias, _, d_ih, d_hh, d_bias, _ = gradients
         library().backward(
             *ctx.shape,
-            torch.get_num_threads(),
+            ctx.threads,
             *_pointers(weights[1], weights[4], weights[5], gradient_BTH.contiguous(), workspace),
             *_pointers(e_ih, e_hh, e_bias, d_ih, d_hh, d_bias),
         )
         _put_back(workspace)
-        return None, e_ih, e_hh, e_bias, e_bias, d_ih, d_hh, d_bias, d_bias
+        return None, None, e_ih, e_hh, e_bias, e_bias, d_ih, d_hh, d_bias, d_bias
 
 
-def _forward(inputs_BTF: Tensor, weights: Sequence[Tensor], keep: bool) -> tuple[Tensor, Tensor]:
+def _forward(inputs_BTF: Tensor, weights: Sequence[Tensor], threads: int, keep: bool) -> tuple[Tensor, Tensor]:
     """The decoded sequences, and the workspace, which `keep` leaves to the backward pass."""
     inputs_BTF = inputs_BTF.contiguous()
     shape = (*inputs_BTF.shape, weights[1].shape[1])
@@ -125,7 +127,7 @@ def _forward(inputs_BTF: Tensor, weights: Sequence[Tensor], keep: bool) -> tuple
         raise TypeError(f"the fast core takes float32 on the CPU, got {inputs_BTF.dtype} on {inputs_BTF.device}")
     workspace = _borrow(library().workspace_floats(*shape, keep))
     decoded_BTH = torch.empty(shape[0], shape[1], shape[3])
-    library().forward(*shape, keep, torch.get_num_threads(), *_pointers(inputs_BTF, *weights, workspace, decoded_BTH))
+    library().forward(*shape, keep, threads, *_pointers(inputs_BTF, *weights, workspace, decoded_BTH))
     if not keep:
         _put_back(workspace)
     return decoded_BTH, workspace

@@ -37,7 +37,8 @@ class LSTM_AE(nn.Module):
         predict: whether there is a head that predicts, at each time step, the features of the next one.
 
     The attribute `fast` (False) lets both LSTMs run through `ae.core` instead of nn.LSTM; `core.use_fast` says where it
-    can. The weights are the same.
+    can. The weights are the same. `threads` are then those that share its work; None (the default) for as many as torch
+    uses.
 
     Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (unconditioned decoder, context at every step).
     """
@@ -52,6 +53,7 @@ class LSTM_AE(nn.Module):
         self.classify = nn.Linear(hidden_size, labels) if labels else None
         self.predict = nn.Linear(hidden_size, output_size) if predict else None
         self.fast = False
+        self.threads: int | None = None
 
     def forward(self, inputs_BTF: Tensor) -> Output:
         """Encode, decode and read every head.
@@ -59,12 +61,14 @@ class LSTM_AE(nn.Module):
         The classification head reads the decoded sequence at its last time step, which has seen the most of the
         decoder's work and does not tie the model to one length T.
         """
-        decoded_BTH = core.decode(self.encoder, self.decoder, inputs_BTF) if self.fast else self._decode(inputs_BTF)
+        decoded_BTH = self._decode(inputs_BTF)
         logits_BC = self.classify(decoded_BTH[:, -1]) if self.classify else None
         prediction_BTO = self.predict(decoded_BTH) if self.predict else None
         return Output(self.reconstruct(decoded_BTH), logits_BC, prediction_BTO)
 
     def _decode(self, inputs_BTF: Tensor) -> Tensor:
+        if self.fast:
+            return core.decode(self.encoder, self.decoder, inputs_BTF, self.threads)
         _, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
         context_BTH = last_hidden_1BH[0].unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH: Tensor = self.decoder(context_BTH)[0]

@@ -221,6 +221,7 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         checkpoints=plan.checkpoints,
         eval_every=plan.budget.eval_every,
         threads=plan.cpus_per_trial,
+        shared_threads=0 if plan.address or needs["GPU"] else slots(plan) * plan.cpus_per_trial,
         device=plan.device if needs["GPU"] else "cpu",
         core=plan.core,
         time_limit_s=plan.time_limit_s,

@@ -7,6 +7,7 @@ import math
 import time
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 
@@ -40,6 +41,7 @@ class SweepTrial(tune.Trainable):
         checkpoints: str,
         eval_every: int,
         threads: int,
+        shared_threads: int,
         device: str,
         core: str,
         time_limit_s: float | None,
@@ -47,6 +49,7 @@ class SweepTrial(tune.Trainable):
     ) -> None:
         """Take the data onto the device, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
+        self.threads, self.shared_threads = threads, shared_threads
         self.reused = reused
         self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
         if device == "auto":
@@ -82,17 +85,29 @@ class SweepTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""
-        if self.training is None:
+        if begins := self.training is None:
             self.training = self._begin()
         if self.unheard:
             return dict(self.unheard.pop(0))
         self._save(self.training)  # what the driver has heard of, before it is trained on
+        self.training.model.threads = self.threads if begins else self._idle_too()
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
             return self._report(self.training)
         finally:
             faulthandler.cancel_dump_traceback_later()
+
+    def _idle_too(self) -> int:
+        """Threads for the next step: its own, and a share of those of trials that will not come.
+
+        Only the fast core takes more than its own, which gives the same bits with any number. One that has just begun
+        does not look: others may be about to begin.
+        """
+        if not self.shared_threads:
+            return self.threads
+        taken = ray.cluster_resources().get("CPU", 0.0) - ray.available_resources().get("CPU", 0.0)
+        return max(self.threads, self.shared_threads // max(1, round(taken / self.threads)))
 
     def _report(self, training: Training) -> dict[str, Any]:
         started = time.perf_counter()

@@ -3,8 +3,10 @@
 import math
 
 import pytest
+import torch
 from ray import tune
 
+from ae.core import use_fast
 from sweeps.trial import SweepTrial
 
 
@@ -15,10 +17,10 @@ def config(trial="0000", **changes):
 
 @pytest.fixture
 def new_trial(mnist, tmp_path):
-    def new(config):
+    def new(config, **changes):
         data = {"train": mnist.train, "validation": mnist.validation}
-        rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "device": "cpu", "core": "auto"}
-        rest |= {"checkpoints": str(tmp_path), "time_limit_s": None, "reused": False}
+        rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "shared_threads": 0, "device": "cpu", "core": "auto"}
+        rest |= {"checkpoints": str(tmp_path), "time_limit_s": None, "reused": False, **changes}
         return tune.with_parameters(SweepTrial, **data, **rest)(config)
 
     return new
@@ -41,6 +43,17 @@ def test_a_trial_goes_on_from_its_checkpoint_as_one_never_stopped(new_trial):
     second = new_trial(config("0001"))
     assert second.train()["epoch"] == 4
     assert second.train()["val_loss"] == whole.train()["val_loss"]
+
+
+@pytest.mark.skipif(not use_fast("auto", torch.device("cpu")), reason="there is no compiler")
+def test_one_that_trains_on_alone_takes_the_idle_cores_and_stays_the_same_to_the_bit(one_ray, new_trial):
+    alone, other = new_trial(config("0000"), shared_threads=2), new_trial(config("0001"))
+    threads, losses = [], []
+    for _ in range(2):
+        losses.append((alone.train()["val_loss"], other.train()["val_loss"]))
+        threads.append((alone.training.model.threads, other.training.model.threads))
+    assert threads == [(1, 1), (2, 1)]
+    assert [one for one, _ in losses] == [one for _, one in losses]
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "cut", "one bit"])
