@@ -35,22 +35,43 @@ MARKS = {
 }
 PALE = "#b8bec8"
 IMPORTANCE_TRIALS = 300
-TOP_COLOURS = (BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e")
+COLOURS = (
+    *(BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e", "#d62b70"),
+    *("#1fa8b8", "#7a5230", "#8fae1b", "#e08fc0", "#4a4a8c", "#f2b705"),
+)
+"""Of the trials that are told apart, the best one first."""
 
 
 def learning_curves(
-    curves: pd.DataFrame, entries: list[Entry], top: list[Entry], varied: list[str], objective: Objective, path: Path
+    curves: pd.DataFrame,
+    entries: list[Entry],
+    ranked: list[Entry],
+    top: int,
+    varied: list[str],
+    objective: Objective,
+    path: Path,
 ) -> Path:
-    """Validation loss, and the objective where it is another metric, against epochs: a line a trial, stops marked."""
+    """Validation loss, and the objective where it is another metric, against epochs: one line per trial, stops marked.
+
+    Args:
+        curves: of the search.
+        entries: all its trials.
+        ranked: those that can be ranked, the best first; all are told apart if there are no more than COLOURS.
+        top: the first of them, which are told apart in any case, with thicker lines.
+        varied: hyperparameters that the legend names.
+        objective: of the sweep.
+        path: of the PNG file.
+    """
+    ranked = ranked if len(ranked) <= len(COLOURS) else ranked[: min(top, len(COLOURS))]
     metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
     statuses = {entry.name: entry.status for entry in entries}
-    names = [entry.name for entry in top]
+    names = [entry.name for entry in ranked]
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for place, entry in enumerate(top):
-            rows, colour = curves[curves["trial"] == entry.name], TOP_COLOURS[place % len(TOP_COLOURS)]
+        for place, entry in enumerate(ranked):
+            rows, width = curves[curves["trial"] == entry.name], 2.0 if place < top else 1.0
             label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-            axes.plot(rows["epoch"], rows[metric], ".-", color=colour, lw=2.0, zorder=3, label=label)
+            axes.plot(rows["epoch"], rows[metric], ".-", color=COLOURS[place], lw=width, zorder=width + 1, label=label)
         _ends(axes, curves, metric, statuses)
         _others(axes, curves[~curves["trial"].isin(names)], metric)
         name = metric.removeprefix("val_")
@@ -72,7 +93,9 @@ def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, 
 
 
 def _others(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
-    """The trials that are not among the best: one collection of lines, since there may be thousands."""
+    """The trials that are not told apart: one collection of lines, since there may be thousands."""
+    if curves.empty:
+        return
     lines = [rows[["epoch", metric]].to_numpy() for _, rows in curves.groupby("trial")]
     axes.add_collection(LineCollection(lines, colors=PALE, linewidths=1.0, zorder=1))
     axes.plot(curves["epoch"], curves[metric], ".", color=PALE, zorder=1)
@@ -88,9 +111,13 @@ def _finish(axes: Axes, values: pd.Series[Any]) -> None:
 
 def log_scale(axes: Axes, values: pd.Series[Any]) -> None:
     """A logarithmic axis where the values span more than a factor of 20."""
-    finite = values[np.isfinite(values) & (values > 0)]
-    if len(finite) and finite.max() > 20 * finite.min():
+    if _spans(values[np.isfinite(values) & (values > 0)]):
         axes.set_yscale("log")
+
+
+def _spans(values: pd.Series[Any]) -> bool:
+    """Whether positive values differ by more than a factor of 20."""
+    return bool(len(values) and values.min() > 0 and values.max() > 20 * values.min())
 
 
 def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path:
@@ -103,8 +130,10 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
     axes = figure.subplots()
     best = [entry.best or 0.0 for entry in order]
     low, high = (min(best), max(best)) if best else (0.0, 1.0)
+    place = np.log if _spans(pd.Series(best)) else np.asarray
+    bottom, above = place(low), place(high)
     places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
-    heights = np.array([places[name][0] for name in varied] + [[(b - low) / ((high - low) or 1.0) for b in best]])
+    heights = np.array([places[name][0] for name in varied] + [(place(best) - bottom) / ((above - bottom) or 1.0)])
     offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
     lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
     colours = colormaps["viridis_r"](shades[: len(order)])

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ae.figures import write
 from sweeps import tables
-from sweeps.charts import TOP_COLOURS, log_scale
+from sweeps.charts import COLOURS, log_scale
 from sweeps.display import duration, settings
 from sweeps.ledger import DIVERGED, FAILED
 from sweeps.options import Parser, one_line
@@ -135,7 +135,7 @@ def draw(found: Sequence[Recorded], path: Path) -> Path:
     panels: list[Axes] = list(figure.subplots(1, len(COSTS), sharey=True))
     for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
         for place, (one, curve) in enumerate(zip(found, curves, strict=True)):
-            colour = TOP_COLOURS[place % len(TOP_COLOURS)]
+            colour = COLOURS[place % len(COLOURS)]
             axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=one.plan.name)
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
         axes.set(xlabel=label, xlim=(0, None))

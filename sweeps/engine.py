@@ -5,45 +5,30 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import platform
 import signal
 import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import ray
-import torch
 from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
-from ae.core import use_fast
 from ae.task import Budget
 from sweeps import storage
 from sweeps.asha import ASHA, Rungs
 from sweeps.ledger import FAILED, Ledger
 from sweeps.plan import Plan
+from sweeps.room import CannotStart, Room, resources, slots
 from sweeps.trial import SweepTrial
 from sweeps.turns import RayTurns, Turns, name_of
 
-GPU_FRACTION = 0.25
-"""Of a GPU for each trial, unless the user says otherwise: these models are small."""
-
-
 CONNECT_S = 5.0
 """Seconds that a cluster's address has to answer in."""
-
-
-LOOK_S = 5.0
-"""Seconds between two looks at what the cluster has room for."""
-
-
-class CannotStart(ValueError):
-    """The cluster is not there or lacks what the plan asks for, or the results folder cannot be made."""
 
 
 @contextmanager
@@ -98,81 +83,6 @@ def _join(address: str, options: dict[str, Any]) -> str | None:
         token = os.environ.get("RAY_AUTH_MODE") == "token"
         hint = "" if token else "; one with token authentication wants RAY_AUTH_MODE=token and its token"
         raise CannotStart(f"--address {address}: no Ray cluster answers: {why}{hint}") from None
-
-
-def resources(plan: Plan) -> dict[str, float]:
-    """CPUs and GPUs of one trial.
-
-    Raises:
-        CannotStart: if the cluster has not enough for one.
-    """
-    if plan.autoscale:  # the machines for them are not there yet
-        fraction = 0.0 if plan.device == "cpu" else GPU_FRACTION
-        chosen = fraction if plan.gpus_per_trial is None else plan.gpus_per_trial
-        return {"CPU": float(plan.cpus_per_trial), "GPU": chosen}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    most = {kind: max((node.get(kind, 0.0) for node in nodes), default=0.0) for kind in ("CPU", "GPU")}
-    gpus = plan.gpus_per_trial
-    if gpus is None:
-        gpus = GPU_FRACTION if most["GPU"] and plan.device != "cpu" else 0.0
-    wanted = {"CPU": float(plan.cpus_per_trial), "GPU": gpus}
-    for kind, amount in wanted.items():
-        if amount > most[kind]:
-            option = f"--{kind.lower()}s-per-trial"
-            raise CannotStart(f"{option} must be <= what a machine of the cluster has ({most[kind]:g}), got {amount:g}")
-    if plan.device == "cuda" and not gpus:
-        raise CannotStart("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
-    return wanted
-
-
-def device(plan: Plan) -> str:
-    """What the trials run on, in words.
-
-    Raises:
-        CannotStart: if the plan demands a core that cannot be had.
-    """
-    needs, kinds = resources(plan), ray.cluster_resources()
-    try:
-        fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
-    except ValueError as error:
-        raise CannotStart(f"--{error}") from None
-    if plan.autoscale:
-        what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
-        return f"{what} a trial, on machines that come as they are needed"
-    if needs["GPU"]:
-        names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
-        return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
-    core = "fast core" if fast else "nn.LSTM"
-    return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
-
-
-def slots(plan: Plan, needs: Mapping[str, float] | None = None) -> int:
-    """Trials that run at once, each with these CPUs and GPUs; None for those of the plan."""
-    if plan.autoscale:
-        return min(plan.autoscale, plan.max_concurrent or plan.autoscale)
-    cluster = ray.cluster_resources()
-    wanted = (needs or resources(plan)).items()
-    room = min(int(cluster.get(kind, 0.0) / amount + 1e-9) for kind, amount in wanted if amount)
-    return min(room, plan.max_concurrent or room)
-
-
-class Room(tune.Callback):
-    """Keeps to what the cluster has room for as machines join it and are lost.
-
-    Args:
-        plan: says how many trials at once at most, and what each needs.
-        turns: hands out the slots.
-    """
-
-    def __init__(self, plan: Plan, turns: Turns) -> None:
-        self.plan, self.turns, self.needs = plan, turns, resources(plan)
-        self.looked = time.monotonic()
-
-    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Look again, now and then."""
-        if time.monotonic() - self.looked > LOOK_S:
-            self.turns.slots = max(1, slots(self.plan, self.needs))
-            self.looked = time.monotonic()
 
 
 def turns(plan: Plan, ledger: Ledger) -> Turns:

@@ -295,8 +295,11 @@ class Ledger(tune.Callback):
 
 
 def last_line(error_file: str | None) -> str:
-    """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later."""
+    """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later.
+
+    Of an error of CUDA it is the one that says what, not the advice in the lines after it.
+    """
     if error_file is None or not Path(error_file).exists():
         return NO_MESSAGE
     lines = [line.strip() for line in Path(error_file).read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else NO_MESSAGE
+    return next((line for line in reversed(lines) if "CUDA error: " in line), lines[-1] if lines else NO_MESSAGE)

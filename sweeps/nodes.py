@@ -10,8 +10,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps import storage
-from sweeps.engine import CannotStart, resources
 from sweeps.plan import Plan
+from sweeps.room import CannotStart, resources
 
 ANSWER_S = 60.0
 """Seconds that a machine has to answer in: it may have to start a process for it."""

@@ -128,7 +128,9 @@ def _add_retraining(parser: Parser) -> None:
 def _add_resources(parser: Parser) -> None:
     where = parser.add_argument_group("resources")
     where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
-    where.add_argument("--gpus-per-trial", type=float, metavar="X", help="default: a quarter where there are GPUs")
+    where.add_argument(
+        "--gpus-per-trial", type=float, metavar="X", help="default: a quarter, more of many GPUs; 0 without"
+    )
     where.add_argument(
         "--max-concurrent", type=int, metavar="N", help="trials at once (default: all there is room for)"
     )

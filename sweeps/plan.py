@@ -116,10 +116,10 @@ class Plan:
     def _check_machines(self) -> None:
         if self.autoscale and not self.address:
             raise ValueError("--autoscale goes with --address: this machine alone starts no others")
-        if self.gpus_per_trial is not None and not self.gpus_per_trial >= 0:
-            raise ValueError(f"--gpus-per-trial must be >= 0, got {self.gpus_per_trial}")
-        if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
-            raise ValueError(f"--gpus-per-trial must be whole above 1, got {self.gpus_per_trial}")
+        if self.gpus_per_trial is not None and not 0 <= self.gpus_per_trial <= 1:
+            raise ValueError(f"--gpus-per-trial must be from 0 to 1, as a trial uses one, got {self.gpus_per_trial}")
+        if self.device == "cuda" and self.gpus_per_trial == 0:
+            raise ValueError("--gpus-per-trial must be > 0 with --device cuda; leave one of the two out")
         if self.device == "cpu" and self.gpus_per_trial:
             raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
 

@@ -204,15 +204,20 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
             raise ValueError(f"--check {folder}: its {name} must be the same as that of {plan.folder}")
     if not (folder / "summary.json").exists():
         raise ValueError(f"--check {folder}: the sweep has not ended: it has no summary.json")
-    search = json.loads((folder / "summary.json").read_text())["search"]
-    train_s = tables.curves(folder).query("phase == 'search'")["train_s"].sum()
-    measured = {"epochs": search["epochs_trained"], "training, s": train_s, "wall time, s": search["wall_s"]}
+    search, objective = json.loads((folder / "summary.json").read_text())["search"], real.task.objective
+    curves = tables.curves(folder).query("phase == 'search'")
+    measured = {
+        "epochs": search["epochs_trained"],
+        f"best val {objective.metric}": curves[f"val_{objective.metric}"].agg(objective.mode),
+        "training, s": curves["train_s"].sum(),
+        "wall time, s": search["wall_s"],
+    }
     grace, factor = real.budget.grace_period, real.budget.reduction_factor
     table = Table("workers", "", "predicted", "measured", "difference", title=f"{real.scheduler}, {folder}")
     for count in workers:
         setting = Setting(scheduler=real.scheduler, grace_period=grace, reduction_factor=factor, workers=count)
         result = simulate(recording, setting)
-        predicted = (result.epochs, result.train_s, result.wall_s)
+        predicted = (result.epochs, result.best, result.train_s, result.wall_s)
         for (name, value), guess in zip(measured.items(), predicted, strict=True):
             table.add_row(str(count), name, f"{guess:.6g}", f"{value:.6g}", f"{100 * (guess / value - 1):+.1f} %")
     return table

@@ -39,7 +39,8 @@ def draw(frame: pd.DataFrame, objective: Objective, path: Path) -> Path:
             _scale(axes, frame, cost)
         line[0].set_ylabel(f"regret, validation {objective.metric}")
     marks = [Line2D([], [], ls="", marker=MARKERS[name], **_mark(GREY), label=name) for name in _names(frame)]
-    shades = [Line2D([], [], lw=6, color=colours[grace], label=f"grace period {grace} epochs") for grace in graces]
+    marks.append(Line2D([], [], ls="", marker="o", color=GREY, ms=9, label="filled: the task's own"))
+    shades = [Line2D([], [], lw=6, color=colours[grace], label=f"grace period {grace}") for grace in graces]
     figure.legend(handles=marks + shades, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=4, fontsize=9)
     figure.suptitle("Regret 0: the best value of the full grid was found", fontsize=12)
     figure.tight_layout()
@@ -58,7 +59,8 @@ def _mark(colour: Any) -> dict[str, Any]:
 def _marks(axes: Axes, rows: pd.DataFrame, cost: str, colours: dict[int, Any]) -> None:
     for row in rows.to_dict("records"):
         colour = colours.get(row["grace_period"], GREY)
-        axes.plot(row[cost], row["regret"], MARKERS[row["scheduler"]], **_mark(colour), clip_on=False)
+        mark = _mark(colour) | ({"mfc": colour, "zorder": 3} if row["own"] else {})
+        axes.plot(row[cost], row["regret"], MARKERS[row["scheduler"]], **mark, clip_on=False)
 
 
 def _scale(axes: Axes, frame: pd.DataFrame, cost: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,10 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
     table = curves(plan.folder)
     entries = list(outcome.search.entries.values())
     search = table[table["phase"] == "search"]
-    top = outcome.search.ranked()[: plan.top_k]
+    ranked = outcome.search.ranked()
     about = (plan.varied, objective)
     found = {
-        "curves": [charts.learning_curves(search, entries, top, *about, folder / "learning_curves.png")],
+        "curves": [charts.learning_curves(search, entries, ranked, plan.top_k, *about, folder / "learning_curves.png")],
         "space": [charts.parallel_coordinates(entries, *about, folder / "parallel_coordinates.png")],
     }
     important = charts.importance(search, entries, plan.space, *about, folder / "importance.png")
@@ -96,12 +97,14 @@ def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:
 
 
 def spread(values: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation in words: '0.9871 ± 0.0006'."""
+    """Mean and standard deviation in words, to two digits of the deviation: '0.98710 ± 0.00062'."""
     if values is None:
         return "not tested"
-    if values["std"] is None:
-        return f"{values['mean']:.4g}"
-    return f"{values['mean']:.4g} ± {values['std']:.2g}"
+    mean, deviation = values["mean"], values["std"]
+    if not deviation or not math.isfinite(deviation):
+        return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
+    decimals = 1 - math.floor(math.log10(deviation))
+    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
 
 
 def progress(outcome: Outcome) -> str:

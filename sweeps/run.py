@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def start(plan: Plan, splits: Splits) -> int:
     """Run the sweep; returns the exit status."""
     try:
-        from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
+        from sweeps import engine, room, sweep  # import ray, which --help, --list and --dry-run do without
     except KeyboardInterrupt:
         return 130
     engine.heed_sigterm()
@@ -60,7 +60,7 @@ def start(plan: Plan, splits: Splits) -> int:
         return sweep.run(plan, splits, Console())
     except KeyboardInterrupt:  # before the sweep has begun: while Ray starts
         return 130
-    except (engine.CannotStart, Unusable) as error:
+    except (room.CannotStart, Unusable) as error:
         return _refuse(error)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
-from sweeps import engine, folder, nodes, recording, report, retraining, study, tables, tested
+from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED, Ledger
@@ -56,7 +56,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         if dashboard:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
             console.print(words, soft_wrap=True, highlight=False, markup=False)
-        outcome.device = engine.device(plan)
+        outcome.device = room.device(plan)
         nodes.check(plan)
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
@@ -152,7 +152,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
-        turns = Turns(ledger, engine.slots(plan))
+        turns = Turns(ledger, room.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(

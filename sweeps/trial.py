@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import math
+import os
 import time
 from typing import Any
 
@@ -47,22 +48,28 @@ class SweepTrial(tune.Trainable):
         time_limit_s: float | None,
         reused: bool,
     ) -> None:
-        """Take the data onto the device, then the first configuration; the test split is never sent here."""
+        """Take the data, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
         self.threads, self.shared_threads = threads, shared_threads
         self.reused = reused
         self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
         if device == "auto":
             device = "cpu" if self.lacks_gpu else "cuda"
+        if device == "cuda":  # cuDNN's LSTM would round its factors to TF32, and its sums might differ by the run
+            torch.backends.cudnn.allow_tf32 = False
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         self.task, self.eval_every, self.core = find(task), eval_every, core
         self.checkpoints, self.time_limit_s = Checkpoints(checkpoints), time_limit_s
-        self.train_split, self.validation_split = DeviceSplit(train, device), DeviceSplit(validation, device)
+        self.device, self.splits = device, (train, validation)
+        self.on_device: tuple[DeviceSplit, DeviceSplit] | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take a trial; all that can fail is left to its first step, which Tune tries again if it does."""
         self.run: dict[str, Any] = new_config["run"]
         self.training: Training | None = None
+        if self.device == "cuda":
+            torch.cuda.empty_cache()  # the trials beside it may need what the last one here had
         return True
 
     def __repr__(self) -> str:
@@ -72,7 +79,10 @@ class SweepTrial(tune.Trainable):
     def _begin(self) -> Training:
         """Start the trial, or go on with it where its checkpoints are; those of other configurations are none of it."""
         self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
-        training = Training(self.task, configuration, self.train_split, self.validation_split, self.core)
+        if self.on_device is None:
+            train, validation = self.splits
+            self.on_device = DeviceSplit(train, self.device), DeviceSplit(validation, self.device)
+        training = Training(self.task, configuration, *self.on_device, self.core)
         found = self.checkpoints.load(self.name)
         self.warning = found.warning or (NO_GPU if self.lacks_gpu else "")
         self.reports: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ray.tune import PlacementGroupFactory
@@ -11,8 +12,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sweeps.ledger import RUNNING, Ledger, last_line
 
-OUT_OF_MEMORY = "OutOfMemoryError"
-"""In the last line of torch's error, where the memory of a GPU is at an end."""
+OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA error: out of memory|_ALLOC_FAILED")
+"""In the error of torch, or of cuBLAS or cuDNN, where the memory of a GPU is at an end."""
 
 
 def name_of(trial: Trial) -> str:
@@ -92,7 +93,7 @@ class Turns(FIFOScheduler):
         if trial.status == Trial.PENDING and name not in self.lost:
             self.lost.add(name)
             self.ledger.again.add(name)
-        elif trial.status == Trial.ERROR and OUT_OF_MEMORY in last_line(trial.error_file):
+        elif trial.status == Trial.ERROR and OUT_OF_MEMORY.search(last_line(trial.error_file)):
             self._make_room(trial)
 
     def _make_room(self, trial: Trial) -> None:

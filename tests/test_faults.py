@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from ae.task import Objective
 from sweeps import tables
 from sweeps.asha import ASHA, Rungs
-from sweeps.ledger import Ledger
+from sweeps.ledger import NO_MESSAGE, Ledger, last_line
 
 POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
 TINY = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")
@@ -165,3 +165,20 @@ def test_a_model_that_is_damaged_is_trained_again(folder, finished, resume):
     assert resume(folder)[0] == 0
     assert found(folder) == found(finished)
     assert sum(row["phase"] == "retrain" for row in tables.rows(folder / "trials.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("Traceback\nValueError: no", "ValueError: no"),
+        (
+            "Traceback\ntorch.AcceleratorError: CUDA error: out of memory\nErrors might be late.\nCompile it.",
+            "torch.AcceleratorError: CUDA error: out of memory",
+        ),
+        ("", NO_MESSAGE),
+    ],
+)
+def test_the_line_of_an_error_that_says_what(tmp_path, lines, said):
+    error_file = tmp_path / "error.txt"
+    error_file.write_text(lines)
+    assert last_line(str(error_file)) == said

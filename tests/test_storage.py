@@ -14,11 +14,11 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweeps import mirror, storage, tables
 from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.engine import Room
 from sweeps.fetch import GROWING
 from sweeps.folder import make
 from sweeps.options import parser
 from sweeps.planning import make_plan
+from sweeps.room import Room
 from sweeps.run import main
 
 ROOT = Path(__file__).parents[1]

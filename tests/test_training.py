@@ -129,6 +129,7 @@ def test_a_wrong_configuration_names_the_field_and_the_value(field, value):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 def test_an_epoch_on_a_gpu_waits_for_it_at_its_ends_alone(mnist):
     losses = {}
     for device in ("cpu", "cuda"):
@@ -136,9 +137,11 @@ def test_an_epoch_on_a_gpu_waits_for_it_at_its_ends_alone(mnist):
         training = Training(TASK, CONFIGURATION, train, validation)
         training.train_epoch()
         torch.cuda.set_sync_debug_mode("warn")
-        with warnings.catch_warnings(record=True) as waits:
-            warnings.simplefilter("always")
-            losses[device] = training.train_epoch()
-        torch.cuda.set_sync_debug_mode("default")
+        try:
+            with warnings.catch_warnings(record=True) as waits:
+                warnings.simplefilter("always")
+                losses[device] = training.train_epoch()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
         assert len(waits) <= 2  # the order of the sequences goes there, the loss comes back; there are 10 batches
     assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-2)

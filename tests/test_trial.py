@@ -19,7 +19,14 @@ def config(trial="0000", **changes):
 def new_trial(mnist, tmp_path):
     def new(config, **changes):
         data = {"train": mnist.train, "validation": mnist.validation}
-        rest = {"task": "mnist-cls", "eval_every": 2, "threads": 1, "shared_threads": 0, "device": "cpu", "core": "auto"}
+        rest = {
+            "task": "mnist-cls",
+            "eval_every": 2,
+            "threads": 1,
+            "shared_threads": 0,
+            "device": "cpu",
+            "core": "auto",
+        }
         rest |= {"checkpoints": str(tmp_path), "time_limit_s": None, "reused": False, **changes}
         return tune.with_parameters(SweepTrial, **data, **rest)(config)
 

@@ -1,0 +1,130 @@
+"""What the cluster has room for: the CPUs and the part of a GPU that a trial gets, and how many train at once."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+
+from ae.core import use_fast
+from sweeps.plan import Plan
+from sweeps.turns import Turns
+
+GPU_PARTS = (1, 2, 4)
+"""Trials that share a GPU: as few as give each trial a place, but no more than the last; these models are small."""
+LOOK_S = 5.0
+"""Seconds between two looks at what the cluster has room for."""
+
+Resources = Mapping[str, float]
+"""Amounts by "CPU" and "GPU"."""
+
+
+class CannotStart(ValueError):
+    """The cluster is not there or lacks what the plan asks for, or the results folder cannot be made."""
+
+
+def resources(plan: Plan) -> dict[str, float]:
+    """CPUs and GPUs of one trial.
+
+    Raises:
+        CannotStart: if the cluster has not enough for one.
+    """
+    if plan.autoscale:  # the machines for them are not there yet
+        fraction = 0.0 if plan.device == "cpu" else 1 / GPU_PARTS[-1]
+        chosen = fraction if plan.gpus_per_trial is None else plan.gpus_per_trial
+        return {"CPU": float(plan.cpus_per_trial), "GPU": chosen}
+    nodes = _nodes(plan)
+    gpus = _share(plan, nodes) if plan.gpus_per_trial is None else plan.gpus_per_trial
+    wanted = {"CPU": float(plan.cpus_per_trial), "GPU": gpus}
+    for kind, amount in wanted.items():
+        most = max((node.get(kind, 0.0) for node in nodes), default=0.0)
+        if amount > most:
+            option = f"--{kind.lower()}s-per-trial"
+            raise CannotStart(f"{option} must be <= what a machine of the cluster has ({most:g}), got {amount:g}")
+    if not sum(_fits(node, wanted) for node in nodes):
+        raise CannotStart(
+            f"--cpus-per-trial must be <= what a machine with a GPU has, got {plan.cpus_per_trial}; or use --device cpu"
+        )
+    if plan.device == "cuda" and not gpus:
+        raise CannotStart("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
+    return wanted
+
+
+def _nodes(plan: Plan) -> list[Resources]:
+    """What each machine has; of this one alone, a GPU counts if torch can use it, whatever Ray says."""
+    hidden = () if plan.address or torch.cuda.is_available() else ("GPU",)
+    return [
+        {kind: amount for kind, amount in node["Resources"].items() if kind not in hidden}
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def _share(plan: Plan, nodes: list[Resources]) -> float:
+    """The part of a GPU for each trial, unless the user says: Ray fills one GPU before it takes the next."""
+    gpus = sum(int(node.get("GPU", 0.0)) for node in nodes)
+    if not gpus or plan.device == "cpu":
+        return 0.0
+    places = sum(int(node.get("CPU", 0.0) / plan.cpus_per_trial) for node in nodes if node.get("GPU"))
+    trials = min(plan.trials, places, plan.max_concurrent or places)
+    return 1 / next((parts for parts in GPU_PARTS if parts * gpus >= trials), GPU_PARTS[-1])
+
+
+def _fits(node: Resources, needs: Resources) -> int:
+    """Trials that a machine has room for; one does not lie across two GPUs."""
+    room = int(node.get("CPU", 0.0) / needs["CPU"] + 1e-9)
+    return min(room, int(node.get("GPU", 0.0)) * int(1 / needs["GPU"] + 1e-9)) if needs["GPU"] else room
+
+
+def device(plan: Plan) -> str:
+    """What the trials run on, in words.
+
+    Raises:
+        CannotStart: if the plan demands a core that cannot be had.
+    """
+    needs, kinds = resources(plan), ray.cluster_resources()
+    try:
+        fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
+    except ValueError as error:
+        raise CannotStart(f"--{error}") from None
+    if plan.autoscale:
+        what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
+        return f"{what} a trial, on machines that come as they are needed"
+    if needs["GPU"]:
+        names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
+        return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
+    core = "fast core" if fast else "nn.LSTM"
+    return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
+
+
+def slots(plan: Plan, needs: Resources | None = None) -> int:
+    """Trials that run at once, each with these CPUs and GPUs; None for those of the plan."""
+    if plan.autoscale:
+        return min(plan.autoscale, plan.max_concurrent or plan.autoscale)
+    wanted = needs or resources(plan)
+    room = sum(_fits(node, wanted) for node in _nodes(plan))
+    return min(room, plan.max_concurrent or room)
+
+
+class Room(tune.Callback):
+    """Keeps to what the cluster has room for as machines join it and are lost.
+
+    Args:
+        plan: says how many trials at once at most, and what each needs.
+        turns: hands out the slots.
+    """
+
+    def __init__(self, plan: Plan, turns: Turns) -> None:
+        self.plan, self.turns, self.needs = plan, turns, resources(plan)
+        self.looked = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Look again, now and then."""
+        if time.monotonic() - self.looked > LOOK_S:
+            self.turns.slots = max(1, slots(self.plan, self.needs))
+            self.looked = time.monotonic()
