@@ -143,6 +143,12 @@ class Budget:
             epoch *= self.reduction_factor
         return sorted(set(rungs))
 
+    def halving(self, trials: int) -> list[int]:
+        """Epochs that successive halving trains each of so many trials for, the longest first."""
+        levels = [*self.rungs(), self.max_epochs]
+        reach = [max(1, trials // self.reduction_factor**rung) for rung in range(len(levels))]
+        return [max(levels[rung] for rung, count in enumerate(reach) if place < count) for place in range(trials)]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:

@@ -75,6 +75,7 @@ class Ledger(tune.Callback):
         max_epochs: epochs that a trial can have.
         time_limit_s: seconds that it can take from one report to the next, if there is a limit.
         planned: configurations of the trials in their order, where they are known beforehand.
+        expected: epochs that the trials will train for, as far as one can tell, the longest first; none: max_epochs.
         why_stopped: why a trial is stopped early, in words.
     """
 
@@ -87,11 +88,12 @@ class Ledger(tune.Callback):
         max_epochs: int,
         time_limit_s: float | None = None,
         planned: Sequence[dict[str, Any]] = (),
+        expected: Sequence[int] = (),
         why_stopped: str = "outside the best of its rung",
     ) -> None:
         self.phase, self.folder, self.objective = phase, folder, objective
         self.requested, self.max_epochs, self.time_limit_s = requested, max_epochs, time_limit_s
-        self.planned, self.why_stopped = planned, why_stopped
+        self.planned, self.expected, self.why_stopped = planned, expected, why_stopped
         self.entries: dict[str, Entry] = {}
         self.reports: list[tuple[str, int, float, bool]] = []
         """Of earlier sessions: trial, epoch, best value so far, whether it diverged; in the order they came."""

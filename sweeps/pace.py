@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sweeps.ledger import RUNNING, Entry, Ledger
+from sweeps.ledger import Entry, Ledger
 
 
 def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
     """Seconds to the end at the pace so far; None before any report.
 
-    Trials are expected to train as long as those that ended, and one that trained longer already to its last epoch.
+    The trials that are furthest, and of those the best, are expected to train the longest.
 
     An epoch takes what it took trials of the same hidden size, or of the nearest one, scaled by its square, as an
     LSTM's products are. Trials that nobody knows yet are taken for the mean of those there were.
     """
-    entries = ledger.trials
+    places = {entry.name: place for place, entry in enumerate(ledger.ranked())}
+    entries = sorted(ledger.trials, key=lambda entry: (-entry.epoch, places.get(entry.name, len(places))))
     epochs, train_s = ledger.epochs, sum(entry.train_s for entry in entries)
     if not epochs or not train_s:
         return None
-    ended = [entry.epoch for entry in entries if entry.status != RUNNING]
-    usual = sum(ended) / len(ended) if ended else ledger.max_epochs
     epoch_s = _epoch_seconds(entries)
-    known = ledger.planned[len(entries) :]
-    unknown = max(0, ledger.requested - len(entries) - len(known))
-    to_come_s = usual * (sum(map(epoch_s, known)) + unknown * train_s / epochs)
-    running = [entry for entry in entries if entry.status == RUNNING]
-    ends = {entry.name: usual if entry.epoch < usual else ledger.max_epochs for entry in running}
-    running_s = sum((ends[entry.name] - entry.epoch) * epoch_s(entry.configuration) for entry in running)
-    return gone_s / train_s * (running_s + to_come_s)
+    train_for = ledger.expected or [ledger.max_epochs] * ledger.requested
+    known = [epoch_s(configuration) for configuration in ledger.planned[len(entries) :]]
+    unknown = [train_s / epochs] * max(0, ledger.requested - len(entries) - len(known))
+    to_come_s = sum(map(operator.mul, train_for[len(entries) :], [*known, *unknown]))
+    open_s = sum(
+        max(0, expected - entry.epoch) * epoch_s(entry.configuration)
+        for entry, expected in zip(entries, train_for, strict=False)
+        if entry.open
+    )
+    return gone_s / train_s * (open_s + to_come_s)
 
 
 def _epoch_seconds(entries: Collection[Entry]) -> Callable[[Mapping[str, Any]], float]:

@@ -181,6 +181,12 @@ class Plan:
         return sorted(spaces.points(self.space), key=order)
 
     @property
+    def expected(self) -> list[int]:
+        """Epochs that the trials are expected to train for, the longest first; nobody knows with Ray's other rules."""
+        halves = self.scheduler in ("asha", "asha-stop")
+        return self.budget.halving(self.trials) if halves else [self.budget.max_epochs] * self.trials
+
+    @property
     def varied(self) -> list[str]:
         """Hyperparameters that the search varies; all of its space where that is one point."""
         return [name for name, distribution in self.space.items() if not distribution.single()] or list(self.space)
@@ -203,6 +209,8 @@ class Plan:
         given = asdict(self.options).items() - asdict(self.task.options()).items()
         own = "".join(f", {name} {value}" for name, value in sorted(given))
         concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
+        most, expected = self.trials * budget.max_epochs, sum(self.expected)
+        about = f", about {expected} with early stopping" if expected < most else ""
         top = self.retrain_epochs * self.top_k * self.seeds
         rows = {
             "task": f"{self.task.name}: {self.task.description}",
@@ -210,7 +218,7 @@ class Plan:
             "search": how,
             "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
             "budget": f"{budget.max_epochs} epochs a trial, validated every {budget.eval_every}; "
-            f"{self.trials * budget.max_epochs} epochs at most",
+            f"{most} epochs at most{about}",
             "early stop": early,
             "objective": f"validation {self.task.objective.metric}, {self.task.objective.mode}",
             "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once",

@@ -80,7 +80,7 @@ def read(folder: Path) -> Recorded:
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
     objective = plan.task.objective
-    search = Ledger("search", plan.folder, objective, plan.trials, plan.budget.max_epochs)
+    search = Ledger("search", plan.folder, objective, plan.trials, plan.budget.max_epochs, expected=plan.expected)
     retrained = Ledger("retrain", plan.folder, objective, 0, plan.retrain_epochs)
     configurations = _configurations(plan)
     search.restore(configurations)

@@ -48,6 +48,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         plan.budget.max_epochs,
         time_limit_s=plan.time_limit_s,
         planned=[asdict(replace(plan.base, **point)) for point in plan.points] if plan.search == "grid" else (),
+        expected=plan.expected,
         why_stopped=STOPPED_BY[plan.scheduler],
     )
     outcome = Outcome(plan=plan, source=splits.source, search=search)

@@ -3,6 +3,7 @@
 import pytest
 
 from ae import tasks
+from ae.task import Budget
 from sweeps.ledger import FINISHED, Entry, Ledger
 from sweeps.pace import seconds_left
 
@@ -33,9 +34,21 @@ def test_what_was_measured_counts_before_what_is_expected(ledger):
     assert seconds_left(ledger, gone_s=120) == pytest.approx(10 * 4 / 4)
 
 
-def test_trials_to_come_train_as_long_as_those_that_ended(ledger):
-    trained(ledger, 5, 5)
-    assert seconds_left(ledger, gone_s=40) == pytest.approx(5 * 1 + 5 * 0.25)
+def test_successive_halving_is_expected_to_train_a_part_of_them_on(ledger):
+    budget = Budget(max_epochs=10, eval_every=1, grace_period=2, reduction_factor=2)
+    assert budget.halving(4) == [10, 4, 2, 2]
+    ledger.expected = budget.halving(4)
+    trained(ledger, 2, 2, status="paused")
+    assert seconds_left(ledger, gone_s=16) == pytest.approx((8 + 2) * 4 + 2 * 1 + 2 * 0.25)
+    trained(ledger, 4, 2, 2, 2, status="paused")
+    ledger.entries["2"].best = 0.1
+    alone = sum(entry.train_s for entry in ledger.entries.values())
+    assert seconds_left(ledger, gone_s=alone) == pytest.approx(6 * 4 + 2 * 1), "of those at 2, the best goes on to 4"
+
+
+def test_the_budget_of_halving_is_what_a_sweep_of_synthetic_trained():
+    assert sum(tasks.find("synthetic").budget.halving(12)) == 725
+    assert sum(tasks.find("mnist-cls").budget.halving(12)) == 55
 
 
 def test_before_the_first_report_nothing_is_said(ledger):
@@ -51,7 +64,7 @@ def test_trials_that_nobody_knows_yet_are_taken_for_the_mean(tmp_path):
     assert seconds_left(ledger, gone_s=60) == pytest.approx(2 * 30)
 
 
-def test_a_trial_that_trains_longer_than_the_others_goes_on_to_its_last_epoch(ledger):
+def test_a_trial_that_trains_on_alone_goes_to_its_last_epoch(ledger):
     trained(ledger, 4, 4, 4, 4)
     assert seconds_left(ledger, gone_s=20) == 0
     leader = ledger.entries["2"]
