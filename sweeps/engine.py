@@ -23,7 +23,7 @@ from sweeps import storage
 from sweeps.asha import ASHA, Rungs
 from sweeps.ledger import FAILED, Ledger
 from sweeps.plan import Plan
-from sweeps.room import CannotStart, Room, resources, slots
+from sweeps.room import CannotStart, Room, idle, resources, slots
 from sweeps.trial import SweepTrial
 from sweeps.turns import RayTurns, Turns, name_of
 
@@ -131,7 +131,7 @@ def trainable(plan: Plan, train: Any, validation: Any) -> Any:
         checkpoints=plan.checkpoints,
         eval_every=plan.budget.eval_every,
         threads=plan.cpus_per_trial,
-        shared_threads=0 if plan.address or needs["GPU"] else slots(plan) * plan.cpus_per_trial,
+        idle=idle(plan),
         device=plan.device if needs["GPU"] else "cpu",
         core=plan.core,
         time_limit_s=plan.time_limit_s,

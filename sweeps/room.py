@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import platform
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -12,6 +15,7 @@ import torch
 from ray import tune
 
 from ae.core import use_fast
+from sweeps.idle import Idle
 from sweeps.plan import Plan
 from sweeps.turns import Turns
 
@@ -111,8 +115,21 @@ def slots(plan: Plan, needs: Resources | None = None) -> int:
     return min(room, plan.max_concurrent or room)
 
 
+def idle(plan: Plan) -> Idle | None:
+    """How trials that train on share this machine's cores; None on GPUs, and on a cluster, which others use too."""
+    if plan.address or resources(plan)["GPU"]:
+        return None
+    return Idle(path=str(Path(_board().name) / "training"), threads=slots(plan) * plan.cpus_per_trial)
+
+
+@functools.cache
+def _board() -> tempfile.TemporaryDirectory[str]:
+    """A folder for what this process tells its trials, gone when it ends."""
+    return tempfile.TemporaryDirectory(prefix="lstm-ae-sweeps-")
+
+
 class Room(tune.Callback):
-    """Keeps to what the cluster has room for as machines join it and are lost.
+    """Keeps to what the cluster has room for as machines join it and are lost, and tells trials how many train.
 
     Args:
         plan: says how many trials at once at most, and what each needs.
@@ -122,9 +139,13 @@ class Room(tune.Callback):
     def __init__(self, plan: Plan, turns: Turns) -> None:
         self.plan, self.turns, self.needs = plan, turns, resources(plan)
         self.looked = time.monotonic()
+        self.idle, self.told = idle(plan), 0
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Look again, now and then."""
+        if self.idle and self.told != len(self.turns.busy):
+            self.told = len(self.turns.busy)
+            self.idle.tell(self.told)
         if time.monotonic() - self.looked > LOOK_S:
             self.turns.slots = max(1, slots(self.plan, self.needs))
             self.looked = time.monotonic()

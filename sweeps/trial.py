@@ -8,7 +8,6 @@ import os
 import time
 from typing import Any
 
-import ray
 import torch
 from ray import tune
 
@@ -17,6 +16,7 @@ from ae.task import Split
 from ae.tasks import find
 from ae.training import DeviceSplit, Training
 from sweeps.checkpoints import Checkpoints
+from sweeps.idle import Idle
 
 NO_GPU = "its machine has no GPU that torch can use: it trained on the CPU"
 
@@ -42,7 +42,7 @@ class SweepTrial(tune.Trainable):
         checkpoints: str,
         eval_every: int,
         threads: int,
-        shared_threads: int,
+        idle: Idle | None,
         device: str,
         core: str,
         time_limit_s: float | None,
@@ -50,7 +50,7 @@ class SweepTrial(tune.Trainable):
     ) -> None:
         """Take the data, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
-        self.threads, self.shared_threads = threads, shared_threads
+        self.threads, self.idle = threads, idle
         self.reused = reused
         self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
         if device == "auto":
@@ -109,15 +109,12 @@ class SweepTrial(tune.Trainable):
             faulthandler.cancel_dump_traceback_later()
 
     def _idle_too(self) -> int:
-        """Threads for the next step: its own, and a share of those of trials that will not come.
+        """Threads for the next step: its own, and a share of those that no trial uses.
 
         Only the fast core takes more than its own, which gives the same bits with any number. One that has just begun
         does not look: others may be about to begin.
         """
-        if not self.shared_threads:
-            return self.threads
-        taken = ray.cluster_resources().get("CPU", 0.0) - ray.available_resources().get("CPU", 0.0)
-        return max(self.threads, self.shared_threads // max(1, round(taken / self.threads)))
+        return max(self.threads, self.idle.share() if self.idle else 0)
 
     def _report(self, training: Training) -> dict[str, Any]:
         started = time.perf_counter()

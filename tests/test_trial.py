@@ -7,6 +7,7 @@ import torch
 from ray import tune
 
 from ae.core import use_fast
+from sweeps.idle import Idle
 from sweeps.trial import SweepTrial
 
 
@@ -23,7 +24,7 @@ def new_trial(mnist, tmp_path):
             "task": "mnist-cls",
             "eval_every": 2,
             "threads": 1,
-            "shared_threads": 0,
+            "idle": None,
             "device": "cpu",
             "core": "auto",
         }
@@ -53,14 +54,17 @@ def test_a_trial_goes_on_from_its_checkpoint_as_one_never_stopped(new_trial):
 
 
 @pytest.mark.skipif(not use_fast("auto", torch.device("cpu")), reason="there is no compiler")
-def test_one_that_trains_on_alone_takes_the_idle_cores_and_stays_the_same_to_the_bit(one_ray, new_trial):
-    alone, other = new_trial(config("0000"), shared_threads=2), new_trial(config("0001"))
+def test_one_that_trains_on_alone_takes_the_idle_cores_and_stays_the_same_to_the_bit(new_trial, tmp_path):
+    idle = Idle(path=str(tmp_path / "training"), threads=3)
+    alone, other = new_trial(config("0000", epochs=8), idle=idle), new_trial(config("0001", epochs=8))
     threads, losses = [], []
-    for _ in range(2):
+    for training in (2, 1, 2, 0):
+        idle.tell(training)
         losses.append((alone.train()["val_loss"], other.train()["val_loss"]))
-        threads.append((alone.training.model.threads, other.training.model.threads))
-    assert threads == [(1, 1), (2, 1)]
-    assert [one for one, _ in losses] == [one for _, one in losses]
+        threads.append(alone.training.model.threads)
+    assert threads == [1, 3, 1, 3]
+    assert [one for one, _ in losses] == [other for _, other in losses]
+    assert Idle(path=str(tmp_path / "nowhere"), threads=3).share() == 0
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "cut", "one bit"])
