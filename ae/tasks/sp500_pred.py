@@ -62,7 +62,7 @@ TASK = Task(
     model={"input_size": 1, "output_size": 1, "predict": True},
     measure=measure,
     objective=Objective(metric="loss", mode="min"),
-    base=Configuration(batch_size=32),
+    base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
     figures=draw,
     test_metrics=forecast.rolling,

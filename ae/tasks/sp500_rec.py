@@ -1,4 +1,16 @@
-"""Reconstruct the price histories of S&P 500 stocks."""
+"""Reconstruct the price histories of S&P 500 stocks.
+
+A history of 1,007 days is too long for an LSTM that starts as PyTorch's do: it stays on the constant. What it took,
+by validation MSE of 479 stocks (287 to train) after 16 epochs with hidden 60 and clip 1 (a constant scores 0.078):
+
+| start | batch size, lr | MSE |
+| --- | --- | --- |
+| uniform (PyTorch's) | 8, 0.001 | 0.0778 |
+| orthogonal, forget bias 1 | 16, 0.001 | 0.0784 |
+| chrono (orthogonal, memories of 1 to 1,000 steps) | 32, 0.001 | 0.0329 |
+| chrono | 16, 0.001 | 0.0276 |
+| chrono | 16, 0.01 | 0.0186 |
+"""
 
 from __future__ import annotations
 
@@ -41,7 +53,7 @@ TASK = Task(
     model={"input_size": 1, "output_size": 1},
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
-    base=Configuration(batch_size=32),
+    base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3),
     figures=draw,
     test_metrics=test_metrics,
