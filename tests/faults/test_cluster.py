@@ -94,7 +94,7 @@ def test_gpus_come_and_go_under_a_head_that_trains_nothing(cluster, sweep, twice
 @pytest.mark.parametrize("cluster", [(0, {"kind": "gpu memory", "hidden_size": 16, "share": 0.5})], indirect=True)
 def test_a_trial_out_of_gpu_memory_is_tried_again_with_twice_the_share(cluster, sweep):
     cluster.add_node(num_cpus=4, num_gpus=1)
-    session, folder = sweep("--max-concurrent", "2")
+    session, folder = sweep("--max-concurrent", "2", "--gpus-per-trial", "0.25")
     assert session.end(290) == 0, session.output
     assert_nothing_lost(folder)
     table = trials(folder)
