@@ -24,7 +24,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
-from sweeps.display import settings, text
+from sweeps.display import counted, settings, text
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry
 from sweeps.space import Space
 
@@ -150,7 +150,7 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
         yticks=[],
         xlim=(-0.4, len(varied) + 0.4),
         ylim=(-0.05, 1.05),
-        title=f"{len(order)} trials: the better, the darker",
+        title=f"{counted(len(order), 'trial')}: the better, the darker",
     )
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
@@ -177,7 +177,7 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
 
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
     """Loss in training and validation, and the objective where it is another metric, of the winner: a line a seed."""
-    metrics = list(dict.fromkeys(["loss", objective.metric]))
+    metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), counted(curves["trial"].nunique(), "seed")
     figure = Figure(figsize=(7.2 * len(metrics), 4.2))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for column, colour, name in ((f"train_{metric}", BLUE, "training"), (f"val_{metric}", ORANGE, "validation")):
@@ -185,9 +185,7 @@ def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) ->
                 for index, (_, rows) in enumerate(curves.groupby("trial")):
                     label = None if index else name
                     axes.plot(rows["epoch"], rows[column], ".-", color=colour, alpha=0.8, label=label)
-        axes.set(
-            xlabel="epoch", ylabel=metric, title=f"The winner retrained, {curves['trial'].nunique()} seeds: {metric}"
-        )
+        axes.set(xlabel="epoch", ylabel=metric, title=f"The winner retrained, {seeds}: {metric}")
         _finish(axes, curves[f"val_{metric}"])
         axes.legend()
     figure.tight_layout()

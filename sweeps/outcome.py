@@ -82,6 +82,12 @@ class Outcome:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def wall_s(self) -> float:
+        """Seconds that the whole sweep has taken: this session, and both phases of earlier ones."""
+        phases = [self.search, self.retraining] if self.retraining else [self.search]
+        return time.monotonic() - self.started + sum(ledger.before_s for ledger in phases)
+
+    @property
     def tested(self) -> bool:
         """Whether every retrained model has met the test split."""
         return bool(self.retrained) and all(model.test for one in self.retrained for model in one.models)
@@ -112,7 +118,7 @@ class Outcome:
             "best": self._best(),
             "retrained": retrained,
             "test": retrained[0]["test"] if retrained else None,
-            "wall_s": round(time.monotonic() - self.started, 3),
+            "wall_s": round(self.wall_s, 3),
         }
 
     def _best(self) -> dict[str, Any] | None:

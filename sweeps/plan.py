@@ -14,7 +14,7 @@ from ae.core import CORES
 from ae.task import Budget, Task
 from sweeps import space as spaces
 from sweeps import storage
-from sweeps.display import text
+from sweeps.display import counted, text
 from sweeps.folder import Record
 from sweeps.space import Space
 
@@ -195,9 +195,9 @@ class Plan:
         """The plan in lines, as --dry-run prints it."""
         budget = self.budget
         rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
-        how = f"grid of {self.trials} configurations"
+        how = f"grid of {counted(self.trials, 'configuration')}"
         if self.search == "optuna":
-            how = f"{self.trials} trials chosen by Optuna ({self.sampler})"
+            how = f"{counted(self.trials, 'trial')} chosen by Optuna ({self.sampler})"
         early = {
             "asha": f"asha, promotes 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
             "asha-stop": f"Ray's asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
@@ -211,17 +211,18 @@ class Plan:
         concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
         most, expected = self.trials * budget.max_epochs, sum(self.expected)
         about = f", about {expected} with early stopping" if expected < most else ""
-        top = self.retrain_epochs * self.top_k * self.seeds
+        seeds = counted(self.seeds, "seed")
+        final = counted(self.retrain_epochs * self.top_k * self.seeds, "epoch")
         rows = {
             "task": f"{self.task.name}: {self.task.description}",
             "data": f"{self.data or 'its own'}{own}" + (f", {self.subset:,} training sequences" if self.subset else ""),
             "search": how,
             "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
-            "budget": f"{budget.max_epochs} epochs a trial, validated every {budget.eval_every}; "
-            f"{most} epochs at most{about}",
+            "budget": f"{counted(budget.max_epochs, 'epoch')} a trial, validated every {budget.eval_every}; "
+            f"{counted(most, 'epoch')} at most{about}",
             "early stop": early,
             "objective": f"validation {self.task.objective.metric}, {self.task.objective.mode}",
-            "retraining": f"the best {self.top_k}, {self.seeds} seeds each, {top} epochs; then the test split, once",
+            "retraining": f"the best {self.top_k}, {seeds} each, {final}; then the test split, once",
             "resources": f"a trial: {self.cpus_per_trial} CPU, GPU: {gpus}; device {self.device}; {concurrent}",
             "cluster": (self.address or "this machine")
             + (f", asked for {self.autoscale} trials at once" if self.autoscale else ""),

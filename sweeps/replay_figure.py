@@ -15,6 +15,7 @@ from matplotlib.ticker import LogLocator
 
 from ae.figures import GREY, write
 from ae.task import Objective
+from sweeps.display import counted
 
 MARKERS = {"asha": "o", "asha-stop": "s", "hyperband": "D", "median": "^", "none": "P"}
 COSTS = {"epochs_percent": "epochs spent, % of the full grid", "wall_s": "predicted wall time, s"}
@@ -35,7 +36,7 @@ def draw(frame: pd.DataFrame, objective: Objective, path: Path) -> Path:
     for line, (cost, label) in zip(panels, COSTS.items(), strict=True):
         for axes, workers in zip(line, counts, strict=True):
             _marks(axes, frame[frame["workers"] == workers], cost, colours)
-            axes.set(xlabel=label, title=f"{workers} worker{'s' if workers > 1 else ''}")
+            axes.set(xlabel=label, title=counted(workers, "worker"))
             _scale(axes, frame, cost)
         line[0].set_ylabel(f"regret, validation {objective.metric}")
     marks = [Line2D([], [], ls="", marker=MARKERS[name], **_mark(GREY), label=name) for name in _names(frame)]

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ae.task import Splits
 from sweeps import charts
-from sweeps.display import duration, settings, text
+from sweeps.display import counted, duration, settings, text
 from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
 from sweeps.tables import curves
@@ -68,7 +68,7 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
 def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Path]]) -> str:
     plan = outcome.plan
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"hyperparameter": text, "duration": duration, "spread": spread}
+    environment.filters |= {"hyperparameter": text, "duration": duration, "spread": spread, "counted": counted}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     pictures = {
         section: [base64.b64encode(path.read_bytes()).decode() for path in paths] for section, paths in figures.items()
@@ -110,8 +110,8 @@ def spread(values: Mapping[str, Any] | None) -> str:
 def progress(outcome: Outcome) -> str:
     """How far the sweep came: '12 of 12 trials and 3 of 9 retrainings'."""
     search, retraining = outcome.search, outcome.retraining
-    trials = f"{search.ended} of {search.requested} trials"
-    return f"{trials} and {retraining.ended} of {retraining.requested} retrainings" if retraining else trials
+    trials = f"{search.ended} of {counted(search.requested, 'trial')}"
+    return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}" if retraining else trials
 
 
 def closing_words(outcome: Outcome) -> str:
@@ -124,10 +124,14 @@ def closing_words(outcome: Outcome) -> str:
         lines.append(f"Go on with: python sweeps/run.py --resume {plan.folder}")
     failed = [entry for entry in search.entries.values() if entry.status == FAILED]
     if failed:
-        lines.append(f"{len(failed)} of {search.requested} trials failed; {failed[0].name}: {failed[0].reason}")
+        lines.append(
+            f"{len(failed)} of {counted(search.requested, 'trial')} failed; {failed[0].name}: {failed[0].reason}"
+        )
     lost = outcome.retraining.lost() if outcome.retraining else []
     if lost:
-        lines.append(f"{len(lost)} retrainings left no model; {lost[0].name} {lost[0].status}: {lost[0].reason}")
+        lines.append(
+            f"{counted(len(lost), 'retraining')} left no model; {lost[0].name} {lost[0].status}: {lost[0].reason}"
+        )
     if summary["best"]:
         lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
         lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
@@ -135,8 +139,8 @@ def closing_words(outcome: Outcome) -> str:
         lines.append("error: no trial can be selected: all of them failed or diverged; see trials.csv for why")
     if outcome.retrained:
         first = summary["retrained"][0]
-        seeds = len(first["val"][metric]["values"])
-        lines.append(f"  validation {metric} after retraining, {seeds} seeds: {spread(first['val'][metric])}")
+        seeds = counted(len(first["val"][metric]["values"]), "seed")
+        lines.append(f"  validation {metric} after retraining, {seeds}: {spread(first['val'][metric])}")
         if first["test"]:
             lines.append(f"  test {metric}, each model once: {spread(first['test'][metric])}")
     if remark := _remark(outcome, summary["test"]):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps import tables
-from sweeps.display import bar, best, counts, duration, settings
+from sweeps.display import bar, best, counted, counts, duration, settings
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
@@ -97,7 +97,9 @@ def page(found: Recorded, lines: int, encoding: str) -> Group:
         encoding: of the terminal.
     """
     plan, parts = found.plan, list[RenderableType]()
-    how = f"grid of {plan.trials}" if plan.search == "grid" else f"{plan.trials} trials by Optuna ({plan.sampler})"
+    how = f"grid of {plan.trials}"
+    if plan.search == "optuna":
+        how = f"{counted(plan.trials, 'trial')} by Optuna ({plan.sampler})"
     parts.append(Text.assemble((f"{plan.task.name}/{plan.name}", "bold"), f"  {how}, {plan.scheduler}; ", state(found)))
     parts += phase("search", found.search, plan.varied)
     if found.retraining.entries:

@@ -15,7 +15,7 @@ from ae.task import Split, Splits
 from ae.training import final_metrics
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.display import Display
+from sweeps.display import Display, counted
 from sweeps.ledger import FINISHED, STOPPED, Ledger
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
@@ -116,7 +116,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
-        title = f"{plan.task.name}: search, {plan.trials} trials ({plan.search}), results in {plan.folder}"
+        title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
         tidy = Tidy(Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
@@ -154,7 +154,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, room.slots(plan))
-        title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {plan.seeds} seeds each"
+        title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {counted(plan.seeds, 'seed')} each"
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             engine.run(
                 trainable,

@@ -48,14 +48,19 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     status, _, _, folder = run(*SMALL, *FEW, *options, task=TASK)
     assert status == 0
     before, typed = trials(folder), summary_of(folder)["command"]
+    curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
+    curves.assign(wall_s=curves["wall_s"] + 3600).to_csv(folder / "curves.csv", index=False)
     assert "stopped early" in set(before["status"]), "a rung must have somebody who could be promoted"
     assert main(["--resume", str(folder), "--trials", "+6"]) == 0
     after = trials(folder)
     assert len(after) == 10
     assert set(after["status"]) <= {"finished", "stopped early"}
     pd.testing.assert_frame_equal(after.loc[before.index], before)
-    assert summary_of(folder)["search"]["requested"] == 10
-    assert summary_of(folder)["command"] == typed
+    summary = summary_of(folder)
+    assert summary["search"]["requested"] == 10
+    assert summary["command"] == typed
+    assert summary["search"]["wall_s"] > 3600
+    assert summary["wall_s"] > summary["search"]["wall_s"] + 3600, "the hour of the earlier retraining counts too"
     assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")
 
 

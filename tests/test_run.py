@@ -124,9 +124,9 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()
-    assert "the best 1, 3 seeds each, 9000 epochs" in run("--dry-run", task="sp500-pred")[1]
-    assert "the best 2, 3 seeds each, 18000 epochs" in run("--dry-run", "--top-k", "2", task="sp500-pred")[1]
-    assert "the best 1, 3 seeds each, 9000 epochs" in run("--dry-run", "--max-epochs", "400", task="sp500-pred")[1]
+    assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", task="sp500-pred")[1]
+    assert "the best 2, 3 seeds each, 18,000 epochs" in run("--dry-run", "--top-k", "2", task="sp500-pred")[1]
+    assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", "--max-epochs", "400", task="sp500-pred")[1]
     assert "the best 1, 3 seeds each, 60 epochs" in run("--dry-run", "--max-epochs", "20", task="sp500-pred")[1]
 
 
