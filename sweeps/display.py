@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -145,6 +146,17 @@ def text(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def spread(values: Mapping[str, Any] | None) -> str:
+    """Mean and standard deviation in words, to two digits of the deviation: '0.98710 ± 0.00062'."""
+    if values is None:
+        return "not tested"
+    mean, deviation = values["mean"], values["std"]
+    if not deviation or not math.isfinite(deviation):
+        return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
+    decimals = 1 - math.floor(math.log10(deviation))
+    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ae.task import Splits
 from sweeps import charts
-from sweeps.display import counted, duration, settings, text
+from sweeps.display import counted, duration, settings, spread, text
 from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
 from sweeps.tables import curves
@@ -94,17 +92,6 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
 def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:
     """What the task says of the mean test metrics; nothing before the test."""
     return outcome.plan.task.remark({name: values["mean"] for name, values in test.items()}) if test else ""
-
-
-def spread(values: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation in words, to two digits of the deviation: '0.98710 ± 0.00062'."""
-    if values is None:
-        return "not tested"
-    mean, deviation = values["mean"], values["std"]
-    if not deviation or not math.isfinite(deviation):
-        return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
-    decimals = 1 - math.floor(math.log10(deviation))
-    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
 
 
 def progress(outcome: Outcome) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeps import tables
-from sweeps.display import bar, best, counted, counts, duration, settings
+from sweeps.display import bar, best, counted, counts, duration, settings, spread
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
@@ -105,8 +105,7 @@ def page(found: Recorded, lines: int, encoding: str) -> Group:
     if found.retraining.entries:
         parts += phase("retraining", found.retraining, plan.varied)
     if found.test:
-        spread = "" if found.test["std"] is None else f" ± {found.test['std']:.2g}"
-        parts.append(Text(f"test {plan.task.objective.metric} {found.test['mean']:.4g}{spread}", style="green"))
+        parts.append(Text(f"test {plan.task.objective.metric} {spread(found.test)}", style="green"))
     if found.search.entries:
         parts += [Text(), ranking(found, lines, encoding)]
     return Group(*parts)

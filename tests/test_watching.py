@@ -18,6 +18,7 @@ from tensorboardX.proto.event_pb2 import Event
 from ae import tasks
 from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
+from sweeps.display import counted, spread
 from sweeps.ledger import Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
@@ -70,13 +71,31 @@ def shown(capsys, monkeypatch):
     return shown
 
 
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        (0.98712, 0.000617, "0.98712 ± 0.00062"),
+        (0.0048626, 8.0054e-05, "0.004863 ± 0.000080"),
+        (0.0048626, None, "0.004863"),
+        (0.5, 0.0, "0.5 ± 0"),
+        (123.456, 17.2, "123 ± 17"),
+    ],
+)
+def test_a_mean_is_told_to_two_digits_of_its_deviation(mean, std, words):
+    assert spread({"mean": mean, "std": std}) == words
+
+
+def test_one_of_a_thing_is_told_as_one():
+    assert [counted(number, "seed") for number in (0, 1, 2, 1200)] == ["0 seeds", "1 seed", "2 seeds", "1,200 seeds"]
+
+
 def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):
     status, output, _ = shown(show.main, swept)
     assert status == 0
     assert "mnist-cls/grid  grid of 4, asha; finished" in output
     assert "2 diverged" in output
     test = summary_of(swept)["test"]["accuracy"]
-    assert f"test accuracy {test['mean']:.4g} ± {test['std']:.2g}" in output
+    assert f"test accuracy {spread(test)}" in output
     ranking = re.split(r" configuration *\n", output)[1].splitlines()
     assert len(ranking) == 4
     assert ranking[0].split()[1] == "finished"
