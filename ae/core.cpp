@@ -101,15 +101,31 @@ static inline void with_rows(long rows, Body body) {
     else if constexpr (R > 1) with_rows<R - 1>(rows, body);
 }
 
-// Cuts n rows into tiles of at most ROWS, as even as can be: body(first row, rows as a constant).
+// Cuts n rows into even parts, one a thread: body(first row, rows). The threads meet once, at its end.
 template <class Body>
-static void for_tiles(long n, int threads, Body body) {
-    long tiles = (n + ROWS - 1) / ROWS;
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-    for (long tile = 0; tile < tiles; ++tile) {
-        long first = tile * n / tiles, rows = (tile + 1) * n / tiles - first;
-        with_rows(rows, [&](auto constant) { body(first, constant); });
+static void for_parts(long n, int threads, Body body) {
+    const long parts = std::min<long>(n, threads);
+#pragma omp parallel for num_threads(parts) if (parts > 1)
+    for (long part = 0; part < parts; ++part) {
+        long first = part * n / parts;
+        body(first, (part + 1) * n / parts - first);
     }
+}
+
+// Cuts n rows, those after `from`, into tiles of at most ROWS, as even as can be: body(first row, rows as a constant).
+template <class Body>
+static void for_tiles(long from, long n, Body body) {
+    const long tiles = (n + ROWS - 1) / ROWS;
+    for (long tile = 0; tile < tiles; ++tile) {
+        long first = tile * n / tiles;
+        with_rows((tile + 1) * n / tiles - first, [&](auto rows) { body(from + first, rows); });
+    }
+}
+
+// Tiles of n rows, a part of them for each thread: body(first row, rows as a constant).
+template <class Body>
+static void for_tiles_of_parts(long n, int threads, Body body) {
+    for_parts(n, threads, [&](long from, long rows) { for_tiles(from, rows, body); });
 }
 
 // Columns as constants too: four vectors at a time, then the rest.
@@ -315,26 +331,28 @@ static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b,
     }
 }
 
-// product (GATES * H, W) = gates (n, GATES, P) transposed times rows (n, W).
+// product (GATES * H, W) = gates (n, GATES, P) transposed times rows (n, W); a thread has a part of the units.
 static void weight_gradient(const Shape& s, long n, const float* gates, const float* rows, long W, float* product) {
     const long A = GATES * s.P;
-    for (long from = 0; from < n; from += PANEL) {
-        const long count = std::min<long>(PANEL, n - from);
-        for_columns(W, [&](long at, auto columns) {
-            constexpr int COLUMNS = decltype(columns)::value;
-            for (long gate = 0; gate < GATES; ++gate)
-                for_tiles(s.H, s.threads, [&](long u, auto tile) {
-                    constexpr int R = decltype(tile)::value;
-                    float* out = product + (gate * s.H + u) * W + at;
-                    Vec sums[COLUMNS][R];
-                    for (int r = 0; r < R; ++r)
-                        for (int c = 0; c < COLUMNS; ++c) sums[c][r] = from ? load(out + r * W + c * LANES) : Vec{};
-                    multiply<COLUMNS, R>(sums, gates + from * A + gate * s.P + u, 1, A, rows + from * W + at, W, count);
-                    for (int r = 0; r < R; ++r)
-                        for (int c = 0; c < COLUMNS; ++c) store(out + r * W + c * LANES, sums[c][r]);
-                });
-        });
-    }
+    for_parts(s.H, s.threads, [&](long first, long units) {
+        for (long from = 0; from < n; from += PANEL) {
+            const long count = std::min<long>(PANEL, n - from);
+            for_columns(W, [&](long at, auto columns) {
+                constexpr int COLUMNS = decltype(columns)::value;
+                for (long gate = 0; gate < GATES; ++gate)
+                    for_tiles(first, units, [&](long u, auto tile) {
+                        constexpr int R = decltype(tile)::value;
+                        float* out = product + (gate * s.H + u) * W + at;
+                        Vec sums[COLUMNS][R];
+                        for (int r = 0; r < R; ++r)
+                            for (int c = 0; c < COLUMNS; ++c) sums[c][r] = from ? load(out + r * W + c * LANES) : Vec{};
+                        multiply<COLUMNS, R>(sums, gates + from * A + gate * s.P + u, 1, A, rows + from * W + at, W, count);
+                        for (int r = 0; r < R; ++r)
+                            for (int c = 0; c < COLUMNS; ++c) store(out + r * W + c * LANES, sums[c][r]);
+                    });
+            });
+        }
+    });
 }
 
 static void copy_columns(const Shape& s, const float* product, long W, long first, long n, float* to) {
@@ -363,7 +381,7 @@ void forward(long B, long T, long F, long H, int save, int threads, const float*
     pack(s, d_ih, H, m.context, H, 0);
     pack_bias(s, e_bi, e_bh, m.encoder.start);
     pack_bias(s, d_bi, d_bh, m.bias);
-    for_tiles(B, threads, [&](long b, auto rows) { run_forward<decltype(rows)::value>(s, m, b, x, decoded); });
+    for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_forward<decltype(rows)::value>(s, m, b, x, decoded); });
 }
 
 // Gradients of the weights from that of decoded (B, T, H), with the workspace as forward left it; spoils it.
@@ -379,14 +397,14 @@ void backward(long B, long T, long F, long H, int threads, const float* e_hh, co
     memset(m.dc, 0, B * P * sizeof(float));
     pad_columns(s, d_hh, m.through_h);
     pad_columns(s, d_ih, m.through_z);
-    for_tiles(B, threads, [&](long b, auto rows) {
+    for_tiles_of_parts(B, threads, [&](long b, auto rows) {
         constexpr int R = decltype(rows)::value;
         run_backward<R>(s, m, d, b, d_decoded, m.sum);
         back_through<R>(s, m.sum + b * GATES * P, m.through_z, m.dh + b * P);
         memset(m.dc + b * P, 0, R * P * sizeof(float));
     });
     pad_columns(s, e_hh, m.through_h);
-    for_tiles(B, threads, [&](long b, auto rows) { run_backward<decltype(rows)::value>(s, m, e, b, nullptr, nullptr); });
+    for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_backward<decltype(rows)::value>(s, m, e, b, nullptr, nullptr); });
 
     weight_gradient(s, (T - 1) * B, d.gates + B * GATES * P, d.rows + B * d.W, d.W, m.product);
     if (T == 1) memset(m.product, 0, GATES * H * d.W * sizeof(float));

@@ -79,9 +79,10 @@ def test_every_task_trains_as_with_nn_lstm(name):
 
 
 @needs_core
-def test_threads_change_nothing():
+@pytest.mark.parametrize("batch", [1, 2, 7, 16, 64])
+def test_threads_change_nothing(batch):
     torch.manual_seed(0)
-    model, inputs = LSTM_AE(2, 40, 2), torch.rand(64, 30, 2)
+    model, inputs = LSTM_AE(2, 40, 2), torch.rand(batch, 30, 2)
     model.fast = True
     found = []
     for threads in (1, 2, 3):
