@@ -16,6 +16,7 @@ from ae.configuration import Configuration
 from ae.core import use_fast
 from ae.model import LSTM_AE
 from ae.task import Split, Task
+from ae.threads import Threads
 
 EVALUATION_STEPS = 28_000
 """Time steps, over all its sequences, of a forward pass when nothing is learned: 1,000 images of 28 rows."""
@@ -79,6 +80,7 @@ class Training:
         self.optimizer = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)
         self.schedule = self._schedule()
         self.shuffle = torch.Generator().manual_seed(configuration.seed)
+        self.threads = Threads()
         self.epoch = 0
         self.train_loss = math.nan
         self.best_metrics: dict[str, float] = {}
@@ -98,7 +100,7 @@ class Training:
         self.model.train()
         order_N = torch.randperm(len(self.train), generator=self.shuffle).to(self.train.inputs_NTF.device)
         total = torch.zeros((), device=order_N.device)
-        for where_B in order_N.split(self.configuration.batch_size):
+        for where_B in self.threads.of(order_N.split(self.configuration.batch_size), self.model):
             total += self._step(where_B) * len(where_B)
         self.epoch += 1
         self.train_loss = total.item() / len(self.train)

@@ -6,6 +6,7 @@ import faulthandler
 import math
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -100,7 +101,7 @@ class SweepTrial(tune.Trainable):
         if self.unheard:
             return dict(self.unheard.pop(0))
         self._save(self.training)  # what the driver has heard of, before it is trained on
-        self.training.model.threads = self.threads if begins else self._idle_too()
+        self.training.threads.choices = (self.threads,) if begins else self._idle_too()
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
@@ -108,13 +109,13 @@ class SweepTrial(tune.Trainable):
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _idle_too(self) -> int:
-        """Threads for the next step: its own, and a share of those that no trial uses.
+    def _idle_too(self) -> Sequence[int]:
+        """Threads to choose from until the next report: its own, or those and a share of what no trial uses.
 
-        Only the fast core takes more than its own, which gives the same bits with any number. One that has just begun
-        does not look: others may be about to begin.
+        Only the fast core takes more than its own. One that has just begun does not look: others may be about to begin.
         """
-        return max(self.threads, self.idle.share() if self.idle else 0)
+        share = self.idle.share() if self.idle else 0
+        return (self.threads, share) if share > self.threads else (self.threads,)
 
     def _report(self, training: Training) -> dict[str, Any]:
         started = time.perf_counter()
