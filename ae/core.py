@@ -148,17 +148,27 @@ def _pointers(*tensors: Tensor) -> list[int]:
     return [tensor.data_ptr() for tensor in tensors]
 
 
-@functools.cache
 def library() -> ctypes.CDLL:
     """The compiled core of this machine, built if it is not there yet.
 
     Raises:
         Unavailable: if there is no compiler, or it fails, or there is nowhere to keep what it makes.
     """
+    found = _tried()
+    if isinstance(found, Unavailable):
+        raise found
+    return found
+
+
+@functools.cache
+def _tried() -> ctypes.CDLL | Unavailable:
+    """Once a process: a compiler that fails would cost every trial its seconds."""
     try:
         core = ctypes.CDLL(str(_built()))
     except OSError as error:
-        raise Unavailable(f"the library cannot be loaded: {error}") from None
+        return Unavailable(f"the library cannot be loaded: {error}")
+    except Unavailable as why:
+        return why
     sizes, pointer = [ctypes.c_long] * 4, ctypes.c_void_p
     core.workspace_floats.restype = ctypes.c_size_t
     core.workspace_floats.argtypes = [*sizes, ctypes.c_int]

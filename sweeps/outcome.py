@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 import statistics
 import subprocess
@@ -151,12 +152,16 @@ def _config(configuration: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spread(values: list[dict[str, float]]) -> dict[str, dict[str, Any]] | None:
-    """Mean, standard deviation over the seeds (n - 1; None for one seed) and every value, of each metric."""
+    """Mean, standard deviation over the seeds (n - 1; None for one seed) and every value, of each metric.
+
+    A value that is not finite makes the mean and the deviation of its metric so too.
+    """
     if not all(values):
         return None
     spread = {}
     for metric in values[0]:
         column = [value[metric] for value in values]
-        std = statistics.stdev(column) if len(column) > 1 else None
+        finite = all(map(math.isfinite, column))
+        std = None if len(column) == 1 else statistics.stdev(column) if finite else math.nan
         spread[metric] = {"mean": statistics.fmean(column), "std": std, "values": column}
     return spread

@@ -166,6 +166,17 @@ def test_without_a_compiler_the_fast_core_cannot_be_demanded(tmp_path):
     assert "ValueError: core must be auto or stock here, got 'fast': no C++ compiler" in err
 
 
+def test_a_compiler_that_fails_is_tried_once_a_process(tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text(f"#!/bin/sh\necho tried >> {tmp_path}/log\necho 'no such option' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    process = in_a_new_process(f"{USE.format('auto')}; {USE.format('auto')}", tmp_path, CXX=str(compiler))
+    out, err = process.communicate()
+    assert out.split() == ["False", "False"]
+    assert "failed: no such option" in err
+    assert (tmp_path / "log").read_text().split() == ["tried", "tried"], "with OpenMP and without"
+
+
 @needs_core
 @pytest.mark.slow
 def test_many_processes_may_build_it_at_once(tmp_path):

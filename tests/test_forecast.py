@@ -41,6 +41,17 @@ def test_a_model_that_repeats_today_is_exactly_as_good_as_persistence(split):
     assert found["forecast_rmse_dollars"] == pytest.approx(found["persistence_rmse_dollars"], rel=1e-4)
 
 
+def test_prices_that_stand_still_have_no_skill_and_no_verdict(split, model):
+    still = sp500.prices_of(split)
+    still[:, 20:] = still[:, 19:20]
+    values_NT, scale = sp500.normalise(still)
+    columns = {"minimum": scale.minimum_N, "maximum": scale.maximum_N, "mean": scale.mean_N}
+    split = replace(split, inputs_NTF=values_NT[:, :, None], info=split.info.assign(**columns))
+    found = forecast.rolling(model, split)
+    assert np.isnan(found["forecast_skill"])
+    assert TASK.remark(found).startswith("No price moved")
+
+
 def test_persistence_in_dollars_is_the_day_s_change(split, model):
     prices_NT = sp500.prices_of(split)
     days = prices_NT.shape[1]

@@ -24,6 +24,9 @@ A stock's days are those that the table has a row for; a day without a row is no
 | no rows, in a file or from --start to --end | error |
 | missing or unreadable file, or another format | error |
 | fewer than 5 stocks left | error with what was dropped |
+
+Two classes of one company's shares are two stocks, though they move alike: of the table of 2014 to 2017, DISCK trains
+and DISCA validates; none of such a pair is in the test split without the other.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ only that of day T is a forecast. `pred_mse` is over all of them, `last_day_mse`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,8 @@ def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict
 def remark(test: Mapping[str, float]) -> str:
     """Whether the forecast beats persistence."""
     skill = test["forecast_skill"]
+    if math.isnan(skill):
+        return "No price moved on the days that were forecast: there is no persistence to compare the forecast with."
     verb = "beats" if skill > 0 else "loses to" if skill < 0 else "equals"
     return (
         f"The forecast of the unseen next day {verb} persistence (tomorrow = today): "
