@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ae.model import LSTM_AE
 
-RETRY_STEPS = 32
-"""Steps between two tries of the slowest."""
+RETRY = 32
+"""Time spent before the slowest is tried again, in what its step took: tries take 3 % of the time at most."""
 
 
 class Threads:
@@ -25,7 +25,8 @@ class Threads:
         """One or two numbers to choose from; with none the model keeps its own."""
         self.seconds: dict[int, float] = {}
         """What a sequence takes with each number that was tried; half of it is the last step's."""
-        self.steps = 0
+        self.since_s = 0.0
+        """Spent since the last try of the slowest."""
 
     def of(self, batches: Iterable[Tensor], model: LSTM_AE) -> Iterator[Tensor]:
         """The batches, each with the model's threads set; a step is timed until the next batch is asked for."""
@@ -33,20 +34,26 @@ class Threads:
             yield from batches
             return
         for batch in batches:
-            threads = model.threads = self._next()
+            threads = model.threads = self._next(len(batch))
             started = perf_counter()
             yield batch
-            seconds = (perf_counter() - started) / len(batch)
-            self.seconds[threads] = (seconds + self.seconds.get(threads, seconds)) / 2
+            took_s = perf_counter() - started
+            self.since_s += took_s
+            each_s = took_s / len(batch)
+            self.seconds[threads] = (each_s + self.seconds.get(threads, each_s)) / 2
         model.threads = self._best()
 
-    def _next(self) -> int:
-        """The best, but now and then the worst: it may be that no longer."""
-        self.steps += 1
-        if self.steps % RETRY_STEPS:
+    def _next(self, sequences: int) -> int:
+        """The best, but now and then the slowest: it may be that no longer."""
+        slowest = max(self.choices, key=self._known)
+        if self.since_s < RETRY * self._known(slowest) * sequences:
             return self._best()
-        return max(self.choices, key=lambda threads: self.seconds.get(threads, 0.0))
+        self.since_s = 0.0
+        return slowest
 
     def _best(self) -> int:
         """One that was not tried yet comes first."""
-        return min(self.choices, key=lambda threads: self.seconds.get(threads, 0.0))
+        return min(self.choices, key=self._known)
+
+    def _known(self, threads: int) -> float:
+        return self.seconds.get(threads, 0.0)
