@@ -11,7 +11,7 @@ STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
 RAY := RAY_AUTH_MODE=token $(BIN)/ray
 
 .PHONY: sweep bench test test-faults test-cluster test-hosts lint format clean
-.PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down
+.PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down storage
 
 sweep: .venv/installed
 	$(BIN)/python sweeps/run.py --task $(TASK) $(ARGS)
@@ -42,11 +42,14 @@ cluster-up: .venv/installed
 cluster-dashboard: .venv/installed
 	$(RAY) dashboard $(CLUSTER)
 
-cluster-submit: .venv/installed
+storage:
+	@test -n "$(STORAGE)" || { echo "error: give STORAGE=, the bucket or folder of the results"; exit 2; }
+
+cluster-submit: .venv/installed storage
 	$(RAY) job submit --address http://127.0.0.1:8265 --working-dir . -- python sweeps/run.py --task $(TASK) \
 	  --name $(NAME) --or-resume --storage $(STORAGE) --address auto $(AUTOSCALE:%=--autoscale %) $(ARGS)
 
-cluster-results: .venv/installed
+cluster-results: .venv/installed storage
 	$(BIN)/python cluster/results.py $(STORAGE)/$(TASK)/$(NAME) results/$(TASK)/$(NAME)
 
 cluster-down: .venv/installed

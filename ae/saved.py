@@ -33,6 +33,8 @@ def describe(folder: Path | str) -> dict[str, Any]:
         ValueError: if the folder holds no saved model, or a damaged one.
     """
     path = Path(folder) / DESCRIPTION
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file, and so no saved model; give a finished sweep's best/")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(description, dict) or not {"task", "configuration"} <= description.keys():

@@ -99,10 +99,14 @@ def main(arguments: list[str]) -> int:
     if "--help" in arguments:
         print(__doc__)
         return 0
-    with open(arguments[0], encoding="utf-8") as file:
-        provider = yaml.safe_load(file)["provider"]
-    if provider["type"] != "aws":
-        return 0
+    try:
+        with open(arguments[0], encoding="utf-8") as file:
+            provider = yaml.safe_load(file)["provider"]
+        if provider["type"] != "aws":
+            return 0
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        print(f"error: {arguments[0]}: no cluster file of Ray's; cluster/check.py says why", file=sys.stderr)
+        return 2
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

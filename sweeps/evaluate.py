@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
     try:
+        if not (options.folder / "best").is_dir():
+            raise ValueError(f"{options.folder}: no results folder of a sweep that has its model: it has no best/")
         print(report(options.folder / "best", options.data))
     except ValueError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)

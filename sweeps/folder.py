@@ -67,8 +67,10 @@ def read(folder: Path) -> Record:
         if not isinstance(record.defaults, dict):
             raise TypeError("defaults must be an object")
         return record
-    except FileNotFoundError:
-        raise Unusable(f"--resume {folder}: not the results folder of a sweep: it has no {RECORD}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        inside = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{RECORD}")))
+        rule = f"it has no {RECORD}" + (f", but there are {inside}" if inside else "")
+        raise Unusable(f"--resume {folder}: not the results folder of a sweep: {rule}") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise Unusable(f"{path}: cannot be read: {error}; begin a new sweep") from None
 

@@ -208,7 +208,7 @@ class Plan:
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
         given = asdict(self.options).items() - asdict(self.task.options()).items()
         own = "".join(f", {name} {value}" for name, value in sorted(given))
-        concurrent = "as many at once as there is room for" if self.max_concurrent is None else self.max_concurrent
+        concurrent = f"{self.max_concurrent or 'as many as there is room for'} at once"
         most, expected = self.trials * budget.max_epochs, sum(self.expected)
         about = f", about {expected} with early stopping" if expected < most else ""
         seeds = counted(self.seeds, "seed")

@@ -51,6 +51,8 @@ def make_plan(
     if options.task is None:
         raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
     task = defaults.put_into(tasks.find(options.task), began_with or {})
+    if options.data and not resumed and not options.data.exists():
+        raise ValueError(f"--data {options.data}: there is no such file or folder")
     dimensions = _space(options, task)
     smoke = SMOKE if options.smoke else {}
     trials = options.trials if options.trials is not None else smoke.get("trials", task.trials)
@@ -129,6 +131,13 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
         raise ValueError(f"budget: {error}") from None
 
 
+def _changed(before: Plan | Budget, after: Plan | Budget) -> list[str]:
+    """Fields that are not the same, but for those that a later session may change."""
+    free = (*FREE, "time_limit_s", "record", "space_file")
+    names = [field.name for field in fields(before) if field.name not in free]
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
+
+
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     """The plan of the sweep that --resume names, with the trials that --trials +N adds.
 
@@ -153,15 +162,15 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     rest = own.parse_known_args(arguments)[1]
     if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
         raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
+    if options.name is not None and not options.or_resume:
+        raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
     if isinstance(options.trials, More) and options.trials < 1:
         raise ValueError(f"--trials +{options.trials} must add at least 1")
     whole = parser(named_task(begun))
     before = make_plan(whole.parse(begun), record.arguments, place, record.defaults)
     plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place, record.defaults)
-    free = (*FREE, "time_limit_s", "record", "space_file")
-    for name in (field.name for field in fields(Plan) if field.name not in free):
-        if getattr(plan, name) != getattr(before, name):
-            raise ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+    if changed := [*_changed(before.budget, plan.budget), *_changed(before, plan)]:
+        raise ValueError(f"--{changed[0].replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
     if not isinstance(options.trials, More):
         return replace(plan, trials=record.trials, record=record)
     if plan.search == "grid":

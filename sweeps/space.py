@@ -59,6 +59,8 @@ def read(path: Path, base: Configuration) -> Space:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise ValueError(f"--space {path}: cannot be read: {error.strerror}") from None
     except Exception as error:  # yaml lets a dozen kinds through, such as KeyError for '!!bool x'; each means the same
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path}: cannot be read as YAML: {reason}") from None
@@ -125,6 +127,8 @@ def _distribution(entry: Any) -> BaseDistribution:
 
 
 def _range(low: float, high: float, log: bool, step: float | None) -> BaseDistribution:
+    if low > high:
+        raise ValueError(f"low must be <= high, got {low} and {high}")
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Optuna would go on with a lower high where step does not lead to it
         if all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):

@@ -84,3 +84,30 @@ def test_nothing_to_add_is_refused(tmp_path, capsys):
     Record(arguments=["--task", TASK, "--search", "optuna"], trials=24, finished=True).write(folder)
     assert main(["--resume", str(folder), "--trials", "+0"]) == 2
     assert capsys.readouterr().err == "error: --trials +0 must add at least 1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-epochs", "20"], "--max-epochs cannot change in a sweep that is resumed"),
+        (["--retrain-epochs", "7"], "--retrain-epochs cannot change"),
+        (["--seeds", "2"], "--seeds cannot change"),
+        (["--name", "other"], "--name other: a resumed sweep keeps its name"),
+    ],
+)
+def test_what_would_make_it_another_sweep_is_refused_by_its_own_name(tmp_path, capsys, options, message):
+    folder = tmp_path / TASK / "begun"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", TASK], trials=12).write(folder)
+    assert main(["--resume", str(folder), "--dry-run", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_of_sweeps_is_refused_with_their_names(tmp_path, capsys):
+    folder = tmp_path / TASK / "begun"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", TASK], trials=12).write(folder)
+    assert main(["--resume", str(folder.parent)]) == 2
+    assert f"it has no sweep.json, but there are {folder}" in capsys.readouterr().err
+    assert main(["--resume", str(folder / "sweep.json")]) == 2
+    assert "not the results folder of a sweep" in capsys.readouterr().err

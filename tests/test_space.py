@@ -35,7 +35,7 @@ def test_a_file_may_hold_lists_ranges_and_single_values(read):
         ("epochs: [1]", "epochs: not a hyperparameter"),
         ("clip: [-1]", "clip must be a number > 0, or none for no clipping, got -1"),
         ("lr: {low: 0, high: 1}", "lr must be a number > 0"),
-        ("lr: {low: 1e-2, high: 1e-4}", "lr: "),
+        ("lr: {low: 1e-2, high: 1e-4}", "lr: low must be <= high, got 0.01 and 0.0001"),
         ("lr: {from: 1, to: 2}", "a range has low, high"),
         ("lr: []", "must not be empty"),
         ("lr: [0.01, 1e-2]", "each value once"),
