@@ -81,20 +81,23 @@ def table(found: Sequence[Recorded]) -> Table:
 
 
 def facts(one: Recorded) -> dict[str, str]:
-    """What the table says of a sweep."""
-    plan, search = one.plan, one.search
+    """What the table says of a sweep; its best configuration is the tested one, or the search's best before that."""
+    plan, search, metric = one.plan, one.search, one.plan.task.objective.metric
     ranked = search.ranked()
+    best = [(entry.configuration, entry.best) for entry in ranked[:1]]
+    tested = one.summary if plan.record.finished and one.test else None  # an extended sweep has its old summary
+    if tested:
+        best = [(tested["best"]["config"], tested["best"]["val"][metric])]
     return {
         "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
         "scheduler": plan.scheduler,
         "trials ended": f"{search.ended} of {search.requested}",
         "epochs": f"{search.epochs:,} of {search.requested * search.max_epochs:,}",
         "wall time": duration(search.wall_s),
-        "best validation": f"{ranked[0].best:.4g}" if ranked else "none yet",
-        "retrained, test": spread(one.test),
-        "best configuration": "\n".join(
-            settings(ranked[0].configuration, [name]) for name in (plan.varied if ranked else [])
-        ),
+        "best validation of the search": f"{ranked[0].best:.4g}" if ranked else "none yet",
+        "best configuration": "\n".join(settings(config, [name]) for config, _ in best for name in plan.varied),
+        "  validation in the search": "".join(f"{value:.4g}" for _, value in best),
+        "  retrained, test": spread(one.test if tested else None),
     }
 
 

@@ -55,22 +55,6 @@ def running(swept, tmp_path):
     return folder
 
 
-@pytest.fixture
-def shown(capsys, monkeypatch):
-    """Runs a command line on a wide terminal; gives status, output and error output."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def shown(command, *arguments):
-        capsys.readouterr()
-        try:
-            status = command([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return shown
-
-
 @pytest.mark.parametrize(
     ("mean", "std", "words"),
     [
