@@ -75,6 +75,12 @@ def cluster_module(monkeypatch):
 
 
 @pytest.fixture
+def kept(request):
+    """The results folder of a sweep that is kept in results/reference, by its task and name; not to be changed."""
+    return lambda name: request.config.rootpath / "results" / "reference" / name
+
+
+@pytest.fixture
 def summary_of():
     """Reads a results folder's summary.json."""
     return lambda folder: json.loads((folder / "summary.json").read_text())

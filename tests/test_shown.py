@@ -12,12 +12,6 @@ from sweeps import compare, show
 
 
 @pytest.fixture
-def kept(request):
-    """The results folder of a sweep that is kept; not to be changed."""
-    return lambda name: request.config.rootpath / "results" / "reference" / name
-
-
-@pytest.fixture
 def extended(kept, tmp_path):
     """A tested sweep, as it is when more trials are to come."""
     folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "extended")
