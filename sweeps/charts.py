@@ -129,24 +129,31 @@ def _spans(values: pd.Series[Any]) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
 
 
-def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path:
-    """A line a trial through its hyperparameters to its best value; the better, the darker."""
-    shown = [entry for entry in entries if entry.best is not None and entry.status != DIVERGED]
-    sign = 1 if objective.mode == "max" else -1
-    order = sorted(shown, key=lambda entry: sign * (entry.best or 0.0))
-    shades = np.linspace(0.05, 1.0, max(1, len(order)))
+def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path | None:
+    """A line a trial through its hyperparameters to its best value; the better, the darker. None without a trial.
+
+    Args:
+        ranked: the trials that can be chosen, best first.
+        varied: hyperparameters, an axis each.
+        objective: of the sweep.
+        path: of the PNG file.
+    """
+    order = [entry for entry in reversed(ranked) if np.isfinite(entry.best or 0.0)]  # the best is drawn last, on top
+    if not order:
+        return None
+    shades = np.linspace(1.0, 0.05, len(order))[::-1]
     figure = Figure(figsize=(2.2 * (len(varied) + 1), 4.6))
     axes = figure.subplots()
     best = [entry.best or 0.0 for entry in order]
-    low, high = (min(best), max(best)) if best else (0.0, 1.0)
+    low, high = min(best), max(best)
     place = np.log if _spans(pd.Series(best)) else np.asarray
     bottom, above = place(low), place(high)
     places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
     heights = np.array([places[name][0] for name in varied] + [(place(best) - bottom) / ((above - bottom) or 1.0)])
     offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
     lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
-    colours = colormaps["viridis_r"](shades[: len(order)])
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades[: len(order)]))
+    colours = colormaps["viridis_r"](shades)
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades))
     for position, name in enumerate(varied):
         for height, label in places[name][1]:
             axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
@@ -163,7 +170,8 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
     )
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
-    figure.colorbar(scale, ax=axes, label="rank (1 is best)").ax.invert_yaxis()
+    ticks = MaxNLocator(integer=True)
+    figure.colorbar(scale, ax=axes, label="rank (1 is best)", ticks=ticks).ax.invert_yaxis()
     return write(figure, path)
 
 
@@ -248,7 +256,7 @@ def importances(
         shares that sum to 1, empty for fewer than 4 comparable trials or equal values; and the epoch.
     """
     metric = f"val_{objective.metric}"
-    usable = {entry.name: entry for entry in entries if entry.status not in (DIVERGED, FAILED) and entry.best_epoch}
+    usable = {entry.name: entry for entry in entries if entry.best_epoch and not entry.lost}
     rows = curves[curves["trial"].isin(usable)]
     epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
     values = rows[rows["epoch"] == epoch].set_index("trial")[metric]

@@ -17,7 +17,6 @@ from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, log_scale
 from sweeps.display import duration, settings, spread
-from sweeps.ledger import DIVERGED, FAILED
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
 
@@ -114,7 +113,7 @@ def progress(one: Recorded) -> pd.DataFrame:
 
     Trials that failed or diverged cost what they cost and find nothing, as in the ranking.
     """
-    objective, entries, lost = one.plan.task.objective, one.search.entries, (DIVERGED, FAILED)
+    objective, entries = one.plan.task.objective, one.search.entries
     reached, epochs, best, found = dict[str, int](), 0, None, []
     for row in tables.rows(one.plan.folder / tables.CURVES):
         name = row["trial"]
@@ -123,7 +122,7 @@ def progress(one: Recorded) -> pd.DataFrame:
         epochs += int(row["epoch"]) - reached.get(name, 0)
         reached[name] = int(row["epoch"])
         value = float(row[f"val_{objective.metric}"])
-        if entries[name].status not in lost and objective.better(value, best):
+        if not entries[name].lost and objective.better(value, best):
             best = value
         found.append({"epochs": epochs, "wall_s": float(row["wall_s"]), "best": best})
     return pd.DataFrame(found, columns=["epochs", "wall_s", "best"], dtype=float).dropna()

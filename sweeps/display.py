@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Ledger
+from sweeps.ledger import RUNNING, STATUSES, Ledger
 from sweeps.pace import seconds_left
 from sweeps.turns import name_of
 
@@ -69,7 +69,7 @@ class Display(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended: its line, where there is no live display."""
         entry = self.ledger.entries[name_of(trial)]
-        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.status in (FAILED, DIVERGED))
+        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.lost)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial failed: its line, where there is no live display."""
