@@ -64,14 +64,20 @@ def check(found: Sequence[Recorded]) -> None:
             )
 
 
+def labels(found: Sequence[Recorded]) -> list[str]:
+    """The sweeps' names; the folders of those whose name another one has too."""
+    names = [one.plan.name for one in found]
+    return [name if names.count(name) == 1 else str(one.plan.folder) for name, one in zip(names, found, strict=True)]
+
+
 def table(found: Sequence[Recorded]) -> Table:
     """A column a sweep: how it searched, what it cost, what it found."""
     metric = found[0].plan.task.objective.metric
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{found[0].plan.task.name}, {metric}")
     shown.add_column("")
     rows: dict[str, list[str]] = {}
-    for one in found:
-        shown.add_column(one.plan.name)
+    for one, label in zip(found, labels(found), strict=True):
+        shown.add_column(label)
         for name, value in facts(one).items():
             rows.setdefault(name, []).append(value)
     for name, values in rows.items():
@@ -135,9 +141,9 @@ def draw(found: Sequence[Recorded], path: Path) -> Path:
     curves = [progress(one) for one in found]
     panels: list[Axes] = list(figure.subplots(1, len(COSTS), sharey=True))
     for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
-        for place, (one, curve) in enumerate(zip(found, curves, strict=True)):
+        for place, (name, curve) in enumerate(zip(labels(found), curves, strict=True)):
             colour = COLOURS[place % len(COLOURS)]
-            axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=one.plan.name)
+            axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=name)
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
         axes.set(xlabel=label, xlim=(0, None))
         axes.grid(alpha=0.25)

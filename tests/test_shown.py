@@ -33,6 +33,15 @@ def test_a_test_is_told_with_the_configuration_that_met_it(kept, shown, tmp_path
     )
 
 
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(kept, shown, tmp_path, monkeypatch):
+    shutil.copytree(kept("mnist-rec/asha"), tmp_path / "asha")
+    shutil.copytree(kept("mnist-rec/asha"), tmp_path / "other/asha")
+    monkeypatch.chdir(tmp_path)
+    status, output, _ = shown(compare.main, "asha", "other/asha")
+    assert status == 0
+    assert output.splitlines()[2].split() == ["asha", "other/asha"]
+
+
 def test_an_extended_sweep_has_no_test_before_its_new_one(extended, shown, tmp_path):
     assert "test loss" not in shown(show.main, extended)[1]
     output = shown(compare.main, extended, "--output", tmp_path / "x.png")[1]
