@@ -35,6 +35,8 @@ MARKS = {
 }
 PALE = "#b8bec8"
 IMPORTANCE_TRIALS = 300
+MARKED_REPORTS = 60
+"""Of a curve at most, for its points to be marked; those of more would run into one band."""
 COLOURS = (
     *(BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e", "#d62b70"),
     *("#1fa8b8", "#7a5230", "#8fae1b", "#e08fc0", "#4a4a8c", "#f2b705"),
@@ -66,21 +68,27 @@ def learning_curves(
     metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
     statuses = {entry.name: entry.status for entry in entries}
-    names = [entry.name for entry in ranked]
+    names, marker = [entry.name for entry in ranked], "" if _dense(curves) else "."
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for place, entry in enumerate(ranked):
             rows, width = curves[curves["trial"] == entry.name], 2.0 if place < top else 1.0
+            look = {"color": COLOURS[place], "marker": marker, "lw": width if marker else width / 2}
             label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-            axes.plot(rows["epoch"], rows[metric], ".-", color=COLOURS[place], lw=width, zorder=width + 1, label=label)
+            axes.plot(rows["epoch"], rows[metric], **look, zorder=width + 1, label=label)
         _ends(axes, curves, metric, statuses)
-        _others(axes, curves[~curves["trial"].isin(names)], metric)
+        _others(axes, curves[~curves["trial"].isin(names)], metric, marker)
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}", title=f"Validation {name}")
-        _finish(axes, curves[metric])
+        _finish(axes, curves[metric], log=name == "loss" or objective.mode == "min")
     axes = figure.axes[0]
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
+
+
+def _dense(curves: pd.DataFrame) -> bool:
+    """Whether a curve has too many reports for its points to be told apart."""
+    return bool(curves["trial"].value_counts().max() > MARKED_REPORTS)
 
 
 def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, str]) -> None:
@@ -92,52 +100,60 @@ def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, 
             axes.plot(rows["epoch"], rows[metric], marker, color=colour, ms=7, zorder=2, label=label)
 
 
-def _others(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
+def _others(axes: Axes, curves: pd.DataFrame, metric: str, marker: str) -> None:
     """The trials that are not told apart: one collection of lines, since there may be thousands."""
     if curves.empty:
         return
     lines = [rows[["epoch", metric]].to_numpy() for _, rows in curves.groupby("trial")]
     axes.add_collection(LineCollection(lines, colors=PALE, linewidths=1.0, zorder=1))
-    axes.plot(curves["epoch"], curves[metric], ".", color=PALE, zorder=1)
-    axes.plot([], [], color=PALE, marker=".", label="other trials")
+    axes.plot(curves["epoch"], curves[metric], marker, ls="", color=PALE, zorder=1)
+    axes.plot([], [], color=PALE, marker=marker, label="other trials")
 
 
-def _finish(axes: Axes, values: pd.Series[Any]) -> None:
-    """Whole epochs, a grid, and a logarithmic axis where it helps."""
+def _finish(axes: Axes, values: pd.Series[Any], log: bool) -> None:
+    """Whole epochs, a grid, and a logarithmic axis where the metric may have one and it helps."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    log_scale(axes, values)
+    if log:
+        log_scale(axes, values)
 
 
 def log_scale(axes: Axes, values: pd.Series[Any]) -> None:
-    """A logarithmic axis where the values span more than a factor of 20."""
+    """A logarithmic axis where the values span more than a factor of 10."""
     if _spans(values[np.isfinite(values) & (values > 0)]):
         axes.set_yscale("log")
 
 
 def _spans(values: pd.Series[Any]) -> bool:
-    """Whether positive values differ by more than a factor of 20."""
-    return bool(len(values) and values.min() > 0 and values.max() > 20 * values.min())
+    """Whether positive values differ by more than a factor of 10."""
+    return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
 
 
-def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path:
-    """A line a trial through its hyperparameters to its best value; the better, the darker."""
-    shown = [entry for entry in entries if entry.best is not None and entry.status != DIVERGED]
-    sign = 1 if objective.mode == "max" else -1
-    order = sorted(shown, key=lambda entry: sign * (entry.best or 0.0))
-    shades = np.linspace(0.05, 1.0, max(1, len(order)))
+def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path | None:
+    """A line a trial through its hyperparameters to its best value; the better, the darker. None without a trial.
+
+    Args:
+        ranked: the trials that can be chosen, best first.
+        varied: hyperparameters, an axis each.
+        objective: of the sweep.
+        path: of the PNG file.
+    """
+    order = [entry for entry in reversed(ranked) if np.isfinite(entry.best or 0.0)]  # the best is drawn last, on top
+    if not order:
+        return None
+    shades = np.linspace(1.0, 0.05, len(order))[::-1]
     figure = Figure(figsize=(2.2 * (len(varied) + 1), 4.6))
     axes = figure.subplots()
     best = [entry.best or 0.0 for entry in order]
-    low, high = (min(best), max(best)) if best else (0.0, 1.0)
+    low, high = min(best), max(best)
     place = np.log if _spans(pd.Series(best)) else np.asarray
     bottom, above = place(low), place(high)
     places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
     heights = np.array([places[name][0] for name in varied] + [(place(best) - bottom) / ((above - bottom) or 1.0)])
     offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
     lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
-    colours = colormaps["viridis_r"](shades[: len(order)])
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades[: len(order)]))
+    colours = colormaps["viridis_r"](shades)
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades))
     for position, name in enumerate(varied):
         for height, label in places[name][1]:
             axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
@@ -154,7 +170,8 @@ def parallel_coordinates(entries: list[Entry], varied: list[str], objective: Obj
     )
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
-    figure.colorbar(scale, ax=axes, label="rank (1 is best)").ax.invert_yaxis()
+    ticks = MaxNLocator(integer=True)
+    figure.colorbar(scale, ax=axes, label="rank (1 is best)", ticks=ticks).ax.invert_yaxis()
     return write(figure, path)
 
 
@@ -176,20 +193,34 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
 
 
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
-    """Loss in training and validation, and the objective where it is another metric, of the winner: a line a seed."""
-    metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), counted(curves["trial"].nunique(), "seed")
+    """Loss in training and validation, and the objective where it is another metric, of the winner: a shade a seed."""
+    metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), list(curves.groupby("trial"))
+    window = len(curves) // len(seeds) // 30 if _dense(curves) else 1
+    smoothed = f"\nrunning median of {window} reports; pale: every report" if window > 1 else ""
     figure = Figure(figsize=(7.2 * len(metrics), 4.2))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for column, colour, name in ((f"train_{metric}", BLUE, "training"), (f"val_{metric}", ORANGE, "validation")):
-            if column in curves:  # only the loss is known of training
-                for index, (_, rows) in enumerate(curves.groupby("trial")):
-                    label = None if index else name
-                    axes.plot(rows["epoch"], rows[column], ".-", color=colour, alpha=0.8, label=label)
-        axes.set(xlabel="epoch", ylabel=metric, title=f"The winner retrained, {seeds}: {metric}")
-        _finish(axes, curves[f"val_{metric}"])
-        axes.legend()
+        drawn = {f"train_{metric}": ("training", "Blues"), f"val_{metric}": ("validation", "Oranges")}
+        drawn = {column: look for column, look in drawn.items() if column in curves}  # of training, the loss alone
+        for column, (name, shades) in drawn.items():
+            for (trial, rows), shade in zip(seeds, np.linspace(0.9, 0.45, len(seeds)), strict=True):
+                label, colour = f"{name}, seed {str(trial).rpartition('-seed')[2]}", colormaps[shades](shade)
+                _smoothed(axes, rows["epoch"], rows[column], window, color=colour, label=label)
+        axes.set(xlabel="epoch", ylabel=metric)
+        axes.set_title(f"The winner retrained, {counted(len(seeds), 'seed')}: {metric}{smoothed}")
+        _finish(axes, pd.concat([curves[column] for column in drawn]), log=metric == "loss" or objective.mode == "min")
+    handles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
+
+
+def _smoothed(axes: Axes, epochs: pd.Series[Any], values: pd.Series[Any], window: int, **look: Any) -> None:
+    """A line through every report; a pale one under the running median if its window has more than one report."""
+    if window == 1:
+        axes.plot(epochs, values, ".-", **look)
+        return
+    axes.plot(epochs, values, color=look["color"], lw=0.5, alpha=0.25)
+    axes.plot(epochs, values.rolling(window, center=True, min_periods=1).median(), lw=1.2, **look)
 
 
 def importance(
@@ -225,7 +256,7 @@ def importances(
         shares that sum to 1, empty for fewer than 4 comparable trials or equal values; and the epoch.
     """
     metric = f"val_{objective.metric}"
-    usable = {entry.name: entry for entry in entries if entry.status not in (DIVERGED, FAILED) and entry.best_epoch}
+    usable = {entry.name: entry for entry in entries if entry.best_epoch and not entry.lost}
     rows = curves[curves["trial"].isin(usable)]
     epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
     values = rows[rows["epoch"] == epoch].set_index("trial")[metric]

@@ -17,7 +17,6 @@ from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, log_scale
 from sweeps.display import duration, settings, spread
-from sweeps.ledger import DIVERGED, FAILED
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
 
@@ -65,14 +64,20 @@ def check(found: Sequence[Recorded]) -> None:
             )
 
 
+def labels(found: Sequence[Recorded]) -> list[str]:
+    """The sweeps' names; the folders of those whose name another one has too."""
+    names = [one.plan.name for one in found]
+    return [name if names.count(name) == 1 else str(one.plan.folder) for name, one in zip(names, found, strict=True)]
+
+
 def table(found: Sequence[Recorded]) -> Table:
     """A column a sweep: how it searched, what it cost, what it found."""
     metric = found[0].plan.task.objective.metric
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{found[0].plan.task.name}, {metric}")
     shown.add_column("")
     rows: dict[str, list[str]] = {}
-    for one in found:
-        shown.add_column(one.plan.name)
+    for one, label in zip(found, labels(found), strict=True):
+        shown.add_column(label)
         for name, value in facts(one).items():
             rows.setdefault(name, []).append(value)
     for name, values in rows.items():
@@ -81,20 +86,23 @@ def table(found: Sequence[Recorded]) -> Table:
 
 
 def facts(one: Recorded) -> dict[str, str]:
-    """What the table says of a sweep."""
-    plan, search = one.plan, one.search
+    """What the table says of a sweep; its best configuration is the tested one, or the search's best before that."""
+    plan, search, metric = one.plan, one.search, one.plan.task.objective.metric
     ranked = search.ranked()
+    best = [(entry.configuration, entry.best) for entry in ranked[:1]]
+    tested = one.summary if plan.record.finished and one.test else None  # an extended sweep has its old summary
+    if tested:
+        best = [(tested["best"]["config"], tested["best"]["val"][metric])]
     return {
         "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
         "scheduler": plan.scheduler,
         "trials ended": f"{search.ended} of {search.requested}",
         "epochs": f"{search.epochs:,} of {search.requested * search.max_epochs:,}",
         "wall time": duration(search.wall_s),
-        "best validation": f"{ranked[0].best:.4g}" if ranked else "none yet",
-        "retrained, test": spread(one.test),
-        "best configuration": "\n".join(
-            settings(ranked[0].configuration, [name]) for name in (plan.varied if ranked else [])
-        ),
+        "best validation of the search": f"{ranked[0].best:.4g}" if ranked else "none yet",
+        "best configuration": "\n".join(settings(config, [name]) for config, _ in best for name in plan.varied),
+        "  validation in the search": "".join(f"{value:.4g}" for _, value in best),
+        "  retrained, test": spread(one.test if tested else None),
     }
 
 
@@ -111,7 +119,7 @@ def progress(one: Recorded) -> pd.DataFrame:
 
     Trials that failed or diverged cost what they cost and find nothing, as in the ranking.
     """
-    objective, entries, lost = one.plan.task.objective, one.search.entries, (DIVERGED, FAILED)
+    objective, entries = one.plan.task.objective, one.search.entries
     reached, epochs, best, found = dict[str, int](), 0, None, []
     for row in tables.rows(one.plan.folder / tables.CURVES):
         name = row["trial"]
@@ -120,7 +128,7 @@ def progress(one: Recorded) -> pd.DataFrame:
         epochs += int(row["epoch"]) - reached.get(name, 0)
         reached[name] = int(row["epoch"])
         value = float(row[f"val_{objective.metric}"])
-        if entries[name].status not in lost and objective.better(value, best):
+        if not entries[name].lost and objective.better(value, best):
             best = value
         found.append({"epochs": epochs, "wall_s": float(row["wall_s"]), "best": best})
     return pd.DataFrame(found, columns=["epochs", "wall_s", "best"], dtype=float).dropna()
@@ -133,9 +141,9 @@ def draw(found: Sequence[Recorded], path: Path) -> Path:
     curves = [progress(one) for one in found]
     panels: list[Axes] = list(figure.subplots(1, len(COSTS), sharey=True))
     for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
-        for place, (one, curve) in enumerate(zip(found, curves, strict=True)):
+        for place, (name, curve) in enumerate(zip(labels(found), curves, strict=True)):
             colour = COLOURS[place % len(COLOURS)]
-            axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=one.plan.name)
+            axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=name)
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
         axes.set(xlabel=label, xlim=(0, None))
         axes.grid(alpha=0.25)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from ray import tune
@@ -16,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.ledger import DIVERGED, FAILED, RUNNING, STATUSES, Ledger
+from sweeps.ledger import RUNNING, STATUSES, Ledger
 from sweeps.pace import seconds_left
 from sweeps.turns import name_of
 
@@ -70,7 +69,7 @@ class Display(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended: its line, where there is no live display."""
         entry = self.ledger.entries[name_of(trial)]
-        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.status in (FAILED, DIVERGED))
+        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.lost)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial failed: its line, where there is no live display."""
@@ -104,9 +103,9 @@ class Display(tune.Callback):
 
 
 def bar(ledger: Ledger) -> Table:
-    """How far a phase is: a bar, and the clock."""
+    """How far a phase is: a bar up to the epochs that it is expected to train for, and the clock."""
     row = Table.grid(padding=(0, 2))
-    total = ledger.requested * ledger.max_epochs
+    total = max(ledger.epochs, sum(ledger.expected) or ledger.requested * ledger.max_epochs)
     row.add_row(ProgressBar(total=total, completed=ledger.epochs, width=60), clock(ledger))
     return row
 
@@ -165,5 +164,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    return str(timedelta(seconds=round(seconds)))
+    """Seconds as h:mm:ss, of days as well."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -60,6 +60,11 @@ class Entry:
         """Whether it may still train."""
         return self.status in (RUNNING, PAUSED)
 
+    @property
+    def lost(self) -> bool:
+        """Whether it failed or diverged, so that it cannot be chosen."""
+        return self.status in (FAILED, DIVERGED)
+
 
 class Ledger(tune.Callback):
     """Follows one phase of a sweep, "search" or "retrain"; its rows go to `curves.csv` and `trials.csv` at once.
@@ -264,7 +269,7 @@ class Ledger(tune.Callback):
 
     def lost(self) -> list[Entry]:
         """The trials that failed or diverged."""
-        return [entry for entry in self.trials if entry.status in (FAILED, DIVERGED)]
+        return [entry for entry in self.trials if entry.lost]
 
     @property
     def ended(self) -> int:
@@ -278,7 +283,7 @@ class Ledger(tune.Callback):
 
     def ranked(self) -> list[Entry]:
         """The trials that can be chosen, best first: validated, neither failed nor diverged."""
-        usable = [e for e in self.trials if e.best is not None and e.status not in (FAILED, DIVERGED)]
+        usable = [entry for entry in self.trials if entry.best is not None and not entry.lost]
         sign = -1 if self.objective.mode == "max" else 1
         return sorted(usable, key=lambda entry: (sign * (entry.best or 0.0), entry.name))
 

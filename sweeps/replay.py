@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ae.task import Objective
-from sweeps import replay_figure, simulation, tables
-from sweeps.options import Parser
+from sweeps import replay_figure, simulation
+from sweeps.options import Parser, one_line
 from sweeps.plan import SCHEDULERS, Plan
-from sweeps.recorded import recorded_plan
+from sweeps.recorded import read, recorded_plan
 from sweeps.simulation import Recording, Result, Setting, simulate
 
 EPILOG = """\
@@ -50,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         results = [simulate(recording, setting) for setting in settings(options, plan)]
         full = simulate(recording, Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1))
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        frame = compared(results, full, plan)
+        frame.to_csv(options.folder / "replay.csv", index=False)
+        picture = replay_figure.draw(frame, recording.objective, options.folder / "figures" / "replay.png")
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
-    frame = compared(results, full, plan)
-    frame.to_csv(options.folder / "replay.csv", index=False)
-    picture = replay_figure.draw(frame, recording.objective, options.folder / "figures" / "replay.png")
     show(frame, full, recording.objective, console)
     console.print(f"{options.folder / 'replay.csv'}\n{picture}", soft_wrap=True, highlight=False, markup=False)
     return 0
@@ -196,21 +195,22 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
     """What a real sweep of the recorded trials cost, beside the replay of its scheduler.
 
     Raises:
-        ValueError: if the sweep is of other trials, or has not ended.
+        ValueError: if the sweep is of other trials, or its search has not ended or found nothing.
     """
-    real = recorded_plan(folder)
+    found = read(folder)
+    real, search, ranked = found.plan, found.search, found.search.ranked()
     for name in ("task", "space", "base", "trials", "subset", "data", "options"):
         if getattr(real, name) != getattr(plan, name):
             raise ValueError(f"--check {folder}: its {name} must be the same as that of {plan.folder}")
-    if not (folder / "summary.json").exists():
-        raise ValueError(f"--check {folder}: the sweep has not ended: it has no summary.json")
-    search, objective = json.loads((folder / "summary.json").read_text())["search"], real.task.objective
-    curves = tables.curves(folder).query("phase == 'search'")
+    if search.ended < search.requested:
+        raise ValueError(f"--check {folder}: {search.ended} of {search.requested} trials have ended; --resume it first")
+    if not ranked:
+        raise ValueError(f"--check {folder}: all of its trials failed or diverged")
     measured = {
-        "epochs": search["epochs_trained"],
-        f"best val {objective.metric}": curves[f"val_{objective.metric}"].agg(objective.mode),
-        "training, s": curves["train_s"].sum(),
-        "wall time, s": search["wall_s"],
+        "epochs": search.epochs,
+        f"best val {real.task.objective.metric}": ranked[0].best or 0.0,
+        "training, s": sum(entry.train_s for entry in search.trials),
+        "wall time, s": search.wall_s,
     }
     grace, factor = real.budget.grace_period, real.budget.reduction_factor
     table = Table("workers", "", "predicted", "measured", "difference", title=f"{real.scheduler}, {folder}")

@@ -46,11 +46,12 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
     about = (plan.varied, objective)
     found = {
         "curves": [charts.learning_curves(search, entries, ranked, plan.top_k, *about, folder / "learning_curves.png")],
-        "space": [charts.parallel_coordinates(entries, *about, folder / "parallel_coordinates.png")],
     }
-    important = charts.importance(search, entries, plan.space, *about, folder / "importance.png")
-    if important:
-        found["space"].append(important)
+    space = (
+        charts.parallel_coordinates(ranked, *about, folder / "parallel_coordinates.png"),
+        charts.importance(search, entries, plan.space, *about, folder / "importance.png"),
+    )
+    found["space"] = [path for path in space if path]
     if outcome.retrained:
         winner = outcome.retrained[0]
         names = [model.name for model in winner.models]

@@ -24,8 +24,8 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """What a curve is drawn with, lowest first; the second where the terminal knows ASCII alone."""
 WIDTH = 24
 """Characters of a curve at most."""
-RUNS_S = 60.0
-"""A sweep that was quiet for longer is said to be."""
+REPORT_S = 60.0
+"""Seconds that a session may still draw its report, after its summary."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,20 +104,22 @@ def page(found: Recorded, lines: int, encoding: str) -> Group:
     parts += phase("search", found.search, plan.varied)
     if found.retraining.entries:
         parts += phase("retraining", found.retraining, plan.varied)
-    if found.test:
-        parts.append(Text(f"test {plan.task.objective.metric} {spread(found.test)}", style="green"))
+    if found.summary and found.test and plan.record.finished:  # an extended sweep has its old summary
+        test = f"test {plan.task.objective.metric} {spread(found.test)}"
+        parts.append(Text(f"{test} ({settings(found.summary['best']['config'], plan.varied)})", style="green"))
     if found.search.entries:
         parts += [Text(), ranking(found, lines, encoding)]
     return Group(*parts)
 
 
 def state(found: Recorded) -> str:
-    """Whether the sweep goes on, as far as its folder tells."""
+    """Whether the sweep goes on, as far as its folder tells: a session writes curves first, and the summary last."""
     if found.plan.record.finished:
         return "finished"
     if found.quiet_s is None:
         return "no report yet"
-    if found.summary and found.quiet_s > RUNS_S:
+    summary = found.plan.folder / "summary.json"
+    if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
         return f"ended before its test; go on with --resume {found.plan.folder}"
     return f"last report {duration(found.quiet_s)} ago"
 

@@ -52,10 +52,32 @@ def run(tmp_path, capsys):
 
 
 @pytest.fixture
+def shown(capsys, monkeypatch):
+    """Runs a command line on a wide terminal; gives status, output and error output."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def shown(command, *arguments):
+        capsys.readouterr()
+        try:
+            status = command([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code
+        return status, *capsys.readouterr()
+
+    return shown
+
+
+@pytest.fixture
 def cluster_module(monkeypatch):
     """Imports a script of cluster/, which is no package."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "cluster")
     return importlib.import_module
+
+
+@pytest.fixture
+def kept(request):
+    """The results folder of a sweep that is kept in results/reference, by its task and name; not to be changed."""
+    return lambda name: request.config.rootpath / "results" / "reference" / name
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Schedulers replayed over recorded learning curves."""
 
 import math
+import re
+import shutil
 
 import pandas as pd
 import pytest
 
 from ae.task import Budget, Objective
-from sweeps import replay
+from sweeps import replay, tables
 from sweeps.ledger import STOPPED
 from sweeps.plan import SCHEDULERS
 from sweeps.recorded import recorded_plan
@@ -132,6 +134,29 @@ def test_a_replay_is_the_sweep_that_it_foretells(run, space, capsys):
     assert replay.main([str(real)]) == 2
     error = capsys.readouterr().err
     assert "record with --scheduler none" in error
+    assert error.count("\n") == 1
+
+
+def test_a_check_takes_the_best_of_the_trials_that_can_be_chosen(kept, tmp_path, capsys):
+    real = shutil.copytree(kept("mnist-cls/asha"), tmp_path / "real")
+    trials = tables.rows(real / "trials.csv")
+    ended = {"status": "failed", "reason": "killed"}
+    tables.rewrite(real / "trials.csv", [row | ended if row["trial"] == "0000" else row for row in trials])
+    arguments = [str(kept("mnist-cls/full")), "--workers", "1", "--check", str(real)]
+    assert replay.main(arguments) == 0
+    assert re.search(r"best val accuracy │ 0\.9874 +│ 0\.9778 ", capsys.readouterr().out)
+    tables.rewrite(real / "trials.csv", trials[1:])
+    assert replay.main(arguments) == 2
+    assert "11 of 12 trials have ended; --resume it first" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
+    full = shutil.copytree(kept("mnist-cls/full"), tmp_path / "full")
+    (full / "replay.csv").unlink()
+    (full / "replay.csv").mkdir()
+    assert replay.main([str(full), "--scheduler", "none", "--workers", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "replay.csv" in error
     assert error.count("\n") == 1
 
 

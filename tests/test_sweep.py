@@ -147,7 +147,7 @@ def test_a_retraining_that_is_lost_is_said_and_gives_1(run, summary_of, space):
     options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
     status, output, _, folder = run(*options, "--retrain-epochs", "30", "--top-k", "1", "--seeds", "1", *space(content))
     assert status == 1
-    assert "1 retrainings left no model; 0000-seed1 diverged" in output
+    assert "1 retraining left no model; 0000-seed1 diverged" in output
     assert summary_of(folder)["retrained"] == []
     assert "left no model" in (folder / "report.html").read_text()
 

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
 from ae import tasks
 from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
-from sweeps.display import counted, spread
-from sweeps.ledger import Entry, Ledger
+from sweeps.display import bar, counted, duration, spread
+from sweeps.ledger import STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
 
@@ -55,22 +56,6 @@ def running(swept, tmp_path):
     return folder
 
 
-@pytest.fixture
-def shown(capsys, monkeypatch):
-    """Runs a command line on a wide terminal; gives status, output and error output."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def shown(command, *arguments):
-        capsys.readouterr()
-        try:
-            status = command([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = end.code
-        return status, *capsys.readouterr()
-
-    return shown
-
-
 @pytest.mark.parametrize(
     ("mean", "std", "words"),
     [
@@ -87,6 +72,19 @@ def test_a_mean_is_told_to_two_digits_of_its_deviation(mean, std, words):
 
 def test_one_of_a_thing_is_told_as_one():
     assert [counted(number, "seed") for number in (0, 1, 2, 1200)] == ["0 seeds", "1 seed", "2 seeds", "1,200 seeds"]
+
+
+def test_more_than_a_day_is_told_in_hours():
+    assert [duration(seconds) for seconds in (0, 3599.6, 26 * 3600)] == ["0:00:00", "1:00:00", "26:00:00"]
+
+
+def test_a_search_that_stops_trials_early_fills_its_bar(tmp_path):
+    ledger = Ledger("search", tmp_path, tasks.find("synthetic").objective, 3, 10, expected=[10, 4, 2])
+    for name, epoch in (("0000", 10), ("0001", 4), ("0002", 2)):
+        ledger.entries[name] = Entry(name=name, configuration={"hidden_size": 4}, epoch=epoch, status=STOPPED)
+    console = Console(width=100, file=io.StringIO())
+    console.print(bar(ledger))
+    assert console.file.getvalue().count("━") == 60
 
 
 def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):

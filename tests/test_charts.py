@@ -1,0 +1,62 @@
+"""Pictures of a sweep."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from ae.task import Objective
+from sweeps import charts
+from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry, Ledger
+
+LOSS = Objective(metric="loss", mode="min")
+SEEDS = ["0003-seed1", "0003-seed2", "0003-seed3"]
+
+
+def curves(reports):
+    """Noisy losses of three seeds, a report every 5 epochs."""
+    rng, epochs, parts = np.random.default_rng(0), 5 * np.arange(1, reports + 1), []
+    for trial in SEEDS:
+        losses = {f"{name}_loss": (1 / epochs + 0.004) * rng.uniform(0.8, 1.2, reports) for name in ("train", "val")}
+        parts.append(pd.DataFrame({"trial": trial, "epoch": epochs, **losses}))
+    return pd.concat(parts)
+
+
+def inked(path):
+    """The share of a picture's pixels that have a strong colour."""
+    pixels = imread(path)[:, :, :3]
+    return float((pixels.max(axis=2) - pixels.min(axis=2) > 0.4).mean())
+
+
+def test_the_curves_of_many_reports_are_lines_and_no_bands(tmp_path):
+    entries = [Entry(name=name, configuration={"lr": 0.01}) for name in SEEDS]
+    retrained = charts.retraining_curves(curves(600), LOSS, tmp_path / "retrained.png")
+    search = charts.learning_curves(curves(600), entries, entries, 3, ["lr"], LOSS, tmp_path / "search.png")
+    assert inked(retrained) < 0.02
+    assert inked(search) < 0.04
+
+
+@pytest.mark.parametrize(("values", "scale"), [([0.051, 0.0039], "log"), ([0.98, 0.8], "linear"), ([1, -1], "linear")])
+def test_an_axis_over_more_than_a_decade_is_logarithmic(values, scale):
+    axes = Figure().subplots()
+    charts.log_scale(axes, pd.Series(values))
+    assert axes.get_yscale() == scale
+
+
+def test_one_trial_alone_is_the_best_and_the_darkest(tmp_path):
+    entry = Entry(name="0000", configuration={"lr": 0.01, "hidden_size": 8}, best=0.5)
+    path = charts.parallel_coordinates([entry], ["lr", "hidden_size"], LOSS, tmp_path / "one.png")
+    drawn = imread(path)[:, :550, :3]  # without the scale of ranks
+    assert (np.abs(drawn - colormaps["viridis"](0)[:3]).max(axis=2) < 0.02).sum() > 1000
+
+
+def test_no_picture_is_drawn_of_no_trial_that_can_be_chosen(tmp_path):
+    ledger = Ledger("search", tmp_path, LOSS, 3, 10)
+    for name, status, best in (("0000", FAILED, 0.1), ("0001", DIVERGED, 0.2), ("0002", STOPPED, math.inf)):
+        ledger.entries[name] = Entry(name=name, configuration={"lr": 0.01}, status=status, best=best)
+    assert charts.parallel_coordinates(ledger.ranked(), ["lr"], LOSS, tmp_path / "none.png") is None
+    assert not (tmp_path / "none.png").exists()

@@ -1,0 +1,63 @@
+"""What show and compare say of sweeps that are kept in results/reference."""
+
+import json
+import os
+import re
+import shutil
+import time
+
+import pytest
+
+from sweeps import compare, show
+
+
+@pytest.fixture
+def extended(kept, tmp_path):
+    """A tested sweep, as it is when more trials are to come."""
+    folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "extended")
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    return folder
+
+
+def test_a_test_is_told_with_the_configuration_that_met_it(kept, shown, tmp_path):
+    status, output, _ = shown(show.main, kept("mnist-rec/asha"))
+    assert status == 0
+    assert "best loss 0.00389, 0003 at epoch 15 (lr 0.01, clip none, hidden_size 120)" in output
+    assert "test loss 0.003661 ± 0.000083 (lr 0.01, clip 1, hidden_size 120)" in output
+    status, output, _ = shown(compare.main, kept("mnist-rec/asha"), "--output", tmp_path / "x.png")
+    assert status == 0
+    assert re.search(r"best validation of the search +0\.00389", output)
+    assert re.search(
+        r"best configuration +lr 0\.01\s+clip 1\s+hidden_size 120\s+validation in the search +0\.005645", output
+    )
+
+
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(kept, shown, tmp_path, monkeypatch):
+    shutil.copytree(kept("mnist-rec/asha"), tmp_path / "asha")
+    shutil.copytree(kept("mnist-rec/asha"), tmp_path / "other/asha")
+    monkeypatch.chdir(tmp_path)
+    status, output, _ = shown(compare.main, "asha", "other/asha")
+    assert status == 0
+    assert output.splitlines()[2].split() == ["asha", "other/asha"]
+
+
+def test_an_extended_sweep_has_no_test_before_its_new_one(extended, shown, tmp_path):
+    assert "test loss" not in shown(show.main, extended)[1]
+    output = shown(compare.main, extended, "--output", tmp_path / "x.png")[1]
+    assert re.search("retrained, test +not tested", output)
+    assert re.search(r"best configuration +lr 0\.01\s+clip none", output)
+
+
+@pytest.mark.parametrize(
+    ("reported", "summarised", "words"),
+    [
+        (500, 400, "ended before its test; go on with --resume"),
+        (500, 5, "last report 0:08:20 ago"),
+        (200, 500, "last report 0:03:20 ago"),
+    ],
+)
+def test_a_sweep_is_said_to_have_ended_if_no_session_went_on(reported, summarised, words, extended, shown):
+    for name, ago in (("curves.csv", reported), ("summary.json", summarised)):
+        os.utime(extended / name, (0, time.time() - ago))
+    assert words in shown(show.main, extended)[1]
