@@ -50,11 +50,13 @@ def open_(plan: Plan) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = plan.folder / "study.log"
     direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
-    name = f"{plan.task.name}/{plan.name}"
 
     def load() -> optuna.Study:
         storage = JournalStorage(JournalFileBackend(str(path)))
-        return optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        if storage.get_all_studies():  # its name stays, whatever the folder is called by now
+            return optuna.load_study(study_name=None, storage=storage)
+        name = f"{plan.task.name}/{plan.name}"
+        return optuna.create_study(storage=storage, study_name=name, direction=direction)
 
     try:
         _mend(path)

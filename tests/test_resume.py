@@ -51,6 +51,7 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
     curves.assign(wall_s=curves["wall_s"] + 3600).to_csv(folder / "curves.csv", index=False)
     assert "stopped early" in set(before["status"]), "a rung must have somebody who could be promoted"
+    folder = folder.rename(folder.with_name("renamed"))
     assert main(["--resume", str(folder), "--trials", "+6"]) == 0
     after = trials(folder)
     assert len(after) == 10
