@@ -42,8 +42,6 @@ class Retrained:
     configuration: Configuration
     trial: str
     """Name of the search's trial that it was chosen for."""
-    rank: int
-    """Place in the search, from 1."""
     models: list[Model]
 
     def order(self, objective: Objective) -> tuple[int, float]:

@@ -16,17 +16,15 @@ from ae.training import final_metrics
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display, counted
-from sweeps.ledger import FINISHED, STOPPED, Ledger
+from sweeps.ledger import FINISHED, STOPPED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
-from sweeps.plan import SCHEDULERS, Plan
+from sweeps.plan import Plan
 from sweeps.turns import Turns
 from sweeps.warm_start import older_study, warm_start
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
-STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
-"""Why each scheduler stops a trial, in words."""
 
 
 def run(plan: Plan, splits: Splits, console: Console) -> int:
@@ -40,18 +38,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
-    search = Ledger(
-        "search",
-        plan.folder,
-        plan.task.objective,
-        plan.trials,
-        plan.budget.max_epochs,
-        time_limit_s=plan.time_limit_s,
-        planned=[asdict(replace(plan.base, **point)) for point in plan.points] if plan.search == "grid" else (),
-        expected=plan.expected,
-        why_stopped=STOPPED_BY[plan.scheduler],
-    )
-    outcome = Outcome(plan=plan, source=splits.source, search=search)
+    outcome = Outcome(plan=plan, source=splits.source, search=study.ledger_of(plan))
     recording.check(plan)
     if plan.warm_start and not plan.resume:
         older_study(plan)
@@ -140,18 +127,9 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
     runs = retraining.runs(plan, chosen)
-    configurations = {name: asdict(configuration) for name, configuration in runs.items()}
-    ledger = outcome.retraining = Ledger(
-        "retrain",
-        plan.folder,
-        objective,
-        len(runs),
-        plan.retrain_epochs,
-        time_limit_s=plan.time_limit_s,
-        planned=list(configurations.values()),
-    )
-    ledger.restore(configurations, others=retraining.all_names(plan, outcome.search))
-    ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
+    ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
+    states = retraining.states(plan, runs, ledger)
+    ledger.reopen(ledger.names(FINISHED) - set(states))
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
@@ -166,8 +144,8 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )
+        states |= retraining.states(plan, left, ledger)
     outcome.interrupted = ledger.ended < ledger.requested
-    states = retraining.states(plan, runs, ledger)
     if lost := ledger.names(FINISHED) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
         why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]

@@ -18,7 +18,7 @@ from tensorboardX.proto.event_pb2 import Event
 from ae import tasks
 from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
-from sweeps.display import counted, spread
+from sweeps.display import counted, duration, spread
 from sweeps.ledger import Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
@@ -113,6 +113,13 @@ def test_a_running_sweep_is_shown_and_not_touched(running, shown):
     assert "1 running, 1 paused, 2 to come" in output
     assert "test accuracy" not in output
     assert {path: path.read_bytes() for path in running.rglob("*") if path.is_file()} == before
+
+
+def test_small_models_to_come_count_less_in_the_time_left(running, shown):
+    first = next(row for row in tables.rows(running / "curves.csv") if row["trial"] == "0000")
+    tables.rewrite(running / "curves.csv", [first | {"train_s": "100", "wall_s": "100"}])
+    left = 100 * (3 + 2) + 25 * (1 + 1)  # of halving's 4, 2, 1 and 1 epochs, the first of which is over
+    assert f"about {duration(left)[:-1]}" in shown(show.main, running)[1], "to ten seconds, as the clock goes on"
 
 
 def test_watch_ends_with_the_sweep(swept, shown):
