@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from ae.task import Objective
+from sweeps import tested
 from sweeps.checkpoints import Checkpoints
 from sweeps.ledger import FINISHED, Ledger
 from sweeps.outcome import Model, Retrained
@@ -103,7 +104,10 @@ def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dic
 
 
 def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str, Mapping[str, Any]]) -> list[Retrained]:
-    """The best-validation model of every retraining that left a state, by configuration, best first."""
+    """The best-validation model of every retraining that left a state, by configuration, best first.
+
+    A model that an earlier session tested has its test metrics.
+    """
     found = []
     for trial, configuration in chosen.items():
         kept = []
@@ -112,6 +116,7 @@ def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str,
                 best = states[name]["best"]
                 weights, validation = best["weights"], best["metrics"]
                 model = Model(name=name, seed=run.seed, epoch=best["epoch"], weights=weights, validation=validation)
+                model.test = tested.recall(plan.folder, model)
                 kept.append(model)
         if kept:
             found.append(Retrained(configuration=configuration, trial=trial, models=kept))

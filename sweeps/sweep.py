@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ae.configuration import Configuration
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
@@ -68,16 +69,19 @@ def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | No
         _search(outcome, trainable, console, mirror)
         if not outcome.interrupted and outcome.search.ranked():
             _retrain(outcome, trainable, console, mirror)
-        if outcome.retrained:
-            _keep_best(outcome)
-        if outcome.retrained and not outcome.interrupted:
+        if outcome.retrained and not (plan.folder / tested.TESTED).exists():
+            _keep_best(outcome)  # whatever becomes of the test; a tested model stays until then
+        if not outcome.interrupted:
             _test(outcome, splits.test)
-            _keep_best(outcome)
     except KeyboardInterrupt:
         outcome.interrupted = True
+    if outcome.interrupted and outcome.search.entries:
+        _collect(outcome)
+    if outcome.retrained:
+        _keep_best(outcome)
     if outcome.search.entries:
         report.write(outcome, splits)
-    if outcome.tested:
+    if outcome.tested and not outcome.interrupted:
         replace(plan.record, finished=True).write(plan.folder)
     console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)
     if outcome.interrupted:
@@ -158,12 +162,24 @@ def _test(outcome: Outcome, split: Split) -> None:
     task, folder = outcome.plan.task, outcome.plan.folder
     for retrained in outcome.retrained:
         for model in retrained.models:
-            model.test = tested.recall(folder, model)
             if not model.test:
                 network = task.build(retrained.configuration)
                 network.load_state_dict(model.weights)
                 model.test = final_metrics(task, network.eval(), split)
                 tested.keep(folder, model)
+
+
+def _collect(outcome: Outcome) -> None:
+    """Bring together the models of all sessions: of those that were tested, the best stays the answer."""
+    plan, search = outcome.plan, outcome.search
+    every = {entry.name: Configuration(**entry.configuration) for entry in search.ranked()}
+    runs = retraining.runs(plan, every)
+    ledger = retraining.ledger_of(plan, search, runs)
+    outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger))
+    outcome.retrained.sort(key=lambda one: not one.tested)
+    if ledger.entries and not outcome.retraining:
+        ledger.requested = len(ledger.entries)  # whether others come is not known yet
+        outcome.retraining = ledger
 
 
 def _keep_best(outcome: Outcome) -> None:
