@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ray import tune
@@ -79,7 +80,7 @@ class Ledger(tune.Callback):
         requested: trials that the phase will have.
         max_epochs: epochs that a trial can have.
         time_limit_s: seconds that it can take from one report to the next, if there is a limit.
-        planned: configurations of the trials in their order, where they are known beforehand.
+        planned: configurations of the trials by name, where they are known beforehand.
         expected: epochs that the trials will train for, as far as one can tell, the longest first; none: max_epochs.
         why_stopped: why a trial is stopped early, in words.
     """
@@ -92,7 +93,7 @@ class Ledger(tune.Callback):
         requested: int,
         max_epochs: int,
         time_limit_s: float | None = None,
-        planned: Sequence[dict[str, Any]] = (),
+        planned: Mapping[str, dict[str, Any]] = MappingProxyType({}),
         expected: Sequence[int] = (),
         why_stopped: str = "outside the best of its rung",
     ) -> None:
@@ -113,7 +114,7 @@ class Ledger(tune.Callback):
         self.started = time.monotonic()
         self.wall_s = 0.0
 
-    def restore(self, configurations: dict[str, dict[str, Any]], others: Collection[str] = ()) -> None:
+    def restore(self, configurations: Mapping[str, dict[str, Any]], others: Collection[str] = ()) -> None:
         """Begin where the tables of earlier sessions end; trials that had not ended wait to go on.
 
         Args:

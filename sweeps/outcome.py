@@ -43,9 +43,12 @@ class Retrained:
     configuration: Configuration
     trial: str
     """Name of the search's trial that it was chosen for."""
-    rank: int
-    """Place in the search, from 1."""
     models: list[Model]
+
+    @property
+    def tested(self) -> bool:
+        """Whether every one of its models has met the test split."""
+        return all(model.test for model in self.models)
 
     def order(self, objective: Objective) -> tuple[int, float]:
         """Sorts the best first: by models lost, then by mean validation value."""
@@ -78,7 +81,7 @@ class Outcome:
     """What the trials ran on, in words."""
     retraining: Ledger | None = None
     retrained: list[Retrained] = field(default_factory=list)
-    """Best first, by validation."""
+    """Best first, by validation; of an interrupted sweep those that were tested come before the others."""
     interrupted: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -90,8 +93,8 @@ class Outcome:
 
     @property
     def tested(self) -> bool:
-        """Whether every retrained model has met the test split."""
-        return bool(self.retrained) and all(model.test for one in self.retrained for model in one.models)
+        """Whether the best has met the test split."""
+        return bool(self.retrained) and self.retrained[0].tested
 
     def summary(self) -> dict[str, Any]:
         """`summary.json`: the keys are fixed."""

@@ -24,7 +24,8 @@ def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
         return None
     epoch_s = _epoch_seconds(entries)
     train_for = ledger.expected or [ledger.max_epochs] * ledger.requested
-    known = [epoch_s(configuration) for configuration in ledger.planned[len(entries) :]]
+    begun = {entry.name for entry in entries}
+    known = [epoch_s(configuration) for name, configuration in ledger.planned.items() if name not in begun]
     unknown = [train_s / epochs] * max(0, ledger.requested - len(entries) - len(known))
     to_come_s = sum(map(operator.mul, train_for[len(entries) :], [*known, *unknown]))
     open_s = sum(

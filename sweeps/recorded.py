@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,23 +79,17 @@ def read(folder: Path) -> Recorded:
 
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
-    objective = plan.task.objective
-    search = Ledger("search", plan.folder, objective, plan.trials, plan.budget.max_epochs, expected=plan.expected)
-    retrained = Ledger("retrain", plan.folder, objective, 0, plan.retrain_epochs)
-    configurations = _configurations(plan)
-    search.restore(configurations)
+    search = study.ledger_of(plan)
+    search.restore(_configurations(plan))
     if plan.scheduler == "asha":
-        rungs = Rungs(objective, plan.budget.rungs(), plan.budget.reduction_factor)
+        rungs = Rungs(plan.task.objective, plan.budget.rungs(), plan.budget.reduction_factor)
         rungs.replay(search.reports)
     for entry in search.entries.values():
         if entry.open:
             waits = plan.scheduler == "asha" and rungs.waiting(entry.name)
             entry.status = PAUSED if waits else RUNNING
     runs = retraining.runs(plan, retraining.select(search, plan.top_k))
-    selected = {name: asdict(configuration) for name, configuration in runs.items()}
-    retrained.restore(selected, others=retraining.all_names(plan, search))
-    if retrained.entries:
-        retrained.requested = len(runs)
+    retrained = retraining.ledger_of(plan, search, runs)
     for entry in retrained.entries.values():
         entry.status = RUNNING if entry.open else entry.status
     return search, retrained

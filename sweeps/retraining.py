@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from ae.task import Objective
+from sweeps import tested
 from sweeps.checkpoints import Checkpoints
 from sweeps.ledger import FINISHED, Ledger
 from sweeps.outcome import Model, Retrained
@@ -27,18 +28,32 @@ def select(search: Ledger, top_k: int) -> dict[str, Configuration]:
 
 def runs(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:
     """Every retraining by its name, which says the trial and the seed; those that train the longest first."""
-    seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
     return {
         f"{name}-seed{seed}": replace(configuration, seed=seed, epochs=plan.retrain_epochs)
         for name, configuration in sorted(chosen.items(), key=lambda item: -item[1].hidden_size)
-        for seed in seeds
+        for seed in range(plan.seed + 1, plan.seed + 1 + plan.seeds)
     }
 
 
-def all_names(plan: Plan, search: Ledger) -> set[str]:
-    """Of every retraining that the search's trials could get: an extended sweep may select others than before."""
-    seeds = range(plan.seed + 1, plan.seed + 1 + plan.seeds)
-    return {f"{name}-seed{seed}" for name in search.entries for seed in seeds}
+def all_runs(plan: Plan, search: Ledger) -> dict[str, Configuration]:
+    """Every retraining that the search's trials could get, by its name."""
+    return runs(plan, {entry.name: Configuration(**entry.configuration) for entry in search.trials})
+
+
+def ledger_of(plan: Plan, search: Ledger, runs: Mapping[str, Configuration]) -> Ledger:
+    """The ledger of retrainings, as earlier sessions left it; an extended sweep may have selected others before."""
+    planned = {name: asdict(configuration) for name, configuration in runs.items()}
+    ledger = Ledger(
+        "retrain",
+        plan.folder,
+        plan.task.objective,
+        len(runs),
+        plan.retrain_epochs,
+        time_limit_s=plan.time_limit_s,
+        planned=planned,
+    )
+    ledger.restore(planned, others=all_runs(plan, search))
+    return ledger
 
 
 class Runs(Searcher):
@@ -78,28 +93,31 @@ class Runs(Searcher):
 
 
 def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dict[str, dict[str, Any]]:
-    """The last state of every retraining that finished; it is missing where that checkpoint is damaged or not there.
+    """The last state of every one of these that finished; it is missing where that checkpoint is damaged or not there.
 
     Raises:
         OSError: if the checkpoints cannot be read.
     """
     checkpoints = Checkpoints(plan.checkpoints)
-    finished = [name for name, entry in ledger.entries.items() if entry.status == FINISHED]
-    found = {name: checkpoints.load(name).state for name in finished}
+    found = {name: checkpoints.load(name).state for name in ledger.names(FINISHED) & runs.keys()}
     return {name: state for name, state in found.items() if state and state["epoch"] == runs[name].epochs}
 
 
 def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str, Mapping[str, Any]]) -> list[Retrained]:
-    """The best-validation model of every retraining that left a state, by configuration, best first."""
+    """The best-validation model of every retraining that left a state, by configuration, best first.
+
+    A model that an earlier session tested has its test metrics.
+    """
     found = []
-    for rank, (trial, configuration) in enumerate(chosen.items(), start=1):
+    for trial, configuration in chosen.items():
         kept = []
         for name, run in runs(plan, {trial: configuration}).items():
             if name in states:
                 best = states[name]["best"]
                 weights, validation = best["weights"], best["metrics"]
                 model = Model(name=name, seed=run.seed, epoch=best["epoch"], weights=weights, validation=validation)
+                model.test = tested.recall(plan.folder, model)
                 kept.append(model)
         if kept:
-            found.append(Retrained(configuration=configuration, trial=trial, rank=rank, models=kept))
+            found.append(Retrained(configuration=configuration, trial=trial, models=kept))
     return sorted(found, key=lambda one: one.order(plan.task.objective))

@@ -27,7 +27,7 @@ from ae.configuration import Configuration
 from sweeps.asha import ASHA
 from sweeps.folder import Unusable
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
-from sweeps.plan import Plan
+from sweeps.plan import SCHEDULERS, Plan
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
 
@@ -37,6 +37,8 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
     "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
 }
+STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
+"""Why each scheduler stops a trial, in words."""
 CONSTRAINED = (optuna.samplers.TPESampler, optuna.samplers.GPSampler)
 """Samplers that learn from infeasible trials; the others pass over them."""
 
@@ -50,11 +52,13 @@ def open_(plan: Plan) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = plan.folder / "study.log"
     direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
-    name = f"{plan.task.name}/{plan.name}"
 
     def load() -> optuna.Study:
         storage = JournalStorage(JournalFileBackend(str(path)))
-        return optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        if storage.get_all_studies():  # its name stays, whatever the folder is called by now
+            return optuna.load_study(study_name=None, storage=storage)
+        name = f"{plan.task.name}/{plan.name}"
+        return optuna.create_study(storage=storage, study_name=name, direction=direction)
 
     try:
         _mend(path)
@@ -74,6 +78,22 @@ def open_(plan: Plan) -> optuna.Study:
         for point in plan.points[len(study.get_trials(deepcopy=False)) :]:
             study.enqueue_trial(point)
     return study
+
+
+def ledger_of(plan: Plan) -> Ledger:
+    """The ledger of the search, which of a grid knows the trials beforehand."""
+    points = plan.points if plan.search == "grid" else []
+    return Ledger(
+        "search",
+        plan.folder,
+        plan.task.objective,
+        plan.trials,
+        plan.budget.max_epochs,
+        time_limit_s=plan.time_limit_s,
+        planned={name_of(number): asdict(replace(plan.base, **point)) for number, point in enumerate(points)},
+        expected=plan.expected,
+        why_stopped=STOPPED_BY[plan.scheduler],
+    )
 
 
 def own(study: optuna.Study) -> list[FrozenTrial]:

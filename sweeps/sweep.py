@@ -10,23 +10,22 @@ from typing import Any
 
 from rich.console import Console
 
+from ae.configuration import Configuration
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display, counted
-from sweeps.ledger import FINISHED, STOPPED, Ledger
+from sweeps.ledger import FINISHED, STOPPED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
-from sweeps.plan import SCHEDULERS, Plan
+from sweeps.plan import Plan
 from sweeps.turns import Turns
-from sweeps.warm_start import warm_start
+from sweeps.warm_start import older_study, warm_start
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
-STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
-"""Why each scheduler stops a trial, in words."""
 
 
 def run(plan: Plan, splits: Splits, console: Console) -> int:
@@ -40,19 +39,10 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         Unusable: if the results folder cannot be made or used.
         ValueError: if what earlier sessions left there cannot be read.
     """
-    search = Ledger(
-        "search",
-        plan.folder,
-        plan.task.objective,
-        plan.trials,
-        plan.budget.max_epochs,
-        time_limit_s=plan.time_limit_s,
-        planned=[asdict(replace(plan.base, **point)) for point in plan.points] if plan.search == "grid" else (),
-        expected=plan.expected,
-        why_stopped=STOPPED_BY[plan.scheduler],
-    )
-    outcome = Outcome(plan=plan, source=splits.source, search=search)
+    outcome = Outcome(plan=plan, source=splits.source, search=study.ledger_of(plan))
     recording.check(plan)
+    if plan.warm_start and not plan.resume:
+        older_study(plan)
     with engine.session(plan) as dashboard:
         if dashboard:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
@@ -79,16 +69,19 @@ def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | No
         _search(outcome, trainable, console, mirror)
         if not outcome.interrupted and outcome.search.ranked():
             _retrain(outcome, trainable, console, mirror)
-        if outcome.retrained:
-            _keep_best(outcome)
-        if outcome.retrained and not outcome.interrupted:
+        if outcome.retrained and not (plan.folder / tested.TESTED).exists():
+            _keep_best(outcome)  # whatever becomes of the test; a tested model stays until then
+        if not outcome.interrupted:
             _test(outcome, splits.test)
-            _keep_best(outcome)
     except KeyboardInterrupt:
         outcome.interrupted = True
+    if outcome.interrupted and outcome.search.entries:
+        _collect(outcome)
+    if outcome.retrained:
+        _keep_best(outcome)
     if outcome.search.entries:
         report.write(outcome, splits)
-    if outcome.tested:
+    if outcome.tested and not outcome.interrupted:
         replace(plan.record, finished=True).write(plan.folder)
     console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)
     if outcome.interrupted:
@@ -138,18 +131,9 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
     runs = retraining.runs(plan, chosen)
-    configurations = {name: asdict(configuration) for name, configuration in runs.items()}
-    ledger = outcome.retraining = Ledger(
-        "retrain",
-        plan.folder,
-        objective,
-        len(runs),
-        plan.retrain_epochs,
-        time_limit_s=plan.time_limit_s,
-        planned=list(configurations.values()),
-    )
-    ledger.restore(configurations, others=retraining.all_names(plan, outcome.search))
-    ledger.reopen(ledger.names(FINISHED) - set(retraining.states(plan, runs, ledger)))
+    ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
+    states = retraining.states(plan, runs, ledger)
+    ledger.reopen(ledger.names(FINISHED) - set(states))
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
@@ -164,8 +148,8 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )
+        states |= retraining.states(plan, left, ledger)
     outcome.interrupted = ledger.ended < ledger.requested
-    states = retraining.states(plan, runs, ledger)
     if lost := ledger.names(FINISHED) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
         why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]
@@ -178,12 +162,24 @@ def _test(outcome: Outcome, split: Split) -> None:
     task, folder = outcome.plan.task, outcome.plan.folder
     for retrained in outcome.retrained:
         for model in retrained.models:
-            model.test = tested.recall(folder, model)
             if not model.test:
                 network = task.build(retrained.configuration)
                 network.load_state_dict(model.weights)
                 model.test = final_metrics(task, network.eval(), split)
                 tested.keep(folder, model)
+
+
+def _collect(outcome: Outcome) -> None:
+    """Bring together the models of all sessions: of those that were tested, the best stays the answer."""
+    plan, search = outcome.plan, outcome.search
+    every = {entry.name: Configuration(**entry.configuration) for entry in search.ranked()}
+    runs = retraining.runs(plan, every)
+    ledger = retraining.ledger_of(plan, search, runs)
+    outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger))
+    outcome.retrained.sort(key=lambda one: not one.tested)
+    if ledger.entries and not outcome.retraining:
+        ledger.requested = len(ledger.entries)  # whether others come is not known yet
+        outcome.retraining = ledger
 
 
 def _keep_best(outcome: Outcome) -> None:

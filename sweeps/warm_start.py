@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -27,10 +25,9 @@ def warm_start(study: optuna.Study, plan: Plan) -> str:
     left is not. Its epochs are those of its own sweep: the values are compared as they are.
 
     Raises:
-        Unusable: if there is no study, or it is of another task or objective.
+        Unusable: if there is no study, or it is of another task.
     """
-    assert plan.warm_start is not None
-    older = read(plan.warm_start, study)
+    older = older_study(plan)
     already, taken, missing = len(study.get_trials(deepcopy=False)), 0, set(plan.space)
     for trial in older.get_trials(deepcopy=False, states=TOLD):
         params = fitting(trial, plan.space)
@@ -44,12 +41,15 @@ def warm_start(study: optuna.Study, plan: Plan) -> str:
     return f"{told}; none of them says anything on {', '.join(sorted(missing))}" if missing else told
 
 
-def read(folder: Path, study: optuna.Study) -> optuna.Study:
-    """The study of an older sweep of the same task.
+def older_study(plan: Plan) -> optuna.Study:
+    """The study of `plan.warm_start`, an older sweep of the same task.
 
     Raises:
         Unusable: if there is none in the folder, or it is of another task.
     """
+    folder = plan.warm_start
+    assert folder is not None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = folder / "study.log"
     if not path.is_file():
         raise Unusable(f"--warm-start {folder}: not the results folder of a sweep: it has no study.log")
@@ -59,7 +59,7 @@ def read(folder: Path, study: optuna.Study) -> optuna.Study:
     except (ValueError, KeyError, TypeError) as error:
         raise Unusable(f"--warm-start {path}: not an Optuna study: {error}") from None
     task = older.study_name.partition("/")[0]
-    if task != study.study_name.partition("/")[0]:
+    if task != plan.task.name:
         raise Unusable(f"--warm-start {folder}: must be a sweep of the same task, got {task}")
     return older
 

@@ -11,13 +11,13 @@ from sweeps.pace import seconds_left
 @pytest.fixture
 def ledger(tmp_path):
     """A grid of hidden sizes 120, 120, 60, 30 of 10 epochs each: an epoch of the first takes 4 s, of the third 1 s."""
-    planned = [{"hidden_size": size} for size in (120, 120, 60, 30)]
+    planned = {str(place): {"hidden_size": size} for place, size in enumerate((120, 120, 60, 30))}
     return Ledger("search", tmp_path, tasks.find("synthetic").objective, 4, 10, planned=planned)
 
 
 def trained(ledger, *epochs, status=FINISHED):
     for place, epoch in enumerate(epochs):
-        configuration = ledger.planned[place]
+        configuration = ledger.planned[str(place)]
         train_s = epoch * (configuration["hidden_size"] / 60) ** 2
         entry = Entry(name=str(place), configuration=configuration, epoch=epoch, train_s=train_s, status=status)
         ledger.entries[entry.name] = entry
@@ -26,6 +26,12 @@ def trained(ledger, *epochs, status=FINISHED):
 def test_small_models_to_come_are_expected_to_take_less_than_the_large_ones_that_ran(ledger):
     trained(ledger, 10, 10)
     assert seconds_left(ledger, gone_s=40) == pytest.approx((10 * 1 + 10 * 0.25) / 2), "two workers: 80 s in 40"
+
+
+def test_what_earlier_sessions_trained_is_not_to_come_whatever_its_place(ledger):
+    trained(ledger, 0, 0, 10, 10)
+    del ledger.entries["0"], ledger.entries["1"]
+    assert seconds_left(ledger, gone_s=12.5) == pytest.approx(2 * 10 * 4)
 
 
 def test_what_was_measured_counts_before_what_is_expected(ledger):

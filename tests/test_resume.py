@@ -1,13 +1,15 @@
 """Sweeps that are gone on with after their end."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from ae import tasks
-from sweeps import defaults, show
+from sweeps import defaults, evaluate, show, tables
 from sweeps.folder import Record
 from sweeps.run import main
 
@@ -21,16 +23,41 @@ def trials(folder):
     return table[table["phase"] == "search"].set_index("trial")
 
 
+@pytest.fixture
+def ctrl_c(monkeypatch):
+    """Goes on with a sweep and sends it a Ctrl-C at the first report of a trial; gives the exit status."""
+
+    def ctrl_c(*arguments, at):
+        def append(path, row, append=tables.append):
+            append(path, row)
+            if row["trial"] == at and path.name == tables.CURVES:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tables, "append", append)
+            return main(["--resume", *arguments])
+
+    return ctrl_c
+
+
 @pytest.mark.usefixtures("one_ray")
-def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary_of, capsys):
+def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary_of, ctrl_c, capsys):
     options = ("--search", "optuna", "--sampler", "random", "--trials", "3", "--scheduler", "none", "--top-k", "2")
-    status, _, _, folder = run(*SMALL, "--seeds", "1", "--retrain-epochs", "1", *options, task=TASK)
+    few = ("--seeds", "1", "--retrain-epochs", "2", "--max-concurrent", "1")
+    status, _, _, folder = run(*SMALL, *few, *options, task=TASK)
     assert status == 0
     tested = json.loads((folder / "tested.json").read_text())
     assert set(tested) == {"0001-seed1", "0002-seed1"}
     tested["0002-seed1"]["test"] = dict.fromkeys(tested["0002-seed1"]["test"], 0.25)
     (folder / "tested.json").write_text(json.dumps(tested))
-    assert main(["--resume", str(folder), "--trials", "+3"]) == 0
+    answer = summary_of(folder)["test"]
+    for more, at in ((["--trials", "+3"], "0003"), ([], "0005-seed1")):
+        assert ctrl_c(str(folder), *more, at=at) == 130
+        summary = summary_of(folder)
+        assert summary["test"] == answer, "what was found stays, though other trials are to be retrained"
+        assert [one["test"]["loss"]["values"] for one in summary["retrained"]] == [answer["loss"]["values"], [0.25]]
+        assert evaluate.main([str(folder)]) == 0
+    assert main(["--resume", str(folder)]) == 0
     table = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
     retrained = set(table[table["phase"] == "retrain"]["trial"])
     assert retrained == {"0001-seed1", "0002-seed1", "0005-seed1"}, "one is new, one is selected no more"
@@ -51,6 +78,7 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
     curves.assign(wall_s=curves["wall_s"] + 3600).to_csv(folder / "curves.csv", index=False)
     assert "stopped early" in set(before["status"]), "a rung must have somebody who could be promoted"
+    folder = folder.rename(folder.with_name("renamed"))
     assert main(["--resume", str(folder), "--trials", "+6"]) == 0
     after = trials(folder)
     assert len(after) == 10

@@ -113,6 +113,13 @@ def test_a_running_sweep_is_shown_and_not_touched(running, shown):
     assert {path: path.read_bytes() for path in running.rglob("*") if path.is_file()} == before
 
 
+def test_small_models_to_come_count_less_in_the_time_left(running, shown):
+    first = next(row for row in tables.rows(running / "curves.csv") if row["trial"] == "0000")
+    tables.rewrite(running / "curves.csv", [first | {"train_s": "100", "wall_s": "100"}])
+    left = 100 * (3 + 2) + 25 * (1 + 1)  # of halving's 4, 2, 1 and 1 epochs, the first of which is over
+    assert f"about {duration(left)[:-1]}" in shown(show.main, running)[1], "to ten seconds, as the clock goes on"
+
+
 def test_watch_ends_with_the_sweep(swept, shown):
     status, output, _ = shown(show.main, swept, "--watch", "0.1", "--trials", "2")
     assert status == 0
