@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
     try:
-        if not (options.folder / "best").is_dir():
+        if not os.path.isdir(options.folder / "best"):  # False for a name too long
             raise ValueError(f"{options.folder}: no results folder of a sweep that has its model: it has no best/")
         print(report(options.folder / "best", options.data))
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def make_plan(
     if options.task is None:
         raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
     task = defaults.put_into(tasks.find(options.task), began_with or {})
-    if options.data and not resumed and not options.data.exists():
+    if options.data and not resumed and not os.path.exists(options.data):  # False for a name too long
         raise ValueError(f"--data {options.data}: there is no such file or folder")
     dimensions = _space(options, task)
     smoke = SMOKE if options.smoke else {}

@@ -197,7 +197,7 @@ def test_ctrl_c_in_retraining_keeps_the_models_that_were_finished(interrupt, sum
     long = ("--retrain-epochs", "300", "--top-k", "1", "--seeds", "2", *space("hidden_size: 8"))
     status, rest, folder = interrupt(*options, *long, at="0000-seed2 epoch")
     assert status == 130
-    assert "Interrupted: 1 of 1 trials and 1 of 2 retrainings had ended" in rest
+    assert "Interrupted: 1 of 1 trial and 1 of 2 retrainings had ended" in rest
     assert "Traceback" not in rest
     summary = summary_of(folder)
     assert summary["test"] is None
