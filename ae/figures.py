@@ -82,7 +82,7 @@ def image_pairs(
     for column, (index, title) in enumerate(zip(shown, titles, strict=True)):
         mse = float(np.mean((images_NRP[index] - reconstructed_NRP[index]) ** 2))
         _image(grid[0, column], images_NRP[index], title)
-        _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:.3f}")
+        _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:.2g}")
     for row, name in enumerate(("test image", "reconstructed")):
         grid[row, 0].set_ylabel(name, fontsize=9)
     return write(figure, path)

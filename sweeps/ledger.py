@@ -119,34 +119,39 @@ class Ledger(tune.Callback):
 
         Args:
             configurations: of the phase's trials, by name.
-            others: trials whose rows are passed over.
+            others: trials whose rows tell the time alone.
 
         Raises:
             Unusable: if a table has a row that was not written by a sweep, naming it.
         """
         for row in self._rows(CURVES, configurations, others):
-            entry = self.entries.setdefault(
-                row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]], status=PAUSED)
-            )
             try:
-                epoch, train_s, wall_s = int(row["epoch"]), float(row["train_s"]), float(row["wall_s"])
-                metrics = {name: float(value) for name, value in row.items() if name.startswith("val_")}
-                self.take(entry, epoch, metrics)
+                self.before_s = max(self.before_s, float(row["wall_s"]))
+                if row["trial"] in configurations:
+                    self._replay(row, configurations[row["trial"]])
             except (ValueError, KeyError) as error:
                 raise Unusable(
                     f"{self.folder / CURVES}: not the table of a sweep: {error}; begin a new sweep"
                 ) from None
-            entry.train_s += train_s
-            self.before_s = max(self.before_s, wall_s)
-            best = math.nan if entry.best is None else entry.best
-            self.reports.append((entry.name, epoch, best, not math.isfinite(metrics["val_loss"])))
         for row in self._rows(TRIALS, configurations, others):
-            entry = self.entries.setdefault(
-                row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]])
-            )
-            self._check(row, entry)
-            entry.status, entry.reason = row["status"], row["reason"]
+            if row["trial"] in configurations:
+                entry = self.entries.setdefault(
+                    row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]])
+                )
+                self._check(row, entry)
+                entry.status, entry.reason = row["status"], row["reason"]
         self.wall_s = self.before_s
+
+    def _replay(self, row: Mapping[str, str], configuration: dict[str, Any]) -> None:
+        """Take in a report of an earlier session."""
+        name = row["trial"]
+        entry = self.entries.setdefault(name, Entry(name=name, configuration=configuration, status=PAUSED))
+        epoch, train_s = int(row["epoch"]), float(row["train_s"])
+        metrics = {name: float(value) for name, value in row.items() if name.startswith("val_")}
+        self.take(entry, epoch, metrics)
+        entry.train_s += train_s
+        best = math.nan if entry.best is None else entry.best
+        self.reports.append((name, epoch, best, not math.isfinite(metrics["val_loss"])))
 
     def reopen(self, names: Collection[str]) -> None:
         """Let trials that had ended go on: what they came to is not there any more."""
@@ -160,7 +165,7 @@ class Ledger(tune.Callback):
         rows = [row for row in tables.rows(self.folder / table) if row.get("phase") == self.phase]
         if strange := {row.get("trial") or "without a name" for row in rows} - {*names, *others}:
             raise Unusable(f"{self.folder / table}: trial {min(strange)} is none of this sweep's; begin a new sweep")
-        return [row for row in rows if row["trial"] in names]
+        return rows
 
     def _check(self, row: dict[str, str], entry: Entry) -> None:
         path = self.folder / TRIALS

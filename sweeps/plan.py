@@ -80,6 +80,8 @@ class Plan:
     """What a later session must know to go on."""
     space_file: Path | None
     """The user's own search space."""
+    added: int = 0
+    """Of the trials, those that `--resume --trials +N` added."""
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -149,6 +151,12 @@ class Plan:
     def command(self) -> str:
         """What the user typed to begin the sweep."""
         return shlex.join(["python", "sweeps/run.py", *self.record.arguments])
+
+    @property
+    def commands(self) -> list[str]:
+        """What makes the sweep again: what began it, and what added trials."""
+        more = ["python", "sweeps/run.py", "--resume", str(self.folder), "--trials", f"+{self.added}"]
+        return [self.command, *([shlex.join(more)] if self.added > 0 else [])]
 
     @property
     def base(self) -> Configuration:

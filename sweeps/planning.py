@@ -173,8 +173,9 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if changed := [*_changed(before.budget, plan.budget), *_changed(before, plan)]:
         raise ValueError(f"--{changed[0].replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
     if not isinstance(options.trials, More):
-        return replace(plan, trials=record.trials, record=record)
+        return replace(plan, trials=record.trials, added=record.trials - before.trials, record=record)
     if plan.search == "grid":
         raise ValueError(f"--trials +{options.trials} goes with --search optuna; this sweep is a grid")
     trials = record.trials + options.trials
-    return replace(plan, trials=trials, record=replace(record, trials=trials, finished=False))
+    record = replace(record, trials=trials, finished=False)
+    return replace(plan, trials=trials, added=trials - before.trials, record=record)

@@ -83,6 +83,7 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
         pictures=pictures,
         remark=_remark(outcome, test),
         progress=progress(outcome),
+        without_best=without_best(outcome),
         lost=outcome.retraining.lost() if outcome.retraining else [],
         test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
@@ -100,6 +101,11 @@ def progress(outcome: Outcome) -> str:
     search, retraining = outcome.search, outcome.retraining
     trials = f"{search.ended} of {counted(search.requested, 'trial')}"
     return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}" if retraining else trials
+
+
+def without_best(outcome: Outcome) -> str:
+    """Why no trial can be selected, where none can."""
+    return "none was validated yet" if outcome.interrupted else "all of them failed or diverged"
 
 
 def closing_words(outcome: Outcome) -> str:
@@ -124,7 +130,7 @@ def closing_words(outcome: Outcome) -> str:
         lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
         lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
     elif search.entries:
-        lines.append("error: no trial can be selected: all of them failed or diverged; see trials.csv for why")
+        lines.append(f"error: no trial can be selected: {without_best(outcome)}; see trials.csv for why")
     if outcome.retrained:
         first = summary["retrained"][0]
         seeds = counted(len(first["val"][metric]["values"]), "seed")

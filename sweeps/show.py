@@ -24,6 +24,8 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """What a curve is drawn with, lowest first; the second where the terminal knows ASCII alone."""
 WIDTH = 24
 """Characters of a curve at most."""
+ROOMY = 100
+"""Characters of a terminal from which on there is room for the curves."""
 REPORT_S = 60.0
 """Seconds that a session may still draw its report, after its summary."""
 
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = read(options.folder)
         if options.watch is None:
-            console.print(page(found, options.trials, console.encoding))
+            console.print(page(found, options.trials, console))
         else:
             watch(found, options, console)
     except (OSError, ValueError) as error:
@@ -81,20 +83,20 @@ def trials(text: str) -> int:
 
 def watch(found: Recorded, options: argparse.Namespace, console: Console) -> None:
     """Show the sweep again and again, until it is finished."""
-    with Live(page(found, options.trials, console.encoding), console=console, auto_refresh=False) as live:
+    with Live(page(found, options.trials, console), console=console, auto_refresh=False) as live:
         while not found.plan.record.finished:
             time.sleep(options.watch)
             found = read(options.folder)
-            live.update(page(found, options.trials, console.encoding), refresh=True)
+            live.update(page(found, options.trials, console), refresh=True)
 
 
-def page(found: Recorded, lines: int, encoding: str) -> Group:
+def page(found: Recorded, lines: int, console: Console) -> Group:
     """Everything that is shown.
 
     Args:
         found: the sweep.
         lines: trials in the table.
-        encoding: of the terminal.
+        console: the terminal, for its width and encoding.
     """
     plan, parts = found.plan, list[RenderableType]()
     how = f"grid of {plan.trials}"
@@ -108,7 +110,7 @@ def page(found: Recorded, lines: int, encoding: str) -> Group:
         test = f"test {plan.task.objective.metric} {spread(found.test)}"
         parts.append(Text(f"{test} ({settings(found.summary['best']['config'], plan.varied)})", style="green"))
     if found.search.entries:
-        parts += [Text(), ranking(found, lines, encoding)]
+        parts += [Text(), ranking(found, lines, console)]
     return Group(*parts)
 
 
@@ -119,6 +121,8 @@ def state(found: Recorded) -> str:
     if found.quiet_s is None:
         return "no report yet"
     summary = found.plan.folder / "summary.json"
+    if found.summary and found.search.ended == found.search.requested and not found.search.ranked():
+        return "ended, as no trial can be selected"
     if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
         return f"ended before its test; go on with --resume {found.plan.folder}"
     return f"last report {duration(found.quiet_s)} ago"
@@ -135,21 +139,26 @@ def phase(name: str, ledger: Ledger, varied: list[str]) -> list[RenderableType]:
     return [*lines, Text(f"  {best(ledger, varied)}", style="green")]
 
 
-def ranking(found: Recorded, lines: int, encoding: str) -> Table:
-    """The best trials of the search, then those that cannot be chosen, each with its learning curve."""
+def ranking(found: Recorded, lines: int, console: Console) -> Table:
+    """The best trials of the search, then those that cannot be chosen, each with its learning curve where it fits."""
     ledger, metric = found.search, found.plan.task.objective.metric
     ranked = ledger.ranked()
     entries = [*ranked, *(entry for entry in ledger.trials if entry not in ranked)]
-    drawn = sparklines(found, [entry.name for entry in entries[:lines]], encoding)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "status", "epoch", f"best {metric}", "curve", "configuration"):
-        table.add_column(column, no_wrap=column != "configuration")
+    for column in ("trial", "status", "epoch", f"best {metric}"):
+        table.add_column(column, no_wrap=True)
+    if roomy := console.width >= ROOMY:
+        table.add_column("curve", no_wrap=True)
+        drawn = sparklines(found, [entry.name for entry in entries[:lines]], console.encoding)
+    table.add_column("configuration")
     for entry in entries[:lines]:
         value = "-" if entry.best is None else f"{entry.best:.4g}"
-        curve, words = drawn.get(entry.name, ""), settings(entry.configuration, found.plan.varied)
-        table.add_row(entry.name, entry.status, f"{entry.epoch}/{ledger.max_epochs}", value, curve, words)
+        curve = [drawn.get(entry.name, "")] if roomy else []
+        words = settings(entry.configuration, found.plan.varied)
+        table.add_row(entry.name, entry.status, f"{entry.epoch}/{ledger.max_epochs}", value, *curve, words)
     if len(entries) > lines:
-        table.add_row(f"and {len(entries) - lines} more", "", "", "", "", "")
+        table.caption = f"and {len(entries) - lines} more; --trials shows them"
+        table.caption_justify = "left"
     return table
 
 

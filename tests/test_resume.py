@@ -1,5 +1,6 @@
 """Sweeps that are gone on with after their end."""
 
+import html
 import json
 import os
 import signal
@@ -57,7 +58,11 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
         assert summary["test"] == answer, "what was found stays, though other trials are to be retrained"
         assert [one["test"]["loss"]["values"] for one in summary["retrained"]] == [answer["loss"]["values"], [0.25]]
         assert evaluate.main([str(folder)]) == 0
+    curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
+    curves.loc[curves["trial"] == "0001-seed1", "wall_s"] += 3600
+    curves.to_csv(folder / "curves.csv", index=False)
     assert main(["--resume", str(folder)]) == 0
+    assert summary_of(folder)["wall_s"] > 3600, "a retraining that is selected no more took its time too"
     table = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
     retrained = set(table[table["phase"] == "retrain"]["trial"])
     assert retrained == {"0001-seed1", "0002-seed1", "0005-seed1"}, "one is new, one is selected no more"
@@ -87,6 +92,8 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     summary = summary_of(folder)
     assert summary["search"]["requested"] == 10
     assert summary["command"] == typed
+    page = html.unescape((folder / "report.html").read_text())
+    assert f"\npython sweeps/run.py --resume {folder} --trials +6</pre>" in page
     assert summary["search"]["wall_s"] > 3600
     assert summary["wall_s"] > summary["search"]["wall_s"] + 3600, "the hour of the earlier retraining counts too"
     assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")

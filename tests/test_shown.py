@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sweeps import compare, show
+from sweeps import compare, show, tables
 
 
 @pytest.fixture
@@ -61,3 +61,19 @@ def test_a_sweep_is_said_to_have_ended_if_no_session_went_on(reported, summarise
     for name, ago in (("curves.csv", reported), ("summary.json", summarised)):
         os.utime(extended / name, (0, time.time() - ago))
     assert words in shown(show.main, extended)[1]
+
+
+def test_a_narrow_terminal_has_a_line_a_trial(kept, shown, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    output = shown(show.main, kept("mnist-cls/asha"))[1]
+    assert max(map(len, output.splitlines())) <= 80
+    assert re.search(r"^0000 .* lr 0\.001, clip 1, hidden_size 120 *$", output, re.MULTILINE)
+
+
+def test_a_sweep_in_which_all_failed_has_nothing_to_go_on_with(extended, shown):
+    rows = tables.rows(extended / tables.TRIALS)
+    failed = [row | {"status": "failed", "reason": "out of memory"} for row in rows if row["phase"] == "search"]
+    tables.rewrite(extended / tables.TRIALS, failed)
+    output = shown(show.main, extended)[1]
+    assert "ended, as no trial can be selected" in output
+    assert "--resume" not in output
