@@ -26,6 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ae import cache
+
 CORES = ("auto", "fast", "stock")
 SOURCE = Path(__file__).with_suffix(".cpp")
 OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
@@ -182,7 +184,7 @@ def _built() -> Path:
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
     if compiler is None:
         raise Unavailable("no C++ compiler was found (c++, g++, clang++, or $CXX)")
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-ae-sweeps"
+    folder = cache.folder()
     built = folder / f"core-{_key(compiler)}.so"
     if built.exists():
         return built

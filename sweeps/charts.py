@@ -157,7 +157,7 @@ def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Obje
     for position, name in enumerate(varied):
         for height, label in places[name][1]:
             axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
-    for height, value in ((0.0, low), (1.0, high)):
+    for height, value in {0.0: low, float(high > low): high}.items():
         axes.text(len(varied) + 0.04, height, f"{value:.4g}", ha="left", va="center", fontsize=8, bbox=_PAPER)
     for position in range(len(varied) + 1):
         axes.axvline(position, color=GREY, lw=0.8, zorder=0)

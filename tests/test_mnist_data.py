@@ -16,7 +16,7 @@ def test_the_embedded_data_is_mnist_split_the_same_way_every_time():
 def test_a_damaged_cache_is_unpacked_again(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     mnist.load(None)
-    labels = tmp_path / "lstm-ae" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    labels = tmp_path / "lstm-ae-sweeps" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:100])
     assert len(mnist.load(None).test.labels_N) == 10_000
 

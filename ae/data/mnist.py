@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ae import cache
 from ae.task import SPLIT_SEED, NoOptions, Split, Splits
 
 EMBEDDED = Path(__file__).parent / "mnist"
@@ -57,13 +58,8 @@ def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
         return _splits(Path(unpacked), f"idx files in {folder}")
 
 
-def cache_folder() -> Path:
-    """Where the embedded files are unpacked: the user's cache folder, XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-ae"
-
-
 def _unpack_embedded() -> Path:
-    root = cache_folder()
+    root = cache.folder()
     raw = root / "MNIST" / "raw"
     try:
         raw.mkdir(parents=True, exist_ok=True)
