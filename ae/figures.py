@@ -61,7 +61,7 @@ def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Pa
         axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9)
     accuracy = np.trace(counts_CC) / counts_CC.sum()
     wrong = counts_CC.sum() - np.trace(counts_CC)
-    axes.set_title(f"{accuracy:.2%} right, {wrong:,} of {counts_CC.sum():,} test images wrong")
+    axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {wrong:,} of {counts_CC.sum():,} test images wrong")
     axes.set(xlabel="predicted class", ylabel="true class", xticks=range(classes), yticks=range(classes))
     figure.colorbar(picture, label="wrong images", shrink=0.8)
     return write(figure, path)

@@ -1,17 +1,15 @@
-"""Pictures of a sweep: learning curves, parallel coordinates, importance of the hyperparameters.
+"""Pictures of a sweep: learning curves, parallel coordinates.
 
 Every function draws one PNG file and returns its path.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -20,13 +18,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
 from sweeps.display import counted, settings, text
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry
-from sweeps.space import Space
 
 MARKS = {
     STOPPED: ("x", GREY, "stopped early"),
@@ -34,9 +30,8 @@ MARKS = {
     FAILED: ("s", "#b3261e", "failed"),
 }
 PALE = "#b8bec8"
-IMPORTANCE_TRIALS = 300
-MARKED_REPORTS = 60
-"""Of a curve at most, for its points to be marked; those of more would run into one band."""
+MARKED_REPORTS = 30
+"""Of a curve at most, for each to be marked; curves of more are drawn by their running median."""
 COLOURS = (
     *(BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e", "#d62b70"),
     *("#1fa8b8", "#7a5230", "#8fae1b", "#e08fc0", "#4a4a8c", "#f2b705"),
@@ -68,17 +63,21 @@ def learning_curves(
     metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
     statuses = {entry.name: entry.status for entry in entries}
-    names, marker = [entry.name for entry in ranked], "" if _dense(curves) else "."
+    names, window = [entry.name for entry in ranked], _window(curves)
+    drawn = {name: curves[curves["trial"] == name] for name in names}
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for place, entry in enumerate(ranked):
-            rows, width = curves[curves["trial"] == entry.name], 2.0 if place < top else 1.0
-            look = {"color": COLOURS[place], "marker": marker, "lw": width if marker else width / 2}
+            rows, width = drawn[entry.name], 2.0 if place < top else 1.2
+            look = {"color": COLOURS[place], "lw": width, "zorder": width + 1}
+            if any(_covered(rows, drawn[name], metric) for name in names[:place]):
+                look |= {"ls": (0, (2, 3)), "zorder": 4, "lw": width + 0.6}
             label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-            axes.plot(rows["epoch"], rows[metric], **look, zorder=width + 1, label=label)
+            _smoothed(axes, rows["epoch"], rows[metric], window, ".", **look, label=label)
         _ends(axes, curves, metric, statuses)
-        _others(axes, curves[~curves["trial"].isin(names)], metric, marker)
+        _others(axes, curves[~curves["trial"].isin(names)], metric, "." if window == 1 else "")
         name = metric.removeprefix("val_")
-        axes.set(xlabel="epoch", ylabel=f"validation {name}", title=f"Validation {name}")
+        axes.set(xlabel="epoch", ylabel=f"validation {name}")
+        axes.set_title(f"Validation {name}{_smoothing(window)}")
         _finish(axes, curves[metric], log=name == "loss" or objective.mode == "min")
     axes = figure.axes[0]
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
@@ -86,9 +85,31 @@ def learning_curves(
     return write(figure, path)
 
 
-def _dense(curves: pd.DataFrame) -> bool:
-    """Whether a curve has too many reports for its points to be told apart."""
-    return bool(curves["trial"].value_counts().max() > MARKED_REPORTS)
+def _window(curves: pd.DataFrame) -> int:
+    """Reports of a running median that tells curves apart; 1 where every report can be drawn."""
+    most = int(curves["trial"].value_counts().max())
+    return max(5, most // 30) if most > MARKED_REPORTS else 1
+
+
+def _smoothing(window: int) -> str:
+    return f"\nrunning median of {window} reports; pale: every report" if window > 1 else ""
+
+
+def _smoothed(
+    axes: Axes, epochs: pd.Series[Any], values: pd.Series[Any], window: int, marker: str, **look: Any
+) -> None:
+    """A line through every report; a pale one under the running median if its window has more than one report."""
+    if window == 1:
+        axes.plot(epochs, values, marker=marker, **look)
+        return
+    axes.plot(epochs, values, color=look["color"], lw=0.5, alpha=0.45)
+    axes.plot(epochs, values.rolling(window, center=True, min_periods=1).median(), **look)
+
+
+def _covered(rows: pd.DataFrame, by: pd.DataFrame, metric: str) -> bool:
+    """Whether a curve lies under another one that goes as far: clipping that never acts, say."""
+    values = rows[metric].to_numpy()
+    return np.array_equal(values, by[metric].to_numpy()[: len(values)], equal_nan=True)
 
 
 def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, str]) -> None:
@@ -144,9 +165,11 @@ def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Obje
     shades = np.linspace(1.0, 0.05, len(order))[::-1]
     figure = Figure(figsize=(2.2 * (len(varied) + 1), 4.6))
     axes = figure.subplots()
-    best = [entry.best or 0.0 for entry in order]
+    best, stopped = [entry.best or 0.0 for entry in order], sum(entry.status == STOPPED for entry in order)
+    told = [counted(len(order), "trial"), *([f"{stopped} stopped early"] if stopped else [])]
     low, high = min(best), max(best)
-    place = np.log if _spans(pd.Series(best)) else np.asarray
+    logarithmic = _spans(pd.Series(best))
+    place = np.log if logarithmic else np.asarray
     bottom, above = place(low), place(high)
     places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
     heights = np.array([places[name][0] for name in varied] + [(place(best) - bottom) / ((above - bottom) or 1.0)])
@@ -161,12 +184,14 @@ def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Obje
         axes.text(len(varied) + 0.04, height, f"{value:.4g}", ha="left", va="center", fontsize=8, bbox=_PAPER)
     for position in range(len(varied) + 1):
         axes.axvline(position, color=GREY, lw=0.8, zorder=0)
-    axes.set_xticks(range(len(varied) + 1), [*varied, f"best validation\n{objective.metric}"])
+    axes.set_xticks(
+        range(len(varied) + 1), [*varied, f"best validation\n{objective.metric}{', log scale' if logarithmic else ''}"]
+    )
     axes.set(
         yticks=[],
         xlim=(-0.4, len(varied) + 0.4),
         ylim=(-0.05, 1.05),
-        title=f"{counted(len(order), 'trial')}: the better, the darker",
+        title=f"{', '.join(told)}: the better, the darker",
     )
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
@@ -195,8 +220,7 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
     """Loss in training and validation, and the objective where it is another metric, of the winner: a shade a seed."""
     metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), list(curves.groupby("trial"))
-    window = len(curves) // len(seeds) // 30 if _dense(curves) else 1
-    smoothed = f"\nrunning median of {window} reports; pale: every report" if window > 1 else ""
+    window = _window(curves)
     figure = Figure(figsize=(7.2 * len(metrics), 4.2))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         drawn = {f"train_{metric}": ("training", "Blues"), f"val_{metric}": ("validation", "Oranges")}
@@ -204,71 +228,11 @@ def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) ->
         for column, (name, shades) in drawn.items():
             for (trial, rows), shade in zip(seeds, np.linspace(0.9, 0.45, len(seeds)), strict=True):
                 label, colour = f"{name}, seed {str(trial).rpartition('-seed')[2]}", colormaps[shades](shade)
-                _smoothed(axes, rows["epoch"], rows[column], window, color=colour, label=label)
+                _smoothed(axes, rows["epoch"], rows[column], window, ".", color=colour, lw=1.2, label=label)
         axes.set(xlabel="epoch", ylabel=metric)
-        axes.set_title(f"The winner retrained, {counted(len(seeds), 'seed')}: {metric}{smoothed}")
+        axes.set_title(f"The winner retrained, {counted(len(seeds), 'seed')}: {metric}{_smoothing(window)}")
         _finish(axes, pd.concat([curves[column] for column in drawn]), log=metric == "loss" or objective.mode == "min")
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
-
-
-def _smoothed(axes: Axes, epochs: pd.Series[Any], values: pd.Series[Any], window: int, **look: Any) -> None:
-    """A line through every report; a pale one under the running median if its window has more than one report."""
-    if window == 1:
-        axes.plot(epochs, values, ".-", **look)
-        return
-    axes.plot(epochs, values, color=look["color"], lw=0.5, alpha=0.25)
-    axes.plot(epochs, values.rolling(window, center=True, min_periods=1).median(), lw=1.2, **look)
-
-
-def importance(
-    curves: pd.DataFrame, entries: list[Entry], space: Space, varied: list[str], objective: Objective, path: Path
-) -> Path | None:
-    """How much of the objective's variance each hyperparameter explains, by fANOVA; None where it cannot be told.
-
-    Trials are compared at the last epoch that all of them reached, so that early stopping is no advantage.
-    Of more than IMPORTANCE_TRIALS of them that many are drawn at random: fANOVA would take minutes for thousands.
-
-    Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
-    """
-    shares, epoch = importances(curves, entries, space, varied, objective)
-    if not shares:
-        return None
-    figure = Figure(figsize=(7.0, 0.9 + 0.45 * len(shares)))
-    axes = figure.subplots()
-    names = list(shares)[::-1]
-    bars = axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
-    axes.bar_label(bars, fmt="%.0f %%", padding=3)
-    title = f"What decides the validation {objective.metric} at epoch {epoch}"
-    axes.set(xlabel="share of the variance explained (fANOVA), %", xlim=(0, 110), title=title)
-    axes.spines[["top", "right"]].set_visible(False)
-    return write(figure, path)
-
-
-def importances(
-    curves: pd.DataFrame, entries: list[Entry], space: Space, varied: list[str], objective: Objective
-) -> tuple[Mapping[str, float], int]:
-    """Share of the objective's variance that each varied hyperparameter explains, largest first, and at what epoch.
-
-    Returns:
-        shares that sum to 1, empty for fewer than 4 comparable trials or equal values; and the epoch.
-    """
-    metric = f"val_{objective.metric}"
-    usable = {entry.name: entry for entry in entries if entry.best_epoch and not entry.lost}
-    rows = curves[curves["trial"].isin(usable)]
-    epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
-    values = rows[rows["epoch"] == epoch].set_index("trial")[metric]
-    values = values.sample(min(len(values), IMPORTANCE_TRIALS), random_state=0).sort_index()
-    if len(values) < 4 or values.nunique() < 2 or not varied:
-        return {}, epoch
-    study = optuna.create_study()
-    for name, value in values.items():
-        params = {key: usable[str(name)].configuration[key] for key in varied}
-        distributions = {key: space[key] for key in varied}
-        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=float(value)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-    return {name: float(share) for name, share in shares.items()}, epoch

@@ -151,7 +151,7 @@ def draw(found: Sequence[Recorded], path: Path) -> Path:
             log_scale(axes, pd.concat([curve["best"] for curve in curves]))
     panels[0].set_ylabel(f"best validation {metric} so far")
     panels[0].legend()
-    figure.suptitle(f"{found[0].plan.task.name}, {found[0].plan.task.objective.mode} {metric}")
+    figure.suptitle(f"{found[0].plan.task.name}: what the search has found for what it cost")
     figure.tight_layout()
     return write(figure, path)
 

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         full = simulate(recording, Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1))
         frame = compared(results, full, plan)
         frame.to_csv(options.folder / "replay.csv", index=False)
-        picture = replay_figure.draw(frame, recording.objective, options.folder / "figures" / "replay.png")
+        picture = replay_figure.draw(frame, plan.task, options.folder / "figures" / "replay.png")
     except (OSError, ValueError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ae.task import Splits
-from sweeps import charts
+from sweeps import charts, importance
 from sweeps.display import counted, duration, settings, spread, text
 from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
@@ -49,7 +49,7 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
     }
     space = (
         charts.parallel_coordinates(ranked, *about, folder / "parallel_coordinates.png"),
-        charts.importance(search, entries, plan.space, *about, folder / "importance.png"),
+        importance.draw(search, entries, plan.space, *about, folder / "importance.png"),
     )
     found["space"] = [path for path in space if path]
     if outcome.retrained:

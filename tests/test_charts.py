@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from optuna.distributions import CategoricalDistribution
 
 from ae.task import Objective
-from sweeps import charts
+from sweeps import charts, importance
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry, Ledger
 
 LOSS = Objective(metric="loss", mode="min")
@@ -60,3 +62,52 @@ def test_no_picture_is_drawn_of_no_trial_that_can_be_chosen(tmp_path):
         ledger.entries[name] = Entry(name=name, configuration={"lr": 0.01}, status=status, best=best)
     assert charts.parallel_coordinates(ledger.ranked(), ["lr"], LOSS, tmp_path / "none.png") is None
     assert not (tmp_path / "none.png").exists()
+
+
+def grid(values):
+    """A search of every combination of two step sizes and two widths, and what each came to, epoch by epoch."""
+    points = [(lr, width) for lr in (0.001, 0.01) for width in (8, 16)]
+    entries = [
+        Entry(name=f"000{place}", configuration={"lr": lr, "hidden_size": width}, epoch=9, best_epoch=1)
+        for place, (lr, width) in enumerate(points)
+    ]
+    rows = [
+        {"trial": entry.name, "epoch": epoch, "val_loss": value}
+        for entry, losses in zip(entries, values, strict=True)
+        for epoch, value in enumerate(losses, start=1)
+    ]
+    space = {"lr": CategoricalDistribution((0.001, 0.01)), "hidden_size": CategoricalDistribution((8, 16))}
+    return pd.DataFrame(rows), entries, space, list(space), LOSS
+
+
+def test_over_a_whole_grid_the_shares_are_those_of_the_means():
+    shares, epoch = importance.importances(*grid([[1.0], [3.0], [5.0], [11.0]]))
+    assert epoch == 1
+    assert shares == pytest.approx({"lr": 9 / 14, "hidden_size": 4 / 14}), "and 1 / 14 in combination"
+    assert list(shares) == ["lr", "hidden_size"]
+
+
+def test_a_jump_after_the_best_epoch_decides_nothing():
+    steady, jumping = [[5, 1], [5, 3], [9, 5], [9, 8]], [[5, 1, 900], [5, 3, 3], [9, 5, 5], [9, 8, 8]]
+    assert importance.importances(*grid(jumping))[0] == importance.importances(*grid(steady))[0]
+
+
+def test_without_a_whole_grid_the_shares_are_estimated_and_leave_room_for_combinations():
+    curves, entries, *rest = grid([[1.0], [1.1], [5.0], [5.2]])
+    twin = Entry(name="0004", configuration=entries[3].configuration, epoch=9, best_epoch=1)
+    curves = pd.concat([curves, pd.DataFrame([{"trial": "0004", "epoch": 1, "val_loss": 5.1}])])
+    shares, _ = importance.importances(curves, [*entries, twin], *rest)
+    assert shares["lr"] > 0.8
+    assert sum(shares.values()) <= 1
+
+
+def test_a_curve_under_another_one_is_dashed_on_top(tmp_path):
+    entries = [Entry(name=name, configuration={"lr": 0.01}) for name in ("0000", "0001", "0002")]
+    lines = {"0000": [4.0, 3.0, 2.0], "0001": [4.0, 3.0], "0002": [4.0, 3.5]}
+    rows = [
+        {"trial": name, "epoch": epoch, "val_loss": value} for name in lines for epoch, value in enumerate(lines[name])
+    ]
+    whole = charts.learning_curves(pd.DataFrame(rows), entries, entries, 1, ["lr"], LOSS, tmp_path / "x.png")
+    drawn = imread(whole)[:600, :, :3]  # without the legend
+    for colour in charts.COLOURS[:3]:
+        assert (np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02).sum() > 100, f"{colour} is to be seen"
