@@ -44,7 +44,7 @@ def draw(frame: pd.DataFrame, task: Task, path: Path) -> Path:
             _scale(axes, frame, cost)
         line[0].set_ylabel(f"regret, validation {task.objective.metric}")
     marks = [Line2D([], [], ls="", marker=MARKERS[name], **_mark(GREY), label=name) for name in _names(frame)]
-    marks.append(Line2D([], [], ls="", marker="o", color=GREY, ms=SIZE, label="filled: the task's own"))
+    marks.append(Line2D([], [], ls="", marker="o", color=GREY, ms=SIZE, label="filled: the sweep's own"))
     if len(sizes) > 1:
         marks += [
             Line2D([], [], ls="", marker="o", **_mark(GREY, size), label=f"reduction factor {factor}")
