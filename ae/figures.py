@@ -82,7 +82,7 @@ def image_pairs(
     for column, (index, title) in enumerate(zip(shown, titles, strict=True)):
         mse = float(np.mean((images_NRP[index] - reconstructed_NRP[index]) ** 2))
         _image(grid[0, column], images_NRP[index], title)
-        _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:.2g}")
+        _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:#.2g}")
     for row, name in enumerate(("test image", "reconstructed")):
         grid[row, 0].set_ylabel(name, fontsize=9)
     return write(figure, path)
@@ -112,7 +112,7 @@ def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path:
         mse = float(np.mean((signals_NT[index] - reconstructed_NT[index]) ** 2))
         axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1, label="test signal")
         axes.plot(reconstructed_NT[index], ".--", color=ORANGE, ms=4, lw=1, label="reconstructed")
-        axes.set(ylabel="value", title=f"test signal {index + 1}: MSE {mse:.2g}")
+        axes.set(ylabel="value", title=f"test signal {index + 1}: MSE {mse:#.2g}")
         axes.grid(alpha=0.25)
     rows[0].legend(loc="upper right")
     rows[-1].set_xlabel("time step")

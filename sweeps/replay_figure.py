@@ -76,7 +76,7 @@ def _marks(axes: Axes, rows: pd.DataFrame, cost: str, colours: dict[int, Any], s
 
 
 def _scale(axes: Axes, frame: pd.DataFrame, cost: str) -> None:
-    """Percents from 0, seconds on a logarithmic axis; where there is any regret, a logarithmic axis that has zero."""
+    """Percents from 0, seconds on a logarithmic axis; regret over more than a decade on one that has zero."""
     axes.grid(alpha=0.25)
     if cost == "wall_s":
         axes.set_xscale("log")
@@ -86,7 +86,7 @@ def _scale(axes: Axes, frame: pd.DataFrame, cost: str) -> None:
     else:
         axes.set_xlim(0, 105)
     regret = frame["regret"].abs()
-    if regret.any():
+    if regret.max() > 10 * regret[regret > 0].min():
         axes.set_yscale("symlog", linthresh=regret[regret > 0].min())
-    else:
+    elif not regret.any():
         axes.set(ylim=(-1, 1), yticks=[0])
