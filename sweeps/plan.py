@@ -170,8 +170,8 @@ class Plan:
 
     @property
     def place(self) -> str:
-        """What every machine of the cluster sees: STORAGE/TASK/NAME, or the results folder."""
-        return storage.join(self.storage, self.task.name, self.name) if self.storage else str(self.folder.absolute())
+        """What every machine of the cluster sees: STORAGE/TASK/NAME as it began, or the results folder."""
+        return self.record.place or str(self.folder.absolute())
 
     @property
     def checkpoints(self) -> str:

@@ -125,6 +125,19 @@ def test_the_mirror_wins_once_another_machine_has_gone_on(stored, resume):
     assert found(folder) == whole
 
 
+def test_a_renamed_folder_stays_with_the_storage_that_it_began_with(stored, resume):
+    place, folder = stored
+    renamed = folder.rename(folder.with_name("renamed"))
+    cut_back(place, reports=0)
+    record = json.loads((renamed / "sweep.json").read_text())
+    (renamed / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    assert resume("--resume", renamed)[0] == 0
+    (renamed / "curves.csv").write_text("newer\n")
+    assert resume("--resume", renamed, "--dry-run")[0] == 0
+    assert (renamed / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
+    assert [path.name for path in place.parent.iterdir()] == ["sweep"]
+
+
 def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     place, folder = stored
     status, error, _ = resume(*begun(tmp_path), machine="other")
