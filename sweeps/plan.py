@@ -141,6 +141,9 @@ class Plan:
             )
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
+        place = Path(os.path.realpath(self.place.removeprefix("file://")))
+        if self.storage and place.is_relative_to(os.path.realpath(self.folder)):
+            raise ValueError(f"--storage {self.storage} must be elsewhere than the results; give another, or leave it out")
 
     @property
     def name(self) -> str:
