@@ -104,6 +104,8 @@ def local(place: str, results: Path) -> Path:
     if not exists(place):
         raise Unusable(f"--resume {place}: no sweep is there; give STORAGE/TASK/NAME")
     folder = results / task / name
+    if os.path.realpath(place.removeprefix("file://")) == os.path.realpath(folder):
+        raise Unusable(f"--resume {place}: must be elsewhere than the results; give another --results")
     _bring_down(place, folder)
     if read(folder).place != place:
         raise Unusable(f"--resume {place}: this sweep is stored at {read(folder).place}; resume that")

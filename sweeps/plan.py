@@ -141,6 +141,9 @@ class Plan:
             )
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
+        place = Path(os.path.realpath(self.place.removeprefix("file://")))
+        if self.storage and place.is_relative_to(os.path.realpath(self.folder)):
+            raise ValueError(f"--storage {self.storage} must be elsewhere than the results; give another, or leave it out")
 
     @property
     def name(self) -> str:
@@ -170,8 +173,8 @@ class Plan:
 
     @property
     def place(self) -> str:
-        """What every machine of the cluster sees: STORAGE/TASK/NAME, or the results folder."""
-        return storage.join(self.storage, self.task.name, self.name) if self.storage else str(self.folder.absolute())
+        """What every machine of the cluster sees: STORAGE/TASK/NAME as it began, or the results folder."""
+        return self.record.place or str(self.folder.absolute())
 
     @property
     def checkpoints(self) -> str:

@@ -53,10 +53,10 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
             folder.make(plan.folder, plan.record, plan.space_file)
         with folder.held(plan.folder):
             try:
-                if plan.record != folder.read(plan.folder):
-                    plan.record.write(plan.folder)
                 tables.clean(plan.folder)
                 with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
+                    if plan.record != folder.read(plan.folder):  # not before the storage is this session's
+                        plan.record.write(plan.folder)
                     return _run(outcome, splits, console, mirror)
             except OSError as error:
                 return _cut_off(plan, error)

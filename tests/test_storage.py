@@ -125,6 +125,19 @@ def test_the_mirror_wins_once_another_machine_has_gone_on(stored, resume):
     assert found(folder) == whole
 
 
+def test_a_renamed_folder_stays_with_the_storage_that_it_began_with(stored, resume):
+    place, folder = stored
+    renamed = folder.rename(folder.with_name("renamed"))
+    cut_back(place, reports=0)
+    record = json.loads((renamed / "sweep.json").read_text())
+    (renamed / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    assert resume("--resume", renamed)[0] == 0
+    (renamed / "curves.csv").write_text("newer\n")
+    assert resume("--resume", renamed, "--dry-run")[0] == 0
+    assert (renamed / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
+    assert [path.name for path in place.parent.iterdir()] == ["sweep"]
+
+
 def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     place, folder = stored
     status, error, _ = resume(*begun(tmp_path), machine="other")
@@ -135,6 +148,29 @@ def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     status, error, _ = resume("--resume", place)
     assert status == 2
     assert error == f"error: {folder} has another sweep, and is never overwritten; give another --results\n"
+
+
+def test_a_storage_is_not_taken_for_the_results(stored, resume):
+    place, _ = stored
+    cut_back(place, reports=0)
+    status, error, _ = resume("--resume", place, "--dry-run", machine="shared")
+    assert status == 2
+    assert error == f"error: --resume {place}: must be elsewhere than the results; give another --results\n"
+
+
+def test_a_session_that_fails_before_the_storage_is_its_own_leaves_the_folder_newer(stored, resume):
+    place, folder = stored
+    cut_back(place, reports=0)
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    (place / "mirror.json.part").mkdir()
+    status, error, _ = resume("--resume", folder)
+    assert status == 1
+    assert "mirror.json" in error
+    (place / "mirror.json.part").rmdir()
+    (folder / "curves.csv").write_text("newer\n")
+    assert resume("--resume", folder, "--dry-run")[0] == 0
+    assert (folder / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
 
 
 def test_or_resume_begins_or_goes_on(finished, stored, resume, tmp_path):
@@ -174,6 +210,8 @@ def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypa
         ("s3://", "cannot be used: "),
         ("", "--storage must be s3://, gs://, or a folder"),
         ("{}/file/below", "cannot be used: "),
+        ("{}", "must be elsewhere than the results"),
+        ("file://{}", "must be elsewhere than the results"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, place, message):
