@@ -61,8 +61,10 @@ class Checkpoints:
         torch.save(state, content)
         payload = content.getvalue()
         storage.write(self.filesystem, self._path(trial, epoch), hashlib.sha256(payload).digest() + payload)
-        for old in self.epochs(trial)[:-KEPT]:
-            self.filesystem.delete_file(self._path(trial, old))
+        there = self.epochs(trial)
+        kept = [other for other in there if other <= epoch][-KEPT:]  # `load` has passed over those of later epochs
+        for other in set(there) - set(kept):
+            self.filesystem.delete_file(self._path(trial, other))
 
     def load(self, trial: str) -> Found:
         """The trial's newest whole state; damaged ones are passed over, and said."""

@@ -222,7 +222,12 @@ class StudySearcher(Searcher):
             self.reported[trial_id] = result["epoch"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial that comes again waits for its turn; of others the ledger has still to say how they ended."""
+        """A trial that comes again waits for its turn; of others the ledger has still to say how they ended.
+
+        Of a report that ends a trial, or stops it, Tune tells here alone.
+        """
+        if result:
+            self.on_trial_result(trial_id, result)
         trial = self.trials[trial_id]
         if error and name_of(trial.number) in self.turns.ledger.again:
             self.open[name_of(trial.number)] = trial._trial_id

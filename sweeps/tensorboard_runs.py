@@ -44,7 +44,7 @@ class TensorBoard:
 
     A file a trial, opened for each report alone: thousands of trials hold no file and no thread. The rows of
     `curves.csv` are the truth: a later session writes the earlier ones' runs anew from them, so that no point is lost
-    or there twice.
+    or there twice. Those of retrainings that are selected no more stay as they are.
 
     Args:
         ledger: the phase, as earlier sessions left it.
@@ -58,16 +58,19 @@ class TensorBoard:
         self.varied, self.objective = varied, ledger.objective
         self.folder = ledger.folder / FOLDER / ledger.phase
         self.best: dict[str, float | None] = {}
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if ledger.entries:
-            self._write_anew(ledger)
+        rows = [row for row in tables.rows(ledger.folder / tables.CURVES) if row.get("phase") == ledger.phase]
+        others = {row["trial"] for row in rows} - ledger.entries.keys()
+        for run in self.folder.glob("*"):
+            if run.name not in others:
+                shutil.rmtree(run, ignore_errors=True)
+        self._write_anew(ledger, rows)
 
-    def _write_anew(self, ledger: Ledger) -> None:
-        """The runs of earlier sessions, from the table."""
+    def _write_anew(self, ledger: Ledger, rows: list[dict[str, str]]) -> None:
+        """The runs of earlier sessions, from the table's rows."""
         table, began = ledger.folder / tables.CURVES, time.time() - ledger.gone_s
         try:
-            for row in tables.rows(table):
-                if row["phase"] == ledger.phase and row["trial"] in ledger.entries:
+            for row in rows:
+                if row["trial"] in ledger.entries:
                     entry = ledger.entries[row["trial"]]
                     self.begin(entry)
                     metrics = {name: float(value) for name, value in row.items() if name.startswith(METRICS)}

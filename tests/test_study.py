@@ -50,14 +50,14 @@ def test_every_end_has_its_state(new_searcher):
     ends = {"whole": (FINISHED, 10, 0.9), "stopped": (STOPPED, 5, 0.6), "nan": (DIVERGED, 3, math.nan)}
     for name, (status, epoch, accuracy) in ends.items():
         searcher.suggest(name)
-        searcher.on_trial_result(name, report(epoch, accuracy))
+        searcher.on_trial_complete(name, report(epoch, accuracy))
         end(searcher, name, status, accuracy, epoch)
     searcher.suggest("failed")
     end(searcher, "failed", FAILED, epoch=0)
     states = [trial.state for trial in searcher.study.trials]
     assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL]
     assert searcher.study.best_value == 0.9
-    assert searcher.study.trials[1].intermediate_values == {5: 0.6}
+    assert [trial.intermediate_values for trial in searcher.study.trials] == [{10: 0.9}, {5: 0.6}, {}, {}]
     attributes = [trial.user_attrs for trial in searcher.study.trials]
     assert [one["status"] for one in attributes] == [FINISHED, STOPPED, DIVERGED, FAILED]
     assert attributes[1] == {"status": STOPPED, "reason": "why", "epochs": 5, "train_s": 0.0}
@@ -71,11 +71,24 @@ def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
         configuration = Configuration(**run["configuration"])
         diverged = configuration.lr > 5e-3
         value = math.nan if diverged else 0.9 - configuration.lr
-        searcher.on_trial_result(str(index), report(10, value))
+        searcher.on_trial_complete(str(index), report(10, value))
         end(searcher, str(index), DIVERGED if diverged else FINISHED, value)
     states = {trial.state for trial in searcher.study.trials}
     assert TrialState.RUNNING not in states
     assert TrialState.COMPLETE in states
+
+
+def test_the_study_knows_each_report_once_also_of_trials_that_pause(new_searcher):
+    searcher = new_searcher(*optuna_options())
+    for name in ("whole", "waiting"):
+        searcher.suggest(name)
+        searcher.on_trial_result(name, report(3, 0.5))  # it pauses
+    searcher.on_trial_complete("waiting")
+    end(searcher, "waiting", STOPPED, 0.5, epoch=3)
+    searcher.on_trial_result("whole", report(3, 0.4))  # trained again after a fault
+    searcher.on_trial_result("whole", report(5, 0.6))
+    searcher.on_trial_complete("whole", report(5, 0.7))
+    assert [trial.intermediate_values for trial in searcher.study.trials] == [{3: 0.5, 5: 0.6}, {3: 0.5}]
 
 
 def test_a_grid_is_suggested_whole_the_longest_first_and_ends(new_searcher):
@@ -96,7 +109,7 @@ def train(searcher, name):
     """Asks for a trial and ends it; gives what it ran."""
     run = searcher.suggest(name)["run"]
     value = 0.9 - run["configuration"]["lr"]
-    searcher.on_trial_result(name, report(10, value))
+    searcher.on_trial_complete(name, report(10, value))
     end(searcher, name, best=value)
     return run
 

@@ -7,6 +7,7 @@ import torch
 from ray import tune
 
 from ae.core import use_fast
+from sweeps.checkpoints import Checkpoints
 from sweeps.idle import Idle
 from sweeps.trial import SweepTrial
 
@@ -91,6 +92,17 @@ def test_with_no_whole_checkpoint_it_starts_again_and_says_so(new_trial, tmp_pat
     report = new_trial(config()).train()
     assert report["epoch"] == 2
     assert report["warning"].endswith("the trial starts again")
+
+
+def test_a_trial_that_starts_again_keeps_its_own_checkpoints_and_not_those_it_passed_over(new_trial, tmp_path):
+    checkpoints = Checkpoints(str(tmp_path))
+    for epoch in (10, 15):
+        checkpoints.save("0000", epoch, {"configuration": "another"})
+    trial = new_trial(config(epochs=8))
+    for there in ([2], [2, 4], [4, 6]):
+        trial.train()
+        trial.save()
+        assert checkpoints.epochs("0000") == there
 
 
 def test_a_reused_actor_starts_the_next_trial_afresh(new_trial):

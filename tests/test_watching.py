@@ -247,6 +247,19 @@ def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(runnin
         np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
 
 
+def test_the_runs_of_retrainings_that_are_selected_no_more_stay(swept, tmp_path):
+    folder = shutil.copytree(swept, tmp_path / "extended")
+    retraining = recorded.read(folder).retraining
+    gone, _ = sorted(retraining.entries)
+    del retraining.entries[gone]
+    runs = folder / "tensorboard" / "retrain"
+    (runs / "0009-seed1").mkdir()  # began, and was cut off before a report
+    before = next(runs.glob(f"{gone}/events*")).read_bytes()
+    TensorBoard(retraining, ["lr"])
+    assert {run.name for run in runs.iterdir()} == {gone, *retraining.entries}
+    assert next(runs.glob(f"{gone}/events*")).read_bytes() == before
+
+
 def test_a_table_that_is_damaged_is_said(running):
     search = recorded.read(running).search
     rows = tables.rows(running / "curves.csv")
