@@ -139,6 +139,16 @@ def _changed(before: Plan | Budget, after: Plan | Budget) -> list[str]:
     return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 
+def _check_typed(options: argparse.Namespace) -> None:
+    """ValueError for trials and names that no sweep goes on with."""
+    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
+        raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
+    if options.name is not None and not options.or_resume:
+        raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
+    if isinstance(options.trials, More) and options.trials < 1:
+        raise ValueError(f"--trials +{options.trials} must add at least 1")
+
+
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     """The plan of the sweep that --resume names, with the trials that --trials +N adds.
 
@@ -161,15 +171,13 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if not options.or_resume:
         own.add_argument("--trials")
     rest = own.parse_known_args(arguments)[1]
-    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
-        raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
-    if options.name is not None and not options.or_resume:
-        raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
-    if isinstance(options.trials, More) and options.trials < 1:
-        raise ValueError(f"--trials +{options.trials} must add at least 1")
+    _check_typed(options)
     whole = parser(named_task(begun))
     before = make_plan(whole.parse(begun), record.arguments, place, record.defaults)
-    plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place, record.defaults)
+    later = whole.parse([*begun, *rest])
+    if not later.address and options.autoscale is None:
+        later.autoscale = None  # it was the cluster's
+    plan = make_plan(later, record.arguments, place, record.defaults)
     if changed := [*_changed(before.budget, plan.budget), *_changed(before, plan)]:
         raise ValueError(f"--{changed[0].replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
     if not isinstance(options.trials, More):
