@@ -132,11 +132,17 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
         raise ValueError(f"budget: {error}") from None
 
 
-def _changed(before: Plan | Budget, after: Plan | Budget) -> list[str]:
-    """Fields that are not the same, but for those that a later session may change."""
+def _refuse_changed(before: Plan, after: Plan) -> None:
+    """ValueError, naming the option, unless they differ only in what a later session may change."""
     free = (*FREE, "time_limit_s", "record", "space_file")
-    names = [field.name for field in fields(before) if field.name not in free]
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
+    for one, other in ((before.budget, after.budget), (before.options, after.options), (before, after)):
+        for name in (field.name for field in fields(one) if field.name not in free):
+            if getattr(one, name) != getattr(other, name):
+                raise _cannot_change(name)
+
+
+def _cannot_change(name: str) -> ValueError:
+    return ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
 
 
 def _check_typed(options: argparse.Namespace) -> None:
@@ -173,13 +179,16 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     rest = own.parse_known_args(arguments)[1]
     _check_typed(options)
     whole = parser(named_task(begun))
-    before = make_plan(whole.parse(begun), record.arguments, place, record.defaults)
+    first = whole.parse(begun)
+    for name in ("task", "smoke"):  # before what follows from them
+        if getattr(options, name) not in (None, False, getattr(first, name)):
+            raise _cannot_change(name)
+    before = make_plan(first, record.arguments, place, record.defaults)
     later = whole.parse([*begun, *rest])
     if not later.address and options.autoscale is None:
         later.autoscale = None  # it was the cluster's
     plan = make_plan(later, record.arguments, place, record.defaults)
-    if changed := [*_changed(before.budget, plan.budget), *_changed(before, plan)]:
-        raise ValueError(f"--{changed[0].replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+    _refuse_changed(before, plan)
     if not isinstance(options.trials, More):
         return replace(plan, trials=record.trials, added=record.trials - before.trials, record=record)
     if plan.search == "grid":

@@ -129,6 +129,9 @@ def test_nothing_to_add_is_refused(tmp_path, capsys):
         (["--max-epochs", "20"], "--max-epochs cannot change in a sweep that is resumed"),
         (["--retrain-epochs", "7"], "--retrain-epochs cannot change"),
         (["--seeds", "2"], "--seeds cannot change"),
+        (["--smoke"], "--smoke cannot change"),
+        (["--task", "mnist-rec"], "--task cannot change"),
+        (["--task", "sp500-rec", "--field", "close"], "--task cannot change"),
         (["--name", "other"], "--name other: a resumed sweep keeps its name"),
     ],
 )
@@ -138,6 +141,17 @@ def test_what_would_make_it_another_sweep_is_refused_by_its_own_name(tmp_path, c
     Record(arguments=["--task", TASK], trials=12).write(folder)
     assert main(["--resume", str(folder), "--dry-run", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_task_s_own_options_are_refused_by_their_names(tmp_path, capsys):
+    folder = tmp_path / "sp500-rec" / "begun"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", "sp500-rec", "--smoke"], trials=12).write(folder)
+    again = ["--resume", str(folder), "--dry-run", "--task", "sp500-rec"]
+    assert main([*again, "--smoke", "--field", "high"]) == 0
+    for option in (["--field", "close"], ["--min-days", "9"]):
+        assert main([*again, *option]) == 2
+        assert f"{option[0]} cannot change" in capsys.readouterr().err
 
 
 @pytest.fixture
