@@ -47,8 +47,7 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
 def _next_day(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Errors (N,) at the last day, which is not shown: forecast, same in prices, persistence, same in prices."""
     seen = prices_NT.shape[1] - 1
-    moving = prices_NT[:, :seen].min(axis=1) < prices_NT[:, :seen].max(axis=1)
-    prices_NT = prices_NT[moving]  # a constant history has no scale
+    prices_NT = prices_NT[sp500.moving(prices_NT[:, :seen])]  # a constant history has no scale
     values_NT, scale = sp500.normalise(prices_NT, seen=seen)
     forecast_NT = _predict(model, values_NT[:, :seen])
     forecast_prices_N = sp500.restore(forecast_NT[:, -1:], scale)[:, 0]
@@ -69,6 +68,9 @@ def recursive(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> NDArray[np.floa
 
     Returns:
         forecast prices (N, S) of the S = T - T // 2 days that follow.
+
+    Raises:
+        ValueError: if a first half is constant.
     """
     half = prices_NT.shape[1] // 2
     values_NT, scale = sp500.normalise(prices_NT[:, :half])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ae import tasks
 from ae.task import Task
@@ -126,26 +126,41 @@ def _add_retraining(parser: Parser) -> None:
 
 
 def _add_resources(parser: Parser) -> None:
-    where = parser.add_argument_group("resources")
+    where = parser.add_argument_group(
+        "resources, which a resumed sweep may change",
+        "The word none takes back what it began with of --gpus-per-trial, --max-concurrent,\n"
+        "--time-limit, --address, --track and --autoscale.",
+    )
     where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
     where.add_argument(
-        "--gpus-per-trial", type=float, metavar="X", help="default: a quarter, more of many GPUs; 0 without"
+        "--gpus-per-trial", type=or_none(float), metavar="X", help="default: a quarter, more of many GPUs; 0 without"
     )
     where.add_argument(
-        "--max-concurrent", type=int, metavar="N", help="trials at once (default: all there is room for)"
+        "--max-concurrent", type=or_none(int), metavar="N", help="trials at once (default: all there is room for)"
     )
-    where.add_argument("--time-limit", type=float, metavar="S", help="seconds from one report of a trial to the next")
+    where.add_argument(
+        "--time-limit", type=or_none(float), metavar="S", help="seconds from one report of a trial to the next"
+    )
     where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(
         "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
     )
-    where.add_argument("--address", help="a running Ray cluster to join, 'auto' on one of its machines")
-    where.add_argument("--dashboard", action="store_true", help="start Ray's dashboard, on this machine alone")
-    where.add_argument("--track", metavar="NAME", help=f"a tracker to tell of every trial: {', '.join(TRACKERS)}")
     where.add_argument(
-        "--autoscale", type=int, metavar="N", help="ask a cluster that starts machines by itself for N trials at once"
+        "--address", type=or_none(str), help="a running Ray cluster to join, 'auto' on one of its machines"
     )
-    where.add_argument("--verbose", action="store_true", help="show Ray's own output")
+    flag = argparse.BooleanOptionalAction
+    where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, on this machine alone")
+    where.add_argument(
+        "--track", type=or_none(str), metavar="NAME", help=f"a tracker to tell of every trial: {', '.join(TRACKERS)}"
+    )
+    where.add_argument(
+        "--autoscale",
+        type=or_none(int),
+        metavar="N",
+        help="ask a cluster that starts machines by itself for N trials at once",
+    )
+    where.add_argument("--verbose", action=flag, help="show Ray's own output")
+    parser.set_defaults(dashboard=False, verbose=False)
 
 
 def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
@@ -162,3 +177,13 @@ class More(int):
 def count(text: str) -> int:
     """A number of trials; "+20" is 20 more."""
     return More(text) if text.startswith("+") else int(text)
+
+
+def or_none(kind: type) -> Callable[[str], Any]:
+    """A value of that type; "none" is None."""
+
+    def value(text: str) -> Any:
+        return None if text == "none" else kind(text)
+
+    value.__name__ = kind.__name__  # as argparse calls what it cannot read
+    return value

@@ -132,11 +132,27 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
         raise ValueError(f"budget: {error}") from None
 
 
-def _changed(before: Plan | Budget, after: Plan | Budget) -> list[str]:
-    """Fields that are not the same, but for those that a later session may change."""
+def _refuse_changed(before: Plan, after: Plan) -> None:
+    """ValueError, naming the option, unless they differ only in what a later session may change."""
     free = (*FREE, "time_limit_s", "record", "space_file")
-    names = [field.name for field in fields(before) if field.name not in free]
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
+    for one, other in ((before.budget, after.budget), (before.options, after.options), (before, after)):
+        for name in (field.name for field in fields(one) if field.name not in free):
+            if getattr(one, name) != getattr(other, name):
+                raise _cannot_change(name)
+
+
+def _cannot_change(name: str) -> ValueError:
+    return ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+
+
+def _check_typed(options: argparse.Namespace) -> None:
+    """ValueError for trials and names that no sweep goes on with."""
+    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
+        raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
+    if options.name is not None and not options.or_resume:
+        raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
+    if isinstance(options.trials, More) and options.trials < 1:
+        raise ValueError(f"--trials +{options.trials} must add at least 1")
 
 
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
@@ -161,17 +177,18 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if not options.or_resume:
         own.add_argument("--trials")
     rest = own.parse_known_args(arguments)[1]
-    if options.trials is not None and not isinstance(options.trials, More) and not options.or_resume:
-        raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
-    if options.name is not None and not options.or_resume:
-        raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
-    if isinstance(options.trials, More) and options.trials < 1:
-        raise ValueError(f"--trials +{options.trials} must add at least 1")
+    _check_typed(options)
     whole = parser(named_task(begun))
-    before = make_plan(whole.parse(begun), record.arguments, place, record.defaults)
-    plan = make_plan(whole.parse([*begun, *rest]), record.arguments, place, record.defaults)
-    if changed := [*_changed(before.budget, plan.budget), *_changed(before, plan)]:
-        raise ValueError(f"--{changed[0].replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+    first = whole.parse(begun)
+    for name in ("task", "smoke"):  # before what follows from them
+        if getattr(options, name) not in (None, False, getattr(first, name)):
+            raise _cannot_change(name)
+    before = make_plan(first, record.arguments, place, record.defaults)
+    later = whole.parse([*begun, *rest])
+    if not later.address and options.autoscale is None:
+        later.autoscale = None  # it was the cluster's
+    plan = make_plan(later, record.arguments, place, record.defaults)
+    _refuse_changed(before, plan)
     if not isinstance(options.trials, More):
         return replace(plan, trials=record.trials, added=record.trials - before.trials, record=record)
     if plan.search == "grid":

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from stock_tables import DAYS, prices, save
 
 from ae import forecast, tasks
 from ae.data import sp500
@@ -100,3 +101,14 @@ def test_a_history_that_stands_still_before_the_origin_is_no_crash(split, model)
     info = split.info.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
     still: Split = replace(split, inputs_NTF=values_NT[:, :, None], info=info)
     assert np.isfinite(list(forecast.rolling(model, still).values())).all()
+
+
+@pytest.mark.parametrize(
+    ("still", "drawn"), [(0, ["reconstructions", "forecast", "prices"]), (DAYS // 2, ["reconstructions", "prices"])]
+)
+def test_a_first_half_in_which_nothing_moves_has_no_picture_of_its_forecast(model, tmp_path, still, drawn):
+    table = prices()
+    table.loc[table.groupby("symbol").cumcount() < still, "high"] = "5"
+    splits = TASK.load(save(table, tmp_path), sp500.Options())
+    assert np.isfinite(forecast.rolling(model, splits.test)["forecast_mse"])
+    assert [path.stem for path in TASK.figures(model, splits, tmp_path)] == drawn

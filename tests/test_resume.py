@@ -12,6 +12,8 @@ import pytest
 from ae import tasks
 from sweeps import defaults, evaluate, show, tables
 from sweeps.folder import Record
+from sweeps.options import parser
+from sweeps.planning import resumed_plan
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -127,6 +129,9 @@ def test_nothing_to_add_is_refused(tmp_path, capsys):
         (["--max-epochs", "20"], "--max-epochs cannot change in a sweep that is resumed"),
         (["--retrain-epochs", "7"], "--retrain-epochs cannot change"),
         (["--seeds", "2"], "--seeds cannot change"),
+        (["--smoke"], "--smoke cannot change"),
+        (["--task", "mnist-rec"], "--task cannot change"),
+        (["--task", "sp500-rec", "--field", "close"], "--task cannot change"),
         (["--name", "other"], "--name other: a resumed sweep keeps its name"),
     ],
 )
@@ -136,6 +141,53 @@ def test_what_would_make_it_another_sweep_is_refused_by_its_own_name(tmp_path, c
     Record(arguments=["--task", TASK], trials=12).write(folder)
     assert main(["--resume", str(folder), "--dry-run", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_task_s_own_options_are_refused_by_their_names(tmp_path, capsys):
+    folder = tmp_path / "sp500-rec" / "begun"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", "sp500-rec", "--smoke"], trials=12).write(folder)
+    again = ["--resume", str(folder), "--dry-run", "--task", "sp500-rec"]
+    assert main([*again, "--smoke", "--field", "high"]) == 0
+    for option in (["--field", "close"], ["--min-days", "9"]):
+        assert main([*again, *option]) == 2
+        assert f"{option[0]} cannot change" in capsys.readouterr().err
+
+
+@pytest.fixture
+def with_resources(tmp_path):
+    """The folder of a sweep that began with every option of resources that may be left out."""
+    folder = tmp_path / TASK / "begun"
+    folder.mkdir(parents=True)
+    where = ("--address", "auto", "--autoscale", "4", "--track", "mlflow", "--dashboard", "--verbose")
+    limits = ("--max-concurrent", "3", "--time-limit", "9", "--gpus-per-trial", "0.5")
+    Record(arguments=["--task", TASK, *where, *limits], trials=12).write(folder)
+    return folder
+
+
+def resumed(folder, *options):
+    arguments = ["--resume", str(folder), *options]
+    return resumed_plan(parser().parse(arguments), arguments)
+
+
+def test_resources_that_a_sweep_began_with_can_be_taken_back(with_resources):
+    fields = ("address", "autoscale", "track", "max_concurrent", "gpus_per_trial", "time_limit")
+    none = [part for name in fields for part in (f"--{name.replace('_', '-')}", "none")]
+    plan = resumed(with_resources, *none, "--no-dashboard", "--no-verbose")
+    for name in (*fields[:-1], "time_limit_s"):
+        assert getattr(plan, name) is None
+    assert not plan.dashboard
+    assert not plan.verbose
+    plan = resumed(with_resources)
+    assert (plan.address, plan.autoscale, plan.track, plan.time_limit_s) == ("auto", 4, "mlflow", 9)
+    assert plan.dashboard
+
+
+def test_a_sweep_that_leaves_its_cluster_asks_it_for_nothing(with_resources):
+    assert resumed(with_resources, "--address", "none").autoscale is None
+    assert resumed(with_resources, "--autoscale", "none").address == "auto"
+    with pytest.raises(ValueError, match="--autoscale goes with --address"):
+        resumed(with_resources, "--address", "none", "--autoscale", "4")
 
 
 def test_a_folder_of_sweeps_is_refused_with_their_names(tmp_path, capsys):

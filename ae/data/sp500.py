@@ -162,12 +162,16 @@ def prices_of(split: Split) -> NDArray[np.float64]:
     return restore(split.inputs_NTF[:, :, 0], Scale.of(split.info))
 
 
+def moving(prices_NT: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which sequences (N,) are not constant."""
+    return prices_NT.min(axis=1) < prices_NT.max(axis=1)
+
+
 def first_stocks(split: Split, count: int) -> Split:
     """One sequence each of the first `count` stocks of a split, of those that move in its first half, if any does."""
     assert split.info is not None
     prices_NT = prices_of(split)
-    half_NT = prices_NT[:, : prices_NT.shape[1] // 2]
-    moving_N = half_NT.min(axis=1) < half_NT.max(axis=1)
+    moving_N = moving(prices_NT[:, : prices_NT.shape[1] // 2])
     where = split.info[moving_N | ~moving_N.any()].drop_duplicates("symbol").index[:count]
     return Split(inputs_NTF=split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
 
@@ -279,7 +283,7 @@ def _cut(table: pd.DataFrame, name: str, days: int, *, windows: bool) -> tuple[p
 
 
 def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
-    keep_N = seen_NT.min(axis=1) < seen_NT.max(axis=1)
+    keep_N = moving(seen_NT)
     if not keep_N.all():
         symbols = ", ".join(sequences.loc[~keep_N, "symbol"].unique())
         log.warning("%s: %d constant sequences dropped, of %s", name, (~keep_N).sum(), symbols)

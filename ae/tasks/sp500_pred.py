@@ -47,15 +47,18 @@ def remark(test: Mapping[str, float]) -> str:
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Three test stocks: reconstruction in prices, and the second half forecast from the first; two known stocks."""
+    """Three test stocks: reconstruction in prices, and the second half forecast from the first; two known stocks.
+
+    There is no forecast where no test stock moves in its first half.
+    """
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = figures.forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
-    forecast_NS = forecast.recursive(model, sp500.prices_of(three))
-    return [
-        price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
-        price_figures.forecast(three, forecast_NS, folder / "forecast.png"),
-        price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png"),
-    ]
+    paths = [price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png")]
+    prices_NT = sp500.prices_of(three)
+    if sp500.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():
+        forecast_NS = forecast.recursive(model, prices_NT)
+        paths.append(price_figures.forecast(three, forecast_NS, folder / "forecast.png"))
+    return [*paths, price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png")]
 
 
 TASK = Task(
