@@ -99,23 +99,28 @@ def main(arguments: list[str]) -> int:
     if "--help" in arguments:
         print(__doc__)
         return 0
+    paths = [argument for argument in arguments if argument != "--uri"]
+    if len(paths) != 1:
+        print("error: name one cluster file: python cluster/aws.py cluster/gpu.yaml [--uri]", file=sys.stderr)
+        return 2
     try:
-        with open(arguments[0], encoding="utf-8") as file:
+        with open(paths[0], encoding="utf-8") as file:
             provider = yaml.safe_load(file)["provider"]
         if provider["type"] != "aws":
             return 0
+        region = provider["region"]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
-        print(f"error: {arguments[0]}: no cluster file of Ray's; cluster/check.py says why", file=sys.stderr)
+        print(f"error: {paths[0]}: no cluster file of Ray's; cluster/check.py says why", file=sys.stderr)
         return 2
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        account = boto3.client("sts", region_name=provider["region"]).get_caller_identity()["Account"]
-        bucket = f"lstm-ae-sweeps-{account}-{provider['region']}"
+        account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
+        bucket = f"lstm-ae-sweeps-{account}-{region}"
         if "--uri" not in arguments:
             iam = boto3.client("iam")
-            make_bucket(boto3.client("s3", region_name=provider["region"]), bucket, provider["region"], account)
+            make_bucket(boto3.client("s3", region_name=region), bucket, region, account)
             allow_spot(iam)
             if any([make_profile(iam, name, rules) for name, rules in policies(bucket, account).items()]):
                 time.sleep(PROPAGATION_S)

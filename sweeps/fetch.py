@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -142,6 +143,7 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
                     part = folder / (name + ".part")
                     part.write_bytes(contents[name])
                     os.replace(part, folder / name)
+            replace(read(folder), session="").write(folder)  # an older copy, until a session goes on with it
     except OSError as error:
         raise Unusable(f"{folder} cannot be written: {error.strerror or error}; give another --results") from None
 

@@ -89,6 +89,9 @@ def _fix(options: argparse.Namespace, name: str) -> list[str]:
     if options.data:
         options.data = options.data.absolute()
         fixed += ["--data", str(options.data)]
+    if options.warm_start:
+        options.warm_start = options.warm_start.absolute()
+        fixed += ["--warm-start", str(options.warm_start)]
     if options.storage:
         options.storage = absolute(options.storage)
         fixed += ["--storage", options.storage]

@@ -37,6 +37,22 @@ def aws(tmp_path_factory):
     return {**found, "uri": uri}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: name one cluster file: python cluster/aws.py cluster/gpu.yaml [--uri]\n"),
+        (["--uri"], "error: name one cluster file: python cluster/aws.py cluster/gpu.yaml [--uri]\n"),
+        (["--uri", "{}"], "error: {}: no cluster file of Ray's; cluster/check.py says why\n"),
+        (["{}"], "error: {}: no cluster file of Ray's; cluster/check.py says why\n"),
+    ],
+)
+def test_a_file_that_is_missing_or_has_no_region_is_one_line(cluster_module, capsys, tmp_path, arguments, message):
+    file = tmp_path / "cluster.yaml"
+    file.write_text("provider: {type: aws}\n")
+    assert cluster_module("aws").main([one.format(file) for one in arguments]) == 2
+    assert capsys.readouterr() == ("", message.format(file))
+
+
 @pytest.fixture(scope="module")
 def machines(aws):
     """The instances by their node types."""

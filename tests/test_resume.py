@@ -11,9 +11,9 @@ import pytest
 
 from ae import tasks
 from sweeps import defaults, evaluate, show, tables
-from sweeps.folder import Record
-from sweeps.options import parser
-from sweeps.planning import resumed_plan
+from sweeps.folder import Record, make
+from sweeps.options import named_task, parser
+from sweeps.planning import make_plan, resumed_plan
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -113,6 +113,15 @@ def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
     assert "lr 0.5 | 0.25 | 0.125" in output
     assert "77 epochs a trial" in output
     assert "the best 2, 3 seeds each, 462 epochs" in output
+
+
+def test_the_older_sweep_of_a_warm_start_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--task", TASK, "--search", "optuna", "--warm-start", "older", "--name", "new"]
+    plan = make_plan(parser(named_task(arguments)).parse(arguments), arguments)
+    make(plan.folder, plan.record, None)
+    monkeypatch.chdir("/")
+    assert resumed(tmp_path / plan.folder).warm_start == tmp_path / "older"
 
 
 def test_nothing_to_add_is_refused(tmp_path, capsys):

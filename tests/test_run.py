@@ -41,7 +41,7 @@ from ae import tasks
         (["--device", "cuda", "--gpus-per-trial", "0"], "--gpus-per-trial must be > 0 with --device cuda"),
         (["--time-limit", "0"], "--time-limit must be > 0 seconds, got 0"),
         (["--core", "quick"], "--core must be one of auto, fast, stock, got 'quick'"),
-        (["--search", "optuna", "--warm-start", "nowhere"], "--warm-start nowhere: not the results folder of a sweep"),
+        (["--search", "optuna", "--warm-start", "nowhere"], "nowhere: not the results folder of a sweep: it has no"),
         (["--search", "optuna", "--trials", "+5"], "--trials +5 goes with --resume"),
         (["--resume", "nowhere"], "--resume nowhere: not the results folder of a sweep"),
         (["--name", "../elsewhere"], "--name must be one folder name"),

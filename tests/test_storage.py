@@ -150,6 +150,27 @@ def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     assert error == f"error: {folder} has another sweep, and is never overwritten; give another --results\n"
 
 
+def test_what_was_brought_here_and_not_gone_on_with_is_brought_anew(stored, resume):
+    place, _ = stored
+    cut_back(place, reports=5, trials=1)
+    status, error, other = resume("--resume", place, "--dry-run", machine="other")
+    assert status == 0, error
+    assert len(tables.rows(other / "curves.csv")) == 5
+    cut_back(place, reports=7, trials=2)  # the session that runs elsewhere has gone on
+    assert resume("--resume", place, "--dry-run", machine="other")[0] == 0
+    assert len(tables.rows(other / "curves.csv")) == 7
+
+
+def test_results_that_were_fetched_during_a_run_are_brought_anew(stored, resume, tmp_path, cluster_module):
+    cut_back(stored[0], reports=5, trials=1)
+    folder = tmp_path / "other" / TASK / "sweep"
+    cluster_module("results").fetch(str(stored[0]), folder)
+    cut_back(stored[0], reports=7, trials=2)  # the session that runs elsewhere has gone on
+    status, error, _ = resume("--resume", folder, "--dry-run", machine="other")
+    assert status == 0, error
+    assert len(tables.rows(folder / "curves.csv")) == 7
+
+
 def test_a_storage_is_not_taken_for_the_results(stored, resume):
     place, _ = stored
     cut_back(place, reports=0)
