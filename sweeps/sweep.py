@@ -110,7 +110,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
-        tidy = Tidy(Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
+        tidy = Tidy(ledger, Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
             outcome.interrupted = engine.run(

@@ -20,7 +20,7 @@ from ae import tasks
 from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
 from sweeps.display import bar, counted, duration, spread
-from sweeps.ledger import STOPPED, Entry, Ledger
+from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
 
@@ -317,3 +317,15 @@ def test_metrics_are_published_with_rungs_and_without(tmp_path, grace_period):
     published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=budget), ledger)
     published.publish()
     assert published.rungs == ([1, 3] if grace_period == 1 else [])
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_metrics_are_published_when_the_last_trial_has_failed(tmp_path):
+    task = tasks.find("mnist-cls")
+    ledger = Ledger("search", tmp_path, task.objective, 2, task.budget.max_epochs)
+    published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=task.budget), ledger)
+    for name in ("0000", "0001"):
+        assert not published.updated
+        ledger.entries[name] = Entry(name=name, configuration={}, status=FAILED)
+        published.on_trial_error(0, [], None)
+    assert published.updated
