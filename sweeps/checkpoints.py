@@ -18,6 +18,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from sweeps import storage
+from sweeps.ledger import Ledger
 from sweeps.turns import name_of
 
 KEPT = 2
@@ -106,19 +107,25 @@ class Checkpoints:
 
 
 class Tidy(tune.Callback):
-    """Removes the checkpoints of trials that have ended; comes after the callback that writes down how.
+    """Removes the checkpoints of trials that have ended; comes after the ledger.
 
     Args:
+        ledger: says whether a trial that failed will go on.
         checkpoints: of the sweep.
         later: where their names go instead, if the checkpoints are to stay a while.
     """
 
-    def __init__(self, checkpoints: Checkpoints, later: list[str] | None = None) -> None:
-        self.checkpoints, self.later = checkpoints, later
+    def __init__(self, ledger: Ledger, checkpoints: Checkpoints, later: list[str] | None = None) -> None:
+        self.ledger, self.checkpoints, self.later = ledger, checkpoints, later
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """It will not go on."""
         self.drop([name_of(trial)])
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """It failed, and will not go on unless it comes again."""
+        if not self.ledger.entries[name_of(trial)].open:
+            self.on_trial_complete(iteration, trials, trial)
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove what these trials kept."""

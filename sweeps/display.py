@@ -64,7 +64,7 @@ class Display(tune.Callback):
         """A report came: its line, where there is no live display."""
         entry, objective = self.ledger.entries[name_of(trial)], self.ledger.objective
         value = f"{objective.metric} {result['val_' + objective.metric]:.4g}"
-        self._print(f"{entry.name} epoch {entry.epoch}/{self.ledger.max_epochs} {value}")
+        self._print(f"{entry.name} epoch {result['epoch']}/{self.ledger.max_epochs} {value}")
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended: its line, where there is no live display."""

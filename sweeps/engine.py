@@ -150,8 +150,11 @@ def run(
     callbacks: list[tune.Callback],
     searcher: Searcher,
     turns: Turns,
-) -> None:
+) -> bool:
     """Run trials until the searcher has no more, or to the user's Ctrl-C; Tune's own files go into `ray/`.
+
+    Returns:
+        whether there was a Ctrl-C; as Tune ends, one may come though every trial has ended.
 
     Raises:
         OSError: if a callback could not write its tables.
@@ -179,6 +182,7 @@ def run(
             failure_config=tune.FailureConfig(max_failures=1),
         ),
     )
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "0"  # its handler says whether it heard one
     ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         tuner.fit()
@@ -189,8 +193,9 @@ def run(
                 raise cause from None
             cause = cause.__cause__ or cause.__context__
         raise
-    finally:
-        signal.signal(signal.SIGINT, ctrl_c)  # Tune leaves its own, which nobody would hear after it
+    finally:  # Tune leaves a handler that nobody would hear after it, but the one before it once it has heard a Ctrl-C
+        left = signal.signal(signal.SIGINT, ctrl_c)
+    return left == ctrl_c
 
 
 def _unused(place: str, phase: str) -> str:

@@ -75,6 +75,10 @@ class Metrics(tune.Callback):
         if self.ledger.ended == self.ledger.requested:
             self.publish()
 
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Also if it failed."""
+        self.on_trial_complete(iteration, trials, trial)
+
     def publish(self) -> None:
         """Set every gauge to what the ledger says."""
         self.updated = time.monotonic()

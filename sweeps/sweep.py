@@ -110,10 +110,10 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
-        tidy = Tidy(Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
+        tidy = Tidy(ledger, Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
-            engine.run(
+            outcome.interrupted = engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
@@ -123,7 +123,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
             )
         study.close(record, ledger)
         tidy.drop(ledger.names(STOPPED))
-    outcome.interrupted = ledger.ended < ledger.requested
+    outcome.interrupted |= ledger.ended < ledger.requested
 
 
 def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
@@ -140,7 +140,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
         turns = Turns(ledger, room.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {counted(plan.seeds, 'seed')} each"
         with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
-            engine.run(
+            outcome.interrupted = engine.run(
                 trainable,
                 phase="retrain",
                 plan=plan,
@@ -149,7 +149,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
                 turns=turns,
             )
         states |= retraining.states(plan, left, ledger)
-    outcome.interrupted = ledger.ended < ledger.requested
+    outcome.interrupted |= ledger.ended < ledger.requested
     if lost := ledger.names(FINISHED) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
         why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]

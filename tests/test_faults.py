@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from ae.task import Objective
 from sweeps import tables
 from sweeps.asha import ASHA, Rungs
+from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.ledger import NO_MESSAGE, Ledger, last_line
 
 POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
@@ -139,6 +140,19 @@ def test_a_trial_whose_process_dies_as_it_is_to_pause_is_promoted(tmp_path):
     assert asha.promotion() is None
     assert not asha.paused
     assert asha.busy == {"0000"}
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_checkpoints_go_when_a_trial_has_failed_for_good(tmp_path, again):
+    ledger = Ledger("search", tmp_path, Objective(metric="loss", mode="min"), 1, 9)
+    checkpoints = Checkpoints(str(tmp_path))
+    trial = SimpleNamespace(config={"run": {"trial": "0000", "configuration": {}}}, error_file=None)
+    checkpoints.save("0000", 3, {})
+    if again:
+        ledger.again.add("0000")
+    for callback in (ledger, Tidy(ledger, checkpoints)):
+        callback.on_trial_error(0, [], trial)
+    assert checkpoints.epochs("0000") == ([3] if again else [])
 
 
 def test_a_study_cut_in_half_is_gone_on_with_or_refused(folder, resume):

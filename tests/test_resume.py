@@ -14,6 +14,7 @@ from sweeps import defaults, evaluate, show, tables
 from sweeps.folder import Record, make
 from sweeps.options import named_task, parser
 from sweeps.planning import make_plan, resumed_plan
+from sweeps.room import Room
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -74,6 +75,20 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
     capsys.readouterr()
     assert show.main([str(folder)]) == 0
     assert "retraining: 2 finished" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_ctrl_c_after_a_phase_s_last_trial_is_heard(run, summary_of, monkeypatch):
+    options = (*FEW, "--search", "optuna", "--sampler", "random", "--trials", "2")
+    with monkeypatch.context() as patched:
+        patched.setattr(Room, "on_experiment_end", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+        status, output, _, folder = run(*SMALL, *options, task=TASK)
+        assert (status, summary_of(folder)["retrained"]) == (130, [])
+        assert "Interrupted: 2 of 2 trials had ended" in output
+        assert main(["--resume", str(folder)]) == 130
+        assert (len(summary_of(folder)["retrained"]), summary_of(folder)["test"]) == (1, None)
+    assert main(["--resume", str(folder)]) == 0
+    assert summary_of(folder)["test"]
 
 
 @pytest.mark.usefixtures("one_ray")

@@ -19,8 +19,8 @@ from tensorboardX.proto.event_pb2 import Event
 from ae import tasks
 from ae.task import Budget
 from sweeps import compare, metrics, recorded, show, tables
-from sweeps.display import bar, counted, duration, spread
-from sweeps.ledger import STOPPED, Entry, Ledger
+from sweeps.display import Display, bar, counted, duration, spread
+from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
 
@@ -85,6 +85,14 @@ def test_a_search_that_stops_trials_early_fills_its_bar(tmp_path):
     console = Console(width=100, file=io.StringIO())
     console.print(bar(ledger))
     assert console.file.getvalue().count("━") == 60
+
+
+def test_an_epoch_that_is_trained_again_is_told_with_its_own_value(tmp_path):
+    ledger, console = Ledger("search", tmp_path, tasks.find("synthetic").objective, 1, 10), Console(file=io.StringIO())
+    ledger.entries["0000"] = Entry(name="0000", configuration={}, epoch=8, best=0.5)
+    trial = SimpleNamespace(config={"run": {"trial": "0000"}})
+    Display(ledger, "", [], console).on_trial_result(0, [], trial, {"epoch": 2, "val_loss": 0.75})
+    assert "| 0000 epoch 2/10 loss 0.75 |" in console.file.getvalue()
 
 
 def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):
@@ -317,3 +325,15 @@ def test_metrics_are_published_with_rungs_and_without(tmp_path, grace_period):
     published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=budget), ledger)
     published.publish()
     assert published.rungs == ([1, 3] if grace_period == 1 else [])
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_metrics_are_published_when_the_last_trial_has_failed(tmp_path):
+    task = tasks.find("mnist-cls")
+    ledger = Ledger("search", tmp_path, task.objective, 2, task.budget.max_epochs)
+    published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=task.budget), ledger)
+    for name in ("0000", "0001"):
+        assert not published.updated
+        ledger.entries[name] = Entry(name=name, configuration={}, status=FAILED)
+        published.on_trial_error(0, [], None)
+    assert published.updated
