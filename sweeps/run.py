@@ -20,12 +20,12 @@ from sweeps.planning import make_plan, resumed_plan
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(named_task(arguments)).parse(arguments)
-    if options.list:
-        for name in tasks.names():
-            print(f"{name:<16} {tasks.find(name).description}")
-        return 0
     try:
+        options = parser(named_task(arguments)).parse(arguments)
+        if options.list:
+            for name in tasks.names():
+                print(f"{name:<16} {tasks.find(name).description}")
+            return 0
         options.resume = to_resume(options)
         if options.resume:
             plan = resumed_plan(options, arguments)

@@ -146,6 +146,18 @@ def test_list_has_a_line_a_task_and_help_has_examples(capsys):
     assert "--window" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("arguments", [["--list"], ["--task", "helper"], ["--task", "helper", "--help"]])
+def test_a_file_among_the_tasks_that_is_none_is_one_line(arguments, tmp_path, monkeypatch, capsys):
+    from sweeps.run import main
+
+    (tmp_path / "helper.py").write_text("SHARED = 1\n")
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "helper.py defines no TASK" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("script", ["run.py", "evaluate.py", "show.py", "compare.py"])
 def test_the_scripts_run_as_scripts(script, request, tmp_path):
     command = [sys.executable, str(request.config.rootpath / "sweeps" / script), "--help"]
