@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from ae import tasks
+from sweeps.options import parser
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,29 @@ def test_a_task_s_own_options_are_checked_the_same_way(run, arguments, message):
     assert message in error
     assert error.splitlines()[-1].startswith("error: ")
     assert not folder.parent.exists()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Options of every type, each possibly None."""
+
+    deviation: float = field(default=0.1, metadata={"help": "of the noise"})
+    limit: float | None = field(default=None, metadata={"help": "of its size"})
+    steps: int = field(default=50, metadata={"help": "of a sequence"})
+    seed_of: int | None = field(default=None, metadata={"help": "the noise"})
+    kind: str = field(default="white", metadata={"help": "of noise"})
+    file: str | None = field(default=None, metadata={"help": "with the noise"})
+
+
+def test_a_task_s_own_options_have_the_types_of_their_fields(capsys):
+    own = parser(replace(tasks.find("synthetic"), options=Noise))
+    typed = [f"--{name}=2" for name in ("deviation", "limit", "steps", "seed-of", "kind", "file")]
+    expected = {"deviation": 2.0, "limit": 2.0, "steps": 2, "seed_of": 2, "kind": "2", "file": "2"}
+    found = vars(own.parse(typed))
+    assert [(found[name], type(found[name])) for name in expected] == [(x, type(x)) for x in expected.values()]
+    with pytest.raises(SystemExit, match="2"):
+        own.parse(["--deviation", "much"])
+    assert "argument --deviation: invalid float value: 'much'" in capsys.readouterr().err
 
 
 def test_a_missing_and_an_unknown_task_name_those_that_exist(run, capsys):
