@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field, replace
 
 import pytest
+from stock_tables import prices, save, warnings_of
 
 from ae import tasks
 from sweeps.options import parser
@@ -100,6 +101,21 @@ def test_a_task_s_own_options_have_the_types_of_their_fields(capsys):
     with pytest.raises(SystemExit, match="2"):
         own.parse(["--deviation", "much"])
     assert "argument --deviation: invalid float value: 'much'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--subset", "5000"], ["--subset 5,000 takes all there is: 7 training sequences"]),
+        (["--subset", "7"], []),
+        (["--smoke"], []),
+    ],
+)
+def test_a_subset_that_was_typed_larger_than_the_data_is_told(run, tmp_path, monkeypatch, caplog, options, told):
+    monkeypatch.setattr("sweeps.run.start", lambda plan, splits: len(splits.train))
+    table = save(prices([f"S{number:02d}" for number in range(12)]), tmp_path)
+    assert run("--data", table, *options, task="sp500-rec")[0] == 7
+    assert warnings_of(caplog) == told
 
 
 def test_a_missing_and_an_unknown_task_name_those_that_exist(run, capsys):
