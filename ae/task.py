@@ -159,7 +159,8 @@ class Task:
     load: Callable[[Path | None, Any], Splits]
     """Reads the data from a path, or the task's own for None, as `options` say; ValueError where they are wrong."""
     options: type = NoOptions
-    """Dataclass of the task's own command-line options; a field's "help" in its metadata is what --help says."""
+    """Dataclass of the task's own command-line options, each an int, float or str, or None; a field's "help" in its
+    metadata is what --help says."""
     model: Mapping[str, Any]
     """Arguments of LSTM_AE beside hidden_size."""
     measure: Callable[[LSTM_AE, Tensor, Tensor | None], dict[str, Tensor]]

@@ -21,7 +21,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
-from sweeps.display import counted, settings, text
+from ae.words import counted
+from sweeps.display import settings, text
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry
 
 MARKS = {

@@ -158,11 +158,6 @@ def spread(values: Mapping[str, Any] | None) -> str:
     return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things in words: '1 seed', '1,200 trials'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def duration(seconds: float) -> str:
     """Seconds as h:mm:ss, of days as well."""
     minutes, rest = divmod(round(seconds), 60)

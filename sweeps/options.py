@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 from ae import tasks
 from ae.task import Task
@@ -165,8 +165,9 @@ def _add_resources(parser: Parser) -> None:
 
 def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
     group = parser.add_argument_group(f"data of {task.name}")
+    types = get_type_hints(task.options)
     for one in fields(task.options):
-        kind = int if "int" in str(one.type) else str
+        kind = next(kind for kind in get_args(types[one.name]) or (types[one.name],) if kind is not type(None))
         group.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=one.metadata["help"])
 
 

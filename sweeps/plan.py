@@ -12,9 +12,10 @@ from typing import Any
 from ae.configuration import Configuration
 from ae.core import CORES
 from ae.task import Budget, Task
+from ae.words import counted
 from sweeps import space as spaces
 from sweeps import storage
-from sweeps.display import counted, text
+from sweeps.display import text
 from sweeps.folder import Record
 from sweeps.space import Space
 

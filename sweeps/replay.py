@@ -39,7 +39,7 @@ NO_GRACE_PERIOD, NO_REDUCTION_FACTOR = ("hyperband", "none"), ("median", "none")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for a recording or settings that cannot be replayed."""
-    options = command_line().parse_args(arguments)
+    options = command_line().parse(arguments)
     console = Console()
     try:
         plan = recorded_plan(options.folder)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def command_line() -> argparse.ArgumentParser:
+def command_line() -> Parser:
     """The options; what is left out is settled when the recorded sweep is known."""
     own = Parser(
         prog="python sweeps/replay.py",

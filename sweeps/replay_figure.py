@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator
 
 from ae.figures import GREY, write
 from ae.task import Task
-from sweeps.display import counted
+from ae.words import counted
 
 MARKERS = {"asha": "o", "asha-stop": "s", "hyperband": "D", "median": "^", "none": "P"}
 SIZE = 8.0

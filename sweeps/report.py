@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ae.task import Splits
+from ae.words import counted
 from sweeps import charts, importance
-from sweeps.display import counted, duration, settings, spread, text
+from sweeps.display import duration, settings, spread, text
 from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
 from sweeps.tables import curves

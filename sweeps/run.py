@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from ae import tasks
 from ae.task import Splits
+from ae.words import counted
 from sweeps import storage
 from sweeps.fetch import refuse_other, to_resume
 from sweeps.folder import Unusable
@@ -16,16 +18,18 @@ from sweeps.options import named_task, one_line, parser
 from sweeps.plan import Plan
 from sweeps.planning import make_plan, resumed_plan
 
+log = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(named_task(arguments)).parse(arguments)
-    if options.list:
-        for name in tasks.names():
-            print(f"{name:<16} {tasks.find(name).description}")
-        return 0
     try:
+        options = parser(named_task(arguments)).parse(arguments)
+        if options.list:
+            for name in tasks.names():
+                print(f"{name:<16} {tasks.find(name).description}")
+            return 0
         options.resume = to_resume(options)
         if options.resume:
             plan = resumed_plan(options, arguments)
@@ -41,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             storage.check(plan.storage)
         if plan.storage and not plan.resume:
             refuse_other(plan.place)
-        splits = load(plan)
+        splits = load(plan, typed=options.subset)
     except ValueError as error:
         return _refuse(error)
     except KeyboardInterrupt:
@@ -69,13 +73,15 @@ def _refuse(error: ValueError) -> int:
     return 2
 
 
-def load(plan: Plan) -> Splits:
-    """The plan's data.
+def load(plan: Plan, typed: int | None = None) -> Splits:
+    """The plan's data; a line of the log if it has fewer training sequences than the user typed.
 
     Raises:
         ValueError: if it cannot be read, naming the file.
     """
     splits = plan.task.load(plan.data, plan.options)
+    if typed is not None and typed > len(splits.train):
+        log.warning("--subset %s takes all there is: %s", f"{typed:,}", counted(len(splits.train), "training sequence"))
     return splits if plan.subset is None else splits.subset(plan.subset)
 
 

@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ae.words import counted
 from sweeps import tables
-from sweeps.display import bar, best, counted, counts, duration, settings, spread
+from sweeps.display import bar, best, counts, duration, settings, spread
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read

@@ -14,9 +14,10 @@ from ae.configuration import Configuration
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
+from ae.words import counted
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.display import Display, counted
+from sweeps.display import Display
 from sweeps.ledger import FINISHED, STOPPED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror

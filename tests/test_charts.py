@@ -101,6 +101,17 @@ def test_without_a_whole_grid_the_shares_are_estimated_and_leave_room_for_combin
     assert sum(shares.values()) <= 1
 
 
+def test_no_clipping_is_one_of_the_estimated_hyperparameters():
+    clips = (None, 0.25, None, 4.0, 1.0)
+    entries = [
+        Entry(name=f"000{place}", configuration={"clip": clip}, epoch=1, best_epoch=1)
+        for place, clip in enumerate(clips)
+    ]
+    rows = [{"trial": entry.name, "epoch": 1, "val_loss": float(place)} for place, entry in enumerate(entries)]
+    space = {"clip": CategoricalDistribution((None, 0.25, 1.0, 4.0))}
+    assert importance.importances(pd.DataFrame(rows), entries, space, ["clip"], LOSS)[0]
+
+
 def test_a_curve_under_another_one_is_dashed_on_top(tmp_path):
     entries = [Entry(name=name, configuration={"lr": 0.01}) for name in ("0000", "0001", "0002")]
     lines = {"0000": [4.0, 3.0, 2.0], "0001": [4.0, 3.0], "0002": [4.0, 3.5]}
@@ -111,11 +122,3 @@ def test_a_curve_under_another_one_is_dashed_on_top(tmp_path):
     drawn = imread(whole)[:600, :, :3]  # without the legend
     for colour in charts.COLOURS[:3]:
         assert (np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02).sum() > 100, f"{colour} is to be seen"
-
-
-def test_a_search_with_and_without_clipping_is_estimated():
-    rng, space = np.random.default_rng(0), {"clip": CategoricalDistribution((None, 1.0))}
-    entries = [Entry(name=f"{n:04}", configuration={"clip": (None, 1.0)[n % 2]}, best_epoch=1) for n in range(8)]
-    rows = [{"trial": e.name, "epoch": 1, "val_loss": (e.configuration["clip"] or 9) + rng.random()} for e in entries]
-    shares, _ = importance.importances(pd.DataFrame(rows), entries, space, ["clip"], LOSS)
-    assert shares["clip"] > 0.8

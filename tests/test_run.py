@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field, replace
 
 import pytest
+from stock_tables import prices, save, warnings_of
 
 from ae import tasks
+from sweeps.options import parser
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,44 @@ def test_a_task_s_own_options_are_checked_the_same_way(run, arguments, message):
     assert not folder.parent.exists()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Options of every type, each possibly None."""
+
+    deviation: float = field(default=0.1, metadata={"help": "of the noise"})
+    limit: float | None = field(default=None, metadata={"help": "of its size"})
+    steps: int = field(default=50, metadata={"help": "of a sequence"})
+    seed_of: int | None = field(default=None, metadata={"help": "the noise"})
+    kind: str = field(default="white", metadata={"help": "of noise"})
+    file: str | None = field(default=None, metadata={"help": "with the noise"})
+
+
+def test_a_task_s_own_options_have_the_types_of_their_fields(capsys):
+    own = parser(replace(tasks.find("synthetic"), options=Noise))
+    typed = [f"--{name}=2" for name in ("deviation", "limit", "steps", "seed-of", "kind", "file")]
+    expected = {"deviation": 2.0, "limit": 2.0, "steps": 2, "seed_of": 2, "kind": "2", "file": "2"}
+    found = vars(own.parse(typed))
+    assert [(found[name], type(found[name])) for name in expected] == [(x, type(x)) for x in expected.values()]
+    with pytest.raises(SystemExit, match="2"):
+        own.parse(["--deviation", "much"])
+    assert "argument --deviation: invalid float value: 'much'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--subset", "5000"], ["--subset 5,000 takes all there is: 7 training sequences"]),
+        (["--subset", "7"], []),
+        (["--smoke"], []),
+    ],
+)
+def test_a_subset_that_was_typed_larger_than_the_data_is_told(run, tmp_path, monkeypatch, caplog, options, told):
+    monkeypatch.setattr("sweeps.run.start", lambda plan, splits: len(splits.train))
+    table = save(prices([f"S{number:02d}" for number in range(12)]), tmp_path)
+    assert run("--data", table, *options, task="sp500-rec")[0] == 7
+    assert warnings_of(caplog) == told
+
+
 def test_a_missing_and_an_unknown_task_name_those_that_exist(run, capsys):
     from sweeps.run import main
 
@@ -144,6 +185,18 @@ def test_list_has_a_line_a_task_and_help_has_examples(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help", "--task", "sp500-rec"])
     assert "--window" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["--task", "helper"], ["--task", "helper", "--help"]])
+def test_a_file_among_the_tasks_that_is_none_is_one_line(arguments, tmp_path, monkeypatch, capsys):
+    from sweeps.run import main
+
+    (tmp_path / "helper.py").write_text("SHARED = 1\n")
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "helper.py defines no TASK" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("script", ["run.py", "evaluate.py", "show.py", "compare.py"])

@@ -184,4 +184,4 @@ def test_min_days_keeps_shorter_stocks_and_everyones_most_recent_days(tmp_path, 
     high = table.loc[table["symbol"] == "S04", "high"].astype(float)
     np.testing.assert_allclose(restored(splits)["S04"], high.iloc[-8:], rtol=1e-6)
     assert len(warnings_of(caplog)) == 1
-    assert "1 stocks with fewer than 8 days dropped" in warnings_of(caplog)[0]
+    assert ": 1 stock with fewer than 8 days dropped" in warnings_of(caplog)[0]

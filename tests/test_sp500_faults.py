@@ -30,7 +30,7 @@ def test_days_before_the_first_price_are_dropped_and_never_filled_from_another_s
     np.testing.assert_allclose(restored(splits)["S02"], high, rtol=1e-6)
     assert "S05" not in restored(splits)
     (message,) = warnings_of(caplog)
-    assert "0 took the price of the day before, 14 before a stock's first price dropped, with 1 stocks" in message
+    assert "day before, 14 before a stock's first price dropped, with 1 stock without any" in message
 
 
 def test_a_short_history_is_dropped_with_a_count(tmp_path, caplog):
@@ -47,7 +47,7 @@ def test_identical_rows_are_kept_once(tmp_path, caplog):
     caplog.clear()
     twice = pd.concat([table, table.iloc[[7, 30, 30]]])
     pd.testing.assert_frame_equal(sequences(load(save(twice, tmp_path), Options())), expected)
-    assert "3 rows repeat a stock, day and price" in warnings_of(caplog)[0]
+    assert "3 repeated rows of a stock, day and price;" in warnings_of(caplog)[0]
 
 
 def test_a_constant_series_is_dropped_and_named(tmp_path, caplog):
@@ -64,7 +64,21 @@ def test_a_constant_window_is_dropped_and_the_stocks_others_are_kept(tmp_path, c
     all_of = sequences(load(save(table, tmp_path), Options(window=6)))
     assert len(all_of.loc[["S02"]]) == 1
     assert len(all_of) == 19
-    assert "1 constant sequences dropped, of S02" in warnings_of(caplog)[0]
+    assert ": 1 constant sequence dropped, of S02" in warnings_of(caplog)[0]
+
+
+def test_one_of_a_fault_is_told_in_the_singular(tmp_path, caplog):
+    table = prices()
+    table.loc[7, "high"] = ""
+    table = pd.concat([table, table.iloc[[30]], prices(["S10"], DAYS + 1)])
+    load(save(table, tmp_path), Options(window=DAYS))
+    messages = "\n".join(warnings_of(caplog))
+    for part in ("1 missing price: 1 took", ": 1 repeated row of", ": 1 oldest day outside the windows of 12 days"):
+        assert part in messages
+    message = refusal(save(prices(["A", "B"]).iloc[: DAYS + 1], tmp_path))
+    assert ": 1 stock left" in message
+    assert "dropped: 1 with fewer than 12 days, and 0 constant sequences;" in message
+    assert refusal(save(prices(["A"]), tmp_path), symbols="?").endswith("; it has 1 symbol, the first is A")
 
 
 # Faults that are refused

@@ -99,7 +99,7 @@ def test_a_sequence_that_varies_on_the_held_out_day_alone_is_constant(tmp_path, 
     table.loc[table["symbol"] == "S02", "high"] = [*["5"] * (DAYS - 1), "6"]
     path = save(table, tmp_path)
     assert "S02" not in sequences(load(path, Options(), hold_out_last=True)).index
-    assert "1 constant sequences dropped, of S02" in warnings_of(caplog)[0]
+    assert ": 1 constant sequence dropped, of S02" in warnings_of(caplog)[0]
     assert "S02" in sequences(load(path, Options())).index
 
 

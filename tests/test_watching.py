@@ -18,8 +18,9 @@ from tensorboardX.proto.event_pb2 import Event
 
 from ae import tasks
 from ae.task import Budget
+from ae.words import counted
 from sweeps import compare, metrics, recorded, show, tables
-from sweeps.display import Display, bar, counted, duration, spread
+from sweeps.display import Display, bar, duration, spread
 from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard

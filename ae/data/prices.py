@@ -23,6 +23,8 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 from pyarrow import parquet
 
+from ae.words import counted
+
 FORMATS = (".csv.gz", ".csv", ".parquet")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None")
 """Cells that stand for a missing price."""
@@ -97,9 +99,9 @@ def repair(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
         raise ValueError(f"{source}: no row has a price; give the column that has them by --field")
     leading, without = len(filled) - len(kept), filled["symbol"].nunique() - kept["symbol"].nunique()
     log.warning(
-        "%s: %s missing prices: %s took the price of the day before, %s before a stock's first price dropped, with "
-        "%d stocks that have none",
-        *(source, f"{missing.sum():,}", f"{missing.sum() - leading:,}", f"{leading:,}", without),
+        "%s: %s: %s took the price of the day before, %s before a stock's first price dropped, with %s without any",
+        *(source, counted(int(missing.sum()), "missing price"), f"{missing.sum() - leading:,}", f"{leading:,}"),
+        counted(without, "stock"),
     )
     return kept
 
@@ -250,11 +252,14 @@ def _one_a_day(table: pd.DataFrame, source: str, field: str) -> pd.DataFrame:
             f"{one['file']}, {where}, column {field}: a stock must have one price a day, got {one['price']} and "
             f"{other['price']} for {one['symbol']} on {one['date'].date()}; delete one row"
         )
-    log.warning("%s: %s rows repeat a stock, day and price; one of each kept", source, f"{again.sum():,}")
+    repeated = counted(int(again.sum()), "repeated row")
+    log.warning("%s: %s of a stock, day and price; one of each kept", source, repeated)
     return table[~again]
 
 
 def _close(symbol: str, known: set[str]) -> str:
     by_upper = {name.upper(): name for name in sorted(known)}
     close = [by_upper[name] for name in difflib.get_close_matches(symbol.upper(), by_upper, n=3, cutoff=0.5)]
-    return f"close to it: {', '.join(close)}" if close else f"its {len(known)} symbols start with {min(known)}"
+    if close:
+        return f"close to it: {', '.join(close)}"
+    return f"it has {counted(len(known), 'symbol')}, the first is {min(known)}"

@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 
 from ae.data import prices
 from ae.task import SPLIT_SEED, Split, Splits
+from ae.words import counted
 
 SAMPLE = Path(__file__).parent / "sp500_sample" / "sp500_dataset.csv.gz"
 SAMPLE_FIELD = "close"
@@ -208,9 +209,10 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     stocks = sequences["symbol"].nunique()
     if stocks < MIN_STOCKS:
         raise ValueError(
-            f"{name}: {stocks} stocks left, at least {MIN_STOCKS} are needed to split 60/20/20 by stock; {dropped} had "
-            f"fewer than {max(days, options.min_days or 0):,} days, {(~keep_N).sum()} sequences were constant; lower "
-            "--min-days or --window, or widen --symbols, --start and --end"
+            f"{name}: {counted(stocks, 'stock')} left, at least {MIN_STOCKS} are needed to split 60/20/20 by stock; "
+            f"dropped: {dropped} with fewer than {max(days, options.min_days or 0):,} days, and "
+            f"{counted(int((~keep_N).sum()), 'constant sequence')}; lower --min-days or --window, or widen --symbols, "
+            "--start and --end"
         )
     values_NT, scale = normalise(prices_NT, seen=seen)
     wild_N = ~np.isfinite(values_NT[:, -1])
@@ -265,7 +267,7 @@ def _drop_short(table: pd.DataFrame, name: str, window: int, min_days: int | Non
     needed = max(window, min_days or 0) or int(days.max())
     short = table.loc[days < needed, "symbol"].nunique()
     if short:
-        log.warning("%s: %d stocks with fewer than %s days dropped", name, short, f"{needed:,}")
+        log.warning("%s: %s with fewer than %s days dropped", name, counted(short, "stock"), f"{needed:,}")
     return table[days >= needed], short
 
 
@@ -275,8 +277,8 @@ def _cut(table: pd.DataFrame, name: str, days: int, *, windows: bool) -> tuple[p
     to_end = by_stock.cumcount(ascending=False)
     kept = table[to_end < (by_stock.transform("size") // days * days if windows else days)]
     if windows and len(kept) < len(table):
-        left = f"{len(table) - len(kept):,}"
-        log.warning("%s: %s oldest days that fill no window of %s days dropped", name, left, f"{days:,}")
+        left = counted(len(table) - len(kept), "oldest day")
+        log.warning("%s: %s outside the windows of %s days dropped", name, left, f"{days:,}")
     symbols, dates_NT = kept["symbol"].to_numpy()[::days], kept["date"].to_numpy().reshape(-1, days)
     sequences = pd.DataFrame({"symbol": symbols, "first_date": dates_NT[:, 0], "last_date": dates_NT[:, -1]})
     return sequences, kept["price"].to_numpy().reshape(-1, days)
@@ -286,7 +288,8 @@ def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -
     keep_N = moving(seen_NT)
     if not keep_N.all():
         symbols = ", ".join(sequences.loc[~keep_N, "symbol"].unique())
-        log.warning("%s: %d constant sequences dropped, of %s", name, (~keep_N).sum(), symbols)
+        dropped = counted(int((~keep_N).sum()), "constant sequence")
+        log.warning("%s: %s dropped, of %s", name, dropped, symbols)
     return keep_N
 
 
