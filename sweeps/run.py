@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ae import tasks
 from ae.task import Splits
-from sweeps import storage
+from sweeps import data_hash, storage
 from sweeps.fetch import refuse_other, to_resume
 from sweeps.folder import Unusable
 from sweeps.options import named_task, one_line, parser
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if plan.storage and not plan.resume:
             refuse_other(plan.place)
         splits = load(plan)
+        plan = data_hash.checked(plan)
     except ValueError as error:
         return _refuse(error)
     except KeyboardInterrupt:
