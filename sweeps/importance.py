@@ -63,7 +63,8 @@ def importances(
     values = values.sample(min(len(values), IMPORTANCE_TRIALS), random_state=0).sort_index()
     if len(values) < 4 or values.nunique() < 2 or not varied:
         return {}, epoch
-    table = pd.DataFrame([{key: usable[str(name)].configuration[key] for key in varied} for name in values.index])
+    chosen = [{key: usable[str(name)].configuration[key] for key in varied} for name in values.index]
+    table = pd.DataFrame(chosen, dtype=object)  # else None, no clipping, would become NaN
     points = table.map(str)
     whole_grid = len(points.drop_duplicates()) == len(points) == math.prod(points.nunique())
     shares = _exact(points, values) if whole_grid else _estimated(table, values, space)

@@ -143,7 +143,7 @@ class Plan:
             raise ValueError(f"{self.folder} cannot be made: no write access to {parent}; give another --results")
         place = Path(os.path.realpath(self.place.removeprefix("file://")))
         if self.storage and place.is_relative_to(os.path.realpath(self.folder)):
-            raise ValueError(f"--storage {self.storage} must be elsewhere than the results; give another, or none")
+            raise ValueError(f"--storage {self.storage} must be elsewhere than the results; give another or none")
 
     @property
     def name(self) -> str:

@@ -111,3 +111,11 @@ def test_a_curve_under_another_one_is_dashed_on_top(tmp_path):
     drawn = imread(whole)[:600, :, :3]  # without the legend
     for colour in charts.COLOURS[:3]:
         assert (np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02).sum() > 100, f"{colour} is to be seen"
+
+
+def test_a_search_with_and_without_clipping_is_estimated():
+    rng, space = np.random.default_rng(0), {"clip": CategoricalDistribution((None, 1.0))}
+    entries = [Entry(name=f"{n:04}", configuration={"clip": (None, 1.0)[n % 2]}, best_epoch=1) for n in range(8)]
+    rows = [{"trial": e.name, "epoch": 1, "val_loss": (e.configuration["clip"] or 9) + rng.random()} for e in entries]
+    shares, _ = importance.importances(pd.DataFrame(rows), entries, space, ["clip"], LOSS)
+    assert shares["clip"] > 0.8
