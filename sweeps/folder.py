@@ -41,6 +41,8 @@ class Record:
     """STORAGE/TASK/NAME, if it has a storage."""
     session: str = ""
     """Tells the session that wrote the folder last from all others."""
+    data_sha256: str = ""
+    """Of --data, as `sweeps.data_hash` has it; empty without it, and in a record from before there was one."""
 
     def write(self, folder: Path) -> None:
         """Keep it in the folder, whole."""
@@ -61,9 +63,9 @@ def read(folder: Path) -> Record:
         lists = (record.arguments, record.fixed)
         if not all(isinstance(one, list) for one in lists) or not isinstance(record.trials, int):
             raise TypeError("arguments and fixed must be lists, and trials a number")
-        texts = (*record.arguments, *record.fixed, record.place, record.session)
+        texts = (*record.arguments, *record.fixed, record.place, record.session, record.data_sha256)
         if not all(isinstance(text, str) for text in texts):
-            raise TypeError("every argument, place and session must be text")
+            raise TypeError("every argument, place, session and hash must be text")
         if not isinstance(record.defaults, dict):
             raise TypeError("defaults must be an object")
         return record

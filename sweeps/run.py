@@ -11,7 +11,7 @@ from rich.console import Console
 from ae import tasks
 from ae.task import Splits
 from ae.words import counted
-from sweeps import storage
+from sweeps import data_hash, storage
 from sweeps.fetch import refuse_other, to_resume
 from sweeps.folder import Unusable
 from sweeps.options import named_task, one_line, parser
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if plan.storage and not plan.resume:
             refuse_other(plan.place)
         splits = load(plan, typed=options.subset)
+        plan = data_hash.checked(plan)
     except ValueError as error:
         return _refuse(error)
     except KeyboardInterrupt:

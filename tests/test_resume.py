@@ -3,15 +3,17 @@
 import html
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from stock_tables import prices, save_folder
 
 from ae import tasks
-from sweeps import defaults, evaluate, show, tables
-from sweeps.folder import Record, make
+from sweeps import data_hash, defaults, evaluate, show, tables
+from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
 from sweeps.planning import make_plan, resumed_plan
 from sweeps.room import Room
@@ -137,6 +139,43 @@ def test_the_older_sweep_of_a_warm_start_is_found_from_any_folder(tmp_path, monk
     make(plan.folder, plan.record, None)
     monkeypatch.chdir("/")
     assert resumed(tmp_path / plan.folder).warm_start == tmp_path / "older"
+
+
+@pytest.fixture
+def with_data(tmp_path):
+    """The folder of a sweep of a user's data, a file a stock, and the folder of that data."""
+    data = save_folder(prices(), tmp_path)
+    arguments = ["--task", "sp500-rec", "--data", str(data), "--name", "begun", "--results", str(data / "results")]
+    plan = data_hash.checked(make_plan(parser(named_task(arguments)).parse(arguments), arguments))
+    make(plan.folder, plan.record, None)
+    return plan.folder, data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: shutil.copy(data / "S03_data.csv", data / "S10_data.csv"),
+        lambda data: (data / "S03_data.csv").rename(data / "S99_data.csv"),
+        lambda data: (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes()),
+    ],
+)
+def test_a_sweep_does_not_go_on_with_data_that_has_changed(with_data, capsys, change):
+    folder, data = with_data
+    change(data)
+    assert main(["--resume", str(folder)]) == 2
+    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+    record = read(folder)
+    replace(record, data_sha256="").write(folder)
+    assert not data_hash.checked(resumed(folder)).record.data_sha256, "a record that has no hash goes on as it did"
+
+
+def test_data_that_is_the_same_goes_on(with_data):
+    folder, data = with_data
+    (data / ".DS_Store").touch()
+    (folder / "trials.csv").touch()
+    (data / "S03_data.csv").touch()
+    assert data_hash.checked(resumed(folder)).record.data_sha256 == read(folder).data_sha256 != ""
 
 
 def test_nothing_to_add_is_refused(tmp_path, capsys):

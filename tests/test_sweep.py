@@ -1,5 +1,6 @@
 """Whole sweeps on small real data: search, early stopping, retraining, test, report."""
 
+import json
 import math
 import os
 import re
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from ae import load, tasks
-from sweeps import evaluate
+from sweeps import data_hash, evaluate
 from sweeps.plan import SCHEDULERS
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -126,6 +127,7 @@ def test_a_user_s_data_set_runs_and_its_model_gives_the_same_figures_again(
     for name, again, *_, before in lines:
         assert again == before
         assert float(again) == pytest.approx(summary_of(folder)["test"][name]["values"][0], rel=1e-7)
+    assert json.loads((folder / "sweep.json").read_text())["data_sha256"] == data_hash.sha256(data)
 
 
 @pytest.mark.slow
