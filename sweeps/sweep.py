@@ -112,7 +112,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
         tidy = Tidy(ledger, Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
-        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="search",
@@ -139,7 +139,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     if left:
         turns = Turns(ledger, room.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {counted(plan.seeds, 'seed')} each"
-        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="retrain",
