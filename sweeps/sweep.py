@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shlex
 import sys
 from dataclasses import asdict, replace
 from typing import Any
@@ -93,7 +94,8 @@ def _cut_off(plan: Plan, error: OSError) -> int:
     """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
     line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
     if error.errno != errno.EBUSY:  # the storage is another session's
-        line += f"; what was written is kept: mend that, then python sweeps/run.py --resume {plan.folder}"
+        resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
+        line += f"; what was written is kept: mend that, then {resume}"
     print(line, file=sys.stderr)
     return FAILURE
 
