@@ -19,7 +19,7 @@ WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
 
 
 def save(folder: Path, task: str, configuration: Configuration, weights: dict[str, Tensor], **facts: Any) -> None:
-    """Write `weights.pt` (a state dict) and `model.json` (task, configuration and further facts) into a new folder."""
+    """Write `weights.pt` (a state dict) and `model.json` (task, configuration, further facts), over what is there."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save({name: weight.cpu() for name, weight in weights.items()}, folder / WEIGHTS)
     description = {"task": task, "configuration": asdict(configuration), **facts}

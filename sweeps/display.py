@@ -25,7 +25,7 @@ LINE_S = 1.0
 
 
 class Display(tune.Callback):
-    """Shows a ledger; use as a context manager around the phase.
+    """Shows a ledger; a context manager around the ledger's: its last line is of trials that are closed.
 
     Args:
         ledger: what to show.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def closing_words(outcome: Outcome) -> str:
     lines = []
     if outcome.interrupted:
         lines.append(f"Interrupted: {progress(outcome)} had ended; all of it is kept.")
-        lines.append(f"Go on with: python sweeps/run.py --resume {plan.folder}")
+        lines.append(f"Go on with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}")
     failed = [entry for entry in search.entries.values() if entry.status == FAILED]
     if failed:
         lines.append(

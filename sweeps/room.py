@@ -29,7 +29,7 @@ Resources = Mapping[str, float]
 
 
 class CannotStart(ValueError):
-    """The cluster is not there or lacks what the plan asks for, or the results folder cannot be made."""
+    """The cluster is not there or lacks what the plan asks for, or not all of it can use the place of the results."""
 
 
 def resources(plan: Plan) -> dict[str, float]:

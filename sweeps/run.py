@@ -63,7 +63,7 @@ def start(plan: Plan, splits: Splits) -> int:
     engine.heed_sigterm()
     try:
         return sweep.run(plan, splits, Console())
-    except KeyboardInterrupt:  # before the sweep has begun: while Ray starts
+    except KeyboardInterrupt:  # while Ray starts, or another one while an interrupted sweep writes its report
         return 130
     except (room.CannotStart, Unusable) as error:
         return _refuse(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -125,7 +126,7 @@ def state(found: Recorded) -> str:
     if found.summary and found.search.ended == found.search.requested and not found.search.ranked():
         return "ended, as no trial can be selected"
     if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
-        return f"ended before its test; go on with --resume {found.plan.folder}"
+        return f"ended before its test; go on with --resume {shlex.quote(str(found.plan.folder))}"
     return f"last report {duration(found.quiet_s)} ago"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shlex
 import sys
 from dataclasses import asdict, replace
 from typing import Any
@@ -94,7 +95,8 @@ def _cut_off(plan: Plan, error: OSError) -> int:
     """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
     line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
     if error.errno != errno.EBUSY:  # the storage is another session's
-        line += f"; what was written is kept: mend that, then python sweeps/run.py --resume {plan.folder}"
+        resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
+        line += f"; what was written is kept: mend that, then {resume}"
     print(line, file=sys.stderr)
     return FAILURE
 
@@ -113,7 +115,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
         tidy = Tidy(ledger, Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
-        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="search",
@@ -140,7 +142,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     if left:
         turns = Turns(ledger, room.slots(plan))
         title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {counted(plan.seeds, 'seed')} each"
-        with recorded, ledger, Display(ledger, title, plan.varied, console) as display:
+        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="retrain",

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import re
 import shutil
 import signal
 from dataclasses import replace
@@ -58,7 +59,11 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
     (folder / "tested.json").write_text(json.dumps(tested))
     answer = summary_of(folder)["test"]
     for more, at in ((["--trials", "+3"], "0003"), ([], "0005-seed1")):
+        capsys.readouterr()
         assert ctrl_c(str(folder), *more, at=at) == 130
+        closing = re.findall(r" gone, over \| (.*) \| best", capsys.readouterr().out)[-1]
+        assert "1 interrupted" in closing
+        assert "running" not in closing
         summary = summary_of(folder)
         assert summary["test"] == answer, "what was found stays, though other trials are to be retrained"
         assert [one["test"]["loss"]["values"] for one in summary["retrained"]] == [answer["loss"]["values"], [0.25]]

@@ -63,6 +63,13 @@ def test_a_sweep_is_said_to_have_ended_if_no_session_went_on(reported, summarise
     assert words in shown(show.main, extended)[1]
 
 
+def test_what_is_told_to_resume_is_one_word_to_a_shell(extended, shown):
+    spaced = extended.rename(extended.with_name("two words"))
+    for name, ago in (("curves.csv", 500), ("summary.json", 400)):
+        os.utime(spaced / name, (0, time.time() - ago))
+    assert f"; ended before its test; go on with --resume '{spaced}'" in shown(show.main, spaced)[1]
+
+
 def test_a_narrow_terminal_has_a_line_a_trial(kept, shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     output = shown(show.main, kept("mnist-cls/asha"))[1]
