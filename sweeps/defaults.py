@@ -43,4 +43,4 @@ def put_into(task: Task, found: Mapping[str, Any]) -> Task:
             **{name: found[name] for name in PLAIN},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the defaults that the sweep began with cannot be read: {error}; begin a new one") from None
+        raise ValueError(f"defaults of sweep.json cannot be read: {error}; the file is damaged") from None

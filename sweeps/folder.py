@@ -74,7 +74,7 @@ def read(folder: Path) -> Record:
         rule = f"it has no {RECORD}" + (f", but there are {inside}" if inside else "")
         raise Unusable(f"--resume {folder}: not the results folder of a sweep: {rule}") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise Unusable(f"{path}: cannot be read: {error}; begin a new sweep") from None
+        raise Unusable(f"{path}: cannot be read: {error}") from None
 
 
 def make(folder: Path, record: Record, space: Path | None) -> None:

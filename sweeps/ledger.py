@@ -131,7 +131,7 @@ class Ledger(tune.Callback):
                     self._replay(row, configurations[row["trial"]])
             except (ValueError, KeyError) as error:
                 raise Unusable(
-                    f"{self.folder / CURVES}: not the table of a sweep: {error}; begin a new sweep"
+                    f"{self.folder / CURVES}: not the table of a sweep: {error}; the file is damaged"
                 ) from None
         for row in self._rows(TRIALS, configurations, others):
             if row["trial"] in configurations:
@@ -164,15 +164,16 @@ class Ledger(tune.Callback):
     def _rows(self, table: str, names: Collection[str], others: Collection[str]) -> list[dict[str, str]]:
         rows = [row for row in tables.rows(self.folder / table) if row.get("phase") == self.phase]
         if strange := {row.get("trial") or "without a name" for row in rows} - {*names, *others}:
-            raise Unusable(f"{self.folder / table}: trial {min(strange)} is none of this sweep's; begin a new sweep")
+            path = self.folder / table
+            raise Unusable(f"{path}: trial {min(strange)} is none of this sweep's; it or study.log is damaged")
         return rows
 
     def _check(self, row: dict[str, str], entry: Entry) -> None:
         path = self.folder / TRIALS
         if row.get("status") not in STATUSES or "reason" not in row or not row.get("epochs", "").isdecimal():
-            raise Unusable(f"{path}: not the table of a sweep: see trial {entry.name}; begin a new sweep")
+            raise Unusable(f"{path}: not the table of a sweep: see trial {entry.name}; the file is damaged")
         if int(row["epochs"]) and not entry.epoch:
-            raise Unusable(f"{self.folder / CURVES} lacks the reports of trial {entry.name}; begin a new sweep")
+            raise Unusable(f"{self.folder / CURVES} lacks the reports of trial {entry.name}; the file is damaged")
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Open the trial's entry; a trial that starts again keeps it."""

@@ -200,6 +200,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(command, table, content, messa
     assert (status, output, error.count("\n")) == (2, "", 1)
     assert error.startswith("error: ")
     assert message in error
+    assert "begin a new" not in error, "whoever only looks is not told to sweep again"
 
 
 @pytest.mark.parametrize(
