@@ -19,6 +19,7 @@ from sweeps.ledger import Entry
 from sweeps.space import Space
 
 IMPORTANCE_TRIALS = 300
+"""Trials that the random forest learns from at most."""
 
 
 def draw(
@@ -52,8 +53,8 @@ def importances(
     Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
 
     Returns:
-        shares, largest first; what they lack of 1 is explained by combinations. None for fewer than 4 comparable trials
-        or equal values. And the epoch.
+        shares, largest first, empty for fewer than 4 comparable trials or equal values; what they lack of 1 is
+        explained by combinations. And the epoch.
     """
     usable = {entry.name: entry for entry in entries if entry.best_epoch and not entry.lost}
     rows = curves[curves["trial"].isin(usable)]
