@@ -32,13 +32,15 @@ class Model:
     epoch: int
     weights: dict[str, Tensor]
     validation: dict[str, float]
+    diverged: bool = False
+    """Whether its training diverged in a later epoch."""
     test: dict[str, float] = field(default_factory=dict)
     """Empty until the test split was met."""
 
 
 @dataclass(kw_only=True)
 class Retrained:
-    """A selected configuration and the models that came of it, one a seed; a diverged or failed run leaves none."""
+    """A selected configuration and the models that came of it, one a seed; a run that failed leaves none."""
 
     configuration: Configuration
     trial: str
@@ -51,9 +53,10 @@ class Retrained:
         return all(model.test for model in self.models)
 
     def order(self, objective: Objective) -> tuple[int, float]:
-        """Sorts the best first: by models lost, then by mean validation value."""
+        """Sorts the best first: by retrainings that finished, then by mean validation value."""
         mean = statistics.fmean(model.validation[objective.metric] for model in self.models)
-        return -len(self.models), -mean if objective.mode == "max" else mean
+        finished = sum(not model.diverged for model in self.models)
+        return -finished, -mean if objective.mode == "max" else mean
 
     def kept(self, objective: Objective) -> Model:
         """The model of the best validation value: the one that is saved."""

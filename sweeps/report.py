@@ -86,7 +86,7 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
         remark=_remark(outcome, test),
         progress=progress(outcome),
         without_best=without_best(outcome),
-        lost=outcome.retraining.lost() if outcome.retraining else [],
+        lost=lost_retrainings(outcome),
         test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
         metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
@@ -103,6 +103,18 @@ def progress(outcome: Outcome) -> str:
     search, retraining = outcome.search, outcome.retraining
     trials = f"{search.ended} of {counted(search.requested, 'trial')}"
     return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}" if retraining else trials
+
+
+def lost_retrainings(outcome: Outcome) -> str:
+    """Which retrainings failed or diverged, why, and the epoch of what model they left; nothing where none did."""
+    lost = outcome.retraining.lost() if outcome.retraining else []
+    kept = {model.name: model.epoch for one in outcome.retrained for model in one.models}
+    each = [
+        f"{entry.name} {entry.status}: {entry.reason}, "
+        + (f"its model is that of epoch {kept[entry.name]}" if entry.name in kept else "it left no model")
+        for entry in lost
+    ]
+    return f"{counted(len(lost), 'retraining')} failed or diverged; {'; '.join(each)}." if lost else ""
 
 
 def without_best(outcome: Outcome) -> str:
@@ -123,11 +135,8 @@ def closing_words(outcome: Outcome) -> str:
         lines.append(
             f"{len(failed)} of {counted(search.requested, 'trial')} failed; {failed[0].name}: {failed[0].reason}"
         )
-    lost = outcome.retraining.lost() if outcome.retraining else []
-    if lost:
-        lines.append(
-            f"{counted(len(lost), 'retraining')} left no model; {lost[0].name} {lost[0].status}: {lost[0].reason}"
-        )
+    if lost := lost_retrainings(outcome):
+        lines.append(lost)
     if summary["best"]:
         lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
         lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")

@@ -12,7 +12,7 @@ from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps import tested
 from sweeps.checkpoints import Checkpoints
-from sweeps.ledger import FINISHED, Ledger
+from sweeps.ledger import DIVERGED, FINISHED, Ledger
 from sweeps.outcome import Model, Retrained
 from sweeps.plan import Plan
 from sweeps.turns import Turns
@@ -92,18 +92,26 @@ class Runs(Searcher):
         """Nothing, as nothing was saved."""
 
 
+def with_model(ledger: Ledger) -> set[str]:
+    """The retrainings that came to a model: those that finished, and those that were validated before they diverged."""
+    return {entry.name for entry in ledger.trials if entry.status in (FINISHED, DIVERGED) and entry.best_epoch}
+
+
 def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dict[str, dict[str, Any]]:
-    """The last state of every one of these that finished; it is missing where that checkpoint is damaged or not there.
+    """The last state of every one of these that came to a model; it is missing where that checkpoint is damaged.
 
     Raises:
         OSError: if the checkpoints cannot be read.
     """
     checkpoints = Checkpoints(plan.checkpoints)
-    found = {name: checkpoints.load(name).state for name in ledger.names(FINISHED) & runs.keys()}
-    return {name: state for name, state in found.items() if state and state["epoch"] == runs[name].epochs}
+    found = {name: checkpoints.load(name).state for name in with_model(ledger) & runs.keys()}
+    best = {name: ledger.entries[name].best_epoch for name in found}
+    return {name: state for name, state in found.items() if state and state["best"]["epoch"] == best[name]}
 
 
-def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str, Mapping[str, Any]]) -> list[Retrained]:
+def models(
+    plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str, Mapping[str, Any]], ledger: Ledger
+) -> list[Retrained]:
     """The best-validation model of every retraining that left a state, by configuration, best first.
 
     A model that an earlier session tested has its test metrics.
@@ -114,8 +122,14 @@ def models(plan: Plan, chosen: Mapping[str, Configuration], states: Mapping[str,
         for name, run in runs(plan, {trial: configuration}).items():
             if name in states:
                 best = states[name]["best"]
-                weights, validation = best["weights"], best["metrics"]
-                model = Model(name=name, seed=run.seed, epoch=best["epoch"], weights=weights, validation=validation)
+                model = Model(
+                    name=name,
+                    seed=run.seed,
+                    epoch=best["epoch"],
+                    weights=best["weights"],
+                    validation=best["metrics"],
+                    diverged=ledger.entries[name].lost,
+                )
                 model.test = tested.recall(plan.folder, model)
                 kept.append(model)
         if kept:

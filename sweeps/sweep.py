@@ -19,7 +19,7 @@ from ae.words import counted
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
-from sweeps.ledger import FINISHED, STOPPED
+from sweeps.ledger import STOPPED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
@@ -136,7 +136,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     runs = retraining.runs(plan, chosen)
     ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
     states = retraining.states(plan, runs, ledger)
-    ledger.reopen(ledger.names(FINISHED) - set(states))
+    ledger.reopen(retraining.with_model(ledger) - set(states))
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
@@ -153,11 +153,11 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
             )
         states |= retraining.states(plan, left, ledger)
     outcome.interrupted |= ledger.ended < ledger.requested
-    if lost := ledger.names(FINISHED) - set(states):
+    if lost := retraining.with_model(ledger) - set(states):
         what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
         why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]
         raise OSError(errno.EIO, "; ".join([what, *why[:1]]), plan.checkpoints)
-    outcome.retrained = retraining.models(plan, chosen, states)
+    outcome.retrained = retraining.models(plan, chosen, states, ledger)
 
 
 def _test(outcome: Outcome, split: Split) -> None:
@@ -178,7 +178,7 @@ def _collect(outcome: Outcome) -> None:
     every = {entry.name: Configuration(**entry.configuration) for entry in search.ranked()}
     runs = retraining.runs(plan, every)
     ledger = retraining.ledger_of(plan, search, runs)
-    outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger))
+    outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger), ledger)
     outcome.retrained.sort(key=lambda one: not one.tested)
     if ledger.entries and not outcome.retraining:
         ledger.requested = len(ledger.entries)  # whether others come is not known yet

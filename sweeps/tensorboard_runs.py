@@ -11,7 +11,7 @@ from typing import IO
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter, register_writer_factory
-from tensorboardX.summary import hparams, scalar
+from tensorboardX.summary import hparams
 
 from sweeps import tables
 from sweeps.display import text
@@ -105,7 +105,7 @@ class TensorBoard:
             self.best[entry.name] = metrics[f"val_{metric}"]
         if (best := self.best[entry.name]) is not None:
             values[f"best/{metric}"] = best
-        summary = Summary(value=[scalar(name, value).value[0] for name, value in values.items()])
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
         self._append(entry, Event(wall_time=wall_time, step=epoch, summary=summary))
 
     def end(self, entry: Entry) -> None:

@@ -13,7 +13,10 @@ import pytest
 import torch
 
 from ae import load, tasks
+from ae.configuration import Configuration
+from ae.task import Objective
 from sweeps import data_hash, evaluate
+from sweeps.outcome import Model, Retrained
 from sweeps.plan import SCHEDULERS
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -144,14 +147,37 @@ def test_every_other_task_runs_to_its_report(run, summary_of, space, task):
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_a_retraining_that_is_lost_is_said_and_gives_1(run, summary_of, space):
+def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epoch(run, summary_of, space):
     content = "lr: 1.0e+15\nclip: none\nhidden_size: 8\nbatch_size: 300\ninit: orthogonal"
     options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
     status, output, _, folder = run(*options, "--retrain-epochs", "30", "--top-k", "1", "--seeds", "1", *space(content))
-    assert status == 1
-    assert "1 retraining left no model; 0000-seed1 diverged" in output
-    assert summary_of(folder)["retrained"] == []
-    assert "left no model" in (folder / "report.html").read_text()
+    assert status == 0
+    trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str}).set_index("phase")
+    assert trials.loc["retrain", "status"] == "diverged"
+    assert trials.loc["retrain", "best_epoch"] < trials.loc["retrain", "epochs"] < 30
+    said = (
+        f"1 retraining failed or diverged; 0000-seed1 diverged: {trials.loc['retrain', 'reason']}, its model is that of"
+    )
+    assert f"{said} epoch {trials.loc['retrain', 'best_epoch']}." in output
+    assert said in (folder / "report.html").read_text()
+    assert summary_of(folder)["test"]["loss"]["values"] == [
+        json.loads((folder / "tested.json").read_text())["0000-seed1"]["test"]["loss"]
+    ]
+
+
+def test_a_configuration_of_which_more_seeds_finished_comes_first_then_the_better_mean():
+    def retrained(name, **models):
+        validated = [
+            Model(
+                name=f"{name}-{seed}", seed=0, epoch=1, weights={}, validation={"loss": loss}, diverged=seed == "lost"
+            )
+            for seed, loss in models.items()
+        ]
+        return Retrained(configuration=Configuration(), trial=name, models=validated)
+
+    found = [retrained("a", one=0.1, lost=0.1), retrained("b", one=0.9), retrained("c", one=0.5, two=0.7)]
+    order = sorted(found, key=lambda one: one.order(Objective(metric="loss", mode="min")))
+    assert [one.trial for one in order] == ["c", "a", "b"]
 
 
 @pytest.mark.usefixtures("one_ray")
