@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ae.data import sp500
+from ae.data import price_scale
 from ae.figures import forward
 from ae.model import LSTM_AE
 from ae.task import Split
@@ -29,7 +29,7 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
         persistence_rmse_dollars, in prices; forecast_skill = 1 - forecast_mse / persistence_mse, 0 for a forecast as
         good as persistence, negative for a worse one, NaN where no price moved.
     """
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     days = prices_NT.shape[1]
     origins = np.unique(np.linspace(max(2, days // 2), days - 1, ORIGINS).round().astype(int))
     pairs = [_next_day(model, prices_NT[:, : origin + 1]) for origin in origins]
@@ -47,10 +47,10 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
 def _next_day(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Errors (N,) at the last day, which is not shown: forecast, same in prices, persistence, same in prices."""
     seen = prices_NT.shape[1] - 1
-    prices_NT = prices_NT[sp500.moving(prices_NT[:, :seen])]  # a constant history has no scale
-    values_NT, scale = sp500.normalise(prices_NT, seen=seen)
+    prices_NT = prices_NT[price_scale.moving(prices_NT[:, :seen])]  # a constant history has no scale
+    values_NT, scale = price_scale.normalise(prices_NT, seen=seen)
     forecast_NT = _predict(model, values_NT[:, :seen])
-    forecast_prices_N = sp500.restore(forecast_NT[:, -1:], scale)[:, 0]
+    forecast_prices_N = price_scale.restore(forecast_NT[:, -1:], scale)[:, 0]
     return (
         (forecast_NT[:, -1] - values_NT[:, -1]).astype(np.float64),
         forecast_prices_N - prices_NT[:, -1],
@@ -73,10 +73,10 @@ def recursive(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> NDArray[np.floa
         ValueError: if a first half is constant.
     """
     half = prices_NT.shape[1] // 2
-    values_NT, scale = sp500.normalise(prices_NT[:, :half])
+    values_NT, scale = price_scale.normalise(prices_NT[:, :half])
     for _ in range(prices_NT.shape[1] - half):
         values_NT = np.concatenate([values_NT, _predict(model, values_NT)[:, -1:]], axis=1)
-    return sp500.restore(values_NT[:, half:], scale)
+    return price_scale.restore(values_NT[:, half:], scale)
 
 
 def _predict(model: LSTM_AE, values_NT: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.data import sp500
+from ae.data import price_scale
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Split, Splits
 
@@ -25,7 +25,8 @@ def histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
     """Prices of the stocks of these symbols, or of the data's first ones where none of these is in it."""
     parts = (splits.train, splits.validation, splits.test)
     info = pd.concat([_info(part) for part in parts], ignore_index=True)
-    prices_NT = np.concatenate([sp500.prices_of(part) for part in parts])
+    prices_NT = np.concatenate([price_scale.prices_of(part) for part in parts])
+    field = info["field"].iloc[0]
     shown = [symbol for symbol in symbols if symbol in set(info["symbol"])]
     shown = shown or sorted(info["symbol"].unique())[: len(symbols)]
     figure = Figure(figsize=(8.0, 4.0))
@@ -34,13 +35,14 @@ def histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
         rows = info[info["symbol"] == symbol].sort_values("first_date")
         days = np.concatenate([_dates(row, prices_NT.shape[1]) for _, row in rows.iterrows()])
         axes.plot(days, prices_NT[rows.index].ravel(), color=colour, lw=1, label=symbol)
-    _finish(axes, f"Daily prices: {', '.join(shown)}")
+    _finish(axes, f"Daily prices: {', '.join(shown)}", field)
     return write(figure, path)
 
 
 def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Path) -> Path:
     """Each sequence of a small split with its reconstruction, un-normalised; a reconstruction may lack the last day."""
-    prices_NT, again_NT = sp500.prices_of(split), sp500.restore(reconstructed_NT, sp500.Scale.of(_info(split)))
+    prices_NT = price_scale.prices_of(split)
+    again_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.of(_info(split)))
     figure = Figure(figsize=(8.0, 2.7 * len(split)))
     for index, (axes, row) in enumerate(zip(_rows(figure, len(split)), _series(split), strict=True)):
         days = _dates(row, prices_NT.shape[1])
@@ -48,14 +50,14 @@ def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Pat
         rmse = float(np.sqrt(np.mean((again_NT[index] - prices_NT[index, : len(known)]) ** 2)))
         axes.plot(days, prices_NT[index], color=BLUE, lw=1.2, label="prices")
         axes.plot(known, again_NT[index], color=ORANGE, lw=1.2, ls="--", label="reconstructed")
-        _finish(axes, f"{_name(row)}: RMSE {rmse:.3g} dollars")
+        _finish(axes, f"{_name(row)}: RMSE {rmse:.3g} dollars", row["field"])
     figure.tight_layout()
     return write(figure, path)
 
 
 def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path:
     """Each sequence of a small split, and its last S days forecast from the days before; persistence beside it."""
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     start = prices_NT.shape[1] - forecast_NS.shape[1]
     figure = Figure(figsize=(8.0, 2.7 * len(split)))
     for index, (axes, row) in enumerate(zip(_rows(figure, len(split)), _series(split), strict=True)):
@@ -67,7 +69,7 @@ def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path
         axes.hlines(naive, days[start], days[-1], color=GREY, ls=":", label="persistence")
         axes.axvline(days[start], color=GREY, lw=0.8)
         title = f"RMSE {rmse:.3g} dollars over {len(truth_S)} days, persistence {naive_rmse:.3g}"
-        _finish(axes, f"{_name(row)}: {title}")
+        _finish(axes, f"{_name(row)}: {title}", row["field"])
     figure.tight_layout()
     return write(figure, path)
 
@@ -95,11 +97,11 @@ def _dates(row: pd.Series[Any], days: int) -> NDArray[np.datetime64]:
     return pd.date_range(row["first_date"], row["last_date"], periods=days).to_numpy()
 
 
-def _finish(axes: Axes, title: str) -> None:
+def _finish(axes: Axes, title: str, field: str) -> None:
     locator = AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.set(xlabel="date", ylabel="price, dollars")
+    axes.set(xlabel="date", ylabel=f"{field} price, dollars")
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)

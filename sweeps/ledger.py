@@ -14,7 +14,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from ae.task import Objective
-from sweeps import tables
+from sweeps import failure, tables
 from sweeps.folder import Unusable
 from sweeps.tables import CURVES, TRIALS
 
@@ -27,11 +27,6 @@ RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
     "failed",
     "interrupted",
 )
-
-
-PROCESS_DIED = "The actor is dead because its worker process has died"
-"""How Ray begins a paragraph on what may have killed a process, which it does not know."""
-NO_MESSAGE = "its process died without an error message: killed, out of memory, or crashed"
 
 
 @dataclass(kw_only=True)
@@ -231,13 +226,13 @@ class Ledger(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
-        entry, reason = self._entry(trial), last_line(trial.error_file)
+        entry, reason = self._entry(trial), failure.last_line(trial.error_file)
         if entry.name in self.again:
             self.again.discard(entry.name)
             entry.status = PAUSED
             return
-        if reason.startswith(PROCESS_DIED):
-            reason = NO_MESSAGE
+        if reason.startswith(failure.PROCESS_DIED):
+            reason = failure.NO_MESSAGE
             quiet_s = time.monotonic() - self.heard.get(entry.name, math.inf)
             if self.time_limit_s and quiet_s >= self.time_limit_s:
                 reason = f"gave no report in {self.time_limit_s:g} s, its time limit"
@@ -306,14 +301,3 @@ class Ledger(tune.Callback):
     def _entry(self, trial: Trial) -> Entry:
         run = trial.config["run"]
         return self.entries.setdefault(run["trial"], Entry(name=run["trial"], configuration=run["configuration"]))
-
-
-def last_line(error_file: str | None) -> str:
-    """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later.
-
-    Of an error of CUDA it is the one that says what, not the advice in the lines after it.
-    """
-    if error_file is None or not Path(error_file).exists():
-        return NO_MESSAGE
-    lines = [line.strip() for line in Path(error_file).read_text(errors="replace").splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "CUDA error: " in line), lines[-1] if lines else NO_MESSAGE)

@@ -10,7 +10,8 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from sweeps.ledger import RUNNING, Ledger, last_line
+from sweeps.failure import last_line
+from sweeps.ledger import RUNNING, Ledger
 
 OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA error: out of memory|_ALLOC_FAILED")
 """In the error of torch, or of cuBLAS or cuDNN, where the memory of a GPU is at an end."""

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ae.data.sp500 import Options, Scale, load, restore
+from ae.data.price_scale import Scale, restore
+from ae.data.sp500 import Options, load
 from ae.task import Splits
 
 SYMBOLS = [f"S{number:02d}" for number in range(10)]

@@ -14,7 +14,8 @@ from ae.task import Objective
 from sweeps import tables
 from sweeps.asha import ASHA, Rungs
 from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.ledger import NO_MESSAGE, Ledger, last_line
+from sweeps.failure import NO_MESSAGE, last_line
+from sweeps.ledger import Ledger
 
 POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
 TINY = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")

@@ -8,7 +8,7 @@ import torch
 from stock_tables import DAYS, prices, save
 
 from ae import forecast, tasks
-from ae.data import sp500
+from ae.data import price_scale, sp500
 from ae.task import Split
 
 TASK = tasks.find("sp500-pred")
@@ -17,7 +17,7 @@ TASK = tasks.find("sp500-pred")
 @pytest.fixture
 def split():
     whole = TASK.load(None, sp500.Options(window=60)).test
-    first_NT = sp500.prices_of(whole)[:, :30]
+    first_NT = price_scale.prices_of(whole)[:, :30]
     moving = np.flatnonzero(first_NT.min(axis=1) < first_NT.max(axis=1))[:6]
     return replace(whole, inputs_NTF=whole.inputs_NTF[moving], info=whole.info.iloc[moving].reset_index(drop=True))
 
@@ -43,9 +43,9 @@ def test_a_model_that_repeats_today_is_exactly_as_good_as_persistence(split):
 
 
 def test_prices_that_stand_still_have_no_skill_and_no_verdict(split, model):
-    still = sp500.prices_of(split)
+    still = price_scale.prices_of(split)
     still[:, 20:] = still[:, 19:20]
-    values_NT, scale = sp500.normalise(still)
+    values_NT, scale = price_scale.normalise(still)
     columns = {"minimum": scale.minimum_N, "maximum": scale.maximum_N, "mean": scale.mean_N}
     split = replace(split, inputs_NTF=values_NT[:, :, None], info=split.info.assign(**columns))
     found = forecast.rolling(model, split)
@@ -54,7 +54,7 @@ def test_prices_that_stand_still_have_no_skill_and_no_verdict(split, model):
 
 
 def test_persistence_in_dollars_is_the_day_s_change(split, model):
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     days = prices_NT.shape[1]
     origins = np.unique(np.linspace(days // 2, days - 1, forecast.ORIGINS).round().astype(int))
     changes = prices_NT[:, origins] - prices_NT[:, origins - 1]
@@ -63,7 +63,7 @@ def test_persistence_in_dollars_is_the_day_s_change(split, model):
 
 
 def test_a_recursive_forecast_sees_the_first_half_alone(split, model):
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     changed = prices_NT.copy()
     changed[:, 30:] *= 3.0
     np.testing.assert_array_equal(forecast.recursive(model, prices_NT), forecast.recursive(model, changed))
@@ -71,10 +71,10 @@ def test_a_recursive_forecast_sees_the_first_half_alone(split, model):
 
 
 def test_the_last_day_leaves_no_trace_in_what_the_model_reads(split):
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     later = prices_NT.copy()
     later[:, -1] *= 5.0
-    first, second = (sp500.normalise(p, seen=59)[0][:, :-1] for p in (prices_NT, later))
+    first, second = (price_scale.normalise(p, seen=59)[0][:, :-1] for p in (prices_NT, later))
     np.testing.assert_array_equal(first, second)
 
 
@@ -95,9 +95,9 @@ def test_the_report_says_plainly_who_wins(skill, verb):
 
 
 def test_a_history_that_stands_still_before_the_origin_is_no_crash(split, model):
-    prices_NT = sp500.prices_of(split)
+    prices_NT = price_scale.prices_of(split)
     prices_NT[0, :40] = 10.0
-    values_NT, scale = sp500.normalise(prices_NT)
+    values_NT, scale = price_scale.normalise(prices_NT)
     info = split.info.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
     still: Split = replace(split, inputs_NTF=values_NT[:, :, None], info=info)
     assert np.isfinite(list(forecast.rolling(model, still).values())).all()

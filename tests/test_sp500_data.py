@@ -23,7 +23,9 @@ def test_a_table_gives_one_sequence_a_stock_that_restores_to_its_prices(tmp_path
     for symbol, values in restored(splits).items():
         expected = table.loc[table["symbol"] == symbol, "high"].astype(float)
         np.testing.assert_allclose(values, expected, rtol=1e-6)
-    assert list(splits.train.info.columns) == ["symbol", "first_date", "last_date", "minimum", "maximum", "mean"]
+    of_prices = ["field", "minimum", "maximum", "mean"]
+    assert list(splits.train.info.columns) == ["symbol", "first_date", "last_date", *of_prices]
+    assert set(splits.train.info["field"]) == {"high"}
     assert (splits.train.info["first_date"] == pd.Timestamp("2015-01-05")).all()
     assert (splits.train.info["last_date"] == pd.Timestamp("2015-01-20")).all()
     for part in ("prices.csv", "high", "10 stocks", "12 days"):

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from stock_tables import DAYS, prices, save, sequences, warnings_of
 
-from ae.data.sp500 import Options, load, normalise, restore
+from ae.data.price_scale import normalise, restore
+from ae.data.sp500 import Options, load
 
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "sp500" / "sp500_2014_2017.csv.gz"
 

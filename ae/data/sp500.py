@@ -42,6 +42,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae.data import prices
+from ae.data.price_scale import moving, normalise, prices_of
 from ae.task import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
@@ -102,72 +103,6 @@ class Options:
         return _day("--start", self.start), _day("--end", self.end)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scale:
-    """What `normalise` took out of N sequences, and `restore` puts back."""
-
-    minimum_N: NDArray[np.float64]
-    """In units of price."""
-    maximum_N: NDArray[np.float64]
-    """In units of price."""
-    mean_N: NDArray[np.float64]
-    """Of y = (x - minimum) / maximum, no unit."""
-
-    @classmethod
-    def of(cls, info: pd.DataFrame) -> Scale:
-        """The scale of the sequences of a split, from its `info`."""
-        return cls(**{f"{name}_N": info[name].to_numpy(np.float64) for name in ("minimum", "maximum", "mean")})
-
-
-def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tuple[NDArray[np.float32], Scale]:
-    """Scale each sequence by its own statistics: y = (x - minimum) / maximum, then z = y / (2 * mean of y).
-
-    Args:
-        prices_NT: finite prices above 0.
-        seen: statistics come from the first `seen` days alone, so that later days leave no trace in earlier ones;
-            None takes all T.
-
-    Returns:
-        z, float32: over the seen days its minimum is 0 and its mean 1/2; and the scale that `restore` takes. A later
-        day too far from them for float32 is infinite.
-
-    Raises:
-        ValueError: if `seen` is not in 2 to T, a price is not finite and above 0, or a sequence is constant over the
-            seen days.
-    """
-    days = prices_NT.shape[1]
-    seen = days if seen is None else seen
-    if not 2 <= seen <= days:
-        raise ValueError(f"seen must be 2 to T = {days} days, got {seen}")
-    if not (np.isfinite(prices_NT) & (prices_NT > 0)).all():
-        raise ValueError("prices_NT must be finite and > 0")
-    minimum_N, maximum_N = prices_NT[:, :seen].min(axis=1), prices_NT[:, :seen].max(axis=1)
-    if not (minimum_N < maximum_N).all():
-        raise ValueError(f"sequence {int((minimum_N >= maximum_N).argmax())} is constant over its {seen} seen days")
-    with np.errstate(over="ignore"):
-        y_NT = (prices_NT - minimum_N[:, None]) / maximum_N[:, None]
-        mean_N = y_NT[:, :seen].mean(axis=1)
-        values_NT = (y_NT / (2 * mean_N[:, None])).astype(np.float32)
-    return values_NT, Scale(minimum_N=minimum_N, maximum_N=maximum_N, mean_N=mean_N)
-
-
-def restore(values_NT: NDArray[np.float32], scale: Scale) -> NDArray[np.float64]:
-    """Prices from normalised values, to the accuracy of float32: the inverse of `normalise`."""
-    y_NT = values_NT.astype(np.float64) * (2 * scale.mean_N[:, None])
-    return y_NT * scale.maximum_N[:, None] + scale.minimum_N[:, None]
-
-
-def prices_of(split: Split) -> NDArray[np.float64]:
-    """The prices (N, T) of a split, un-normalised."""
-    assert split.info is not None
-    return restore(split.inputs_NTF[:, :, 0], Scale.of(split.info))
-
-
-def moving(prices_NT: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which sequences (N,) are not constant."""
-    return prices_NT.min(axis=1) < prices_NT.max(axis=1)
-
-
 def first_stocks(split: Split, count: int) -> Split:
     """One sequence each of the first `count` stocks of a split, of those that move in its first half, if any does."""
     assert split.info is not None
@@ -188,13 +123,13 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
 
     Returns:
         inputs (N, T days, 1) float32, in random order. All the windows of a stock are in one split, which depends on
-        the symbols alone, not on the order of rows. info has a row a sequence: symbol, first_date, last_date, and
-        minimum, maximum and mean as in `Scale`.
+        the symbols alone, not on the order of rows. info has a row a sequence: symbol, first_date, last_date, field
+        (which price), and minimum, maximum and mean as in `ae.data.price_scale.Scale`.
 
     Raises:
         ValueError: if the table breaks a rule of this module; one line names the file, the place, the rule and the fix.
     """
-    table, name, window = _read(path, options)
+    table, name, field, window = _read(path, options)
     table, dropped = _drop_short(table, name, window or 0, options.min_days)
     days = window or options.min_days or int(table.groupby("symbol").size().max())
     least = 4 if hold_out_last else 2
@@ -222,7 +157,7 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
             f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
             "--symbols"
         )
-    info = sequences.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
+    info = sequences.assign(field=field, minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
     cut = f"{len(info):,} windows of {days:,} days" if window else f"{days:,} days each"
     source = (
         f"{name}, {stocks} stocks, {cut}, {info['first_date'].min():%Y-%m-%d} to {info['last_date'].max():%Y-%m-%d}"
@@ -237,8 +172,8 @@ def _day(option: str, text: str | None) -> date | None:
         raise ValueError(f"{option} must be a day as YYYY-MM-DD, got {text!r}") from None
 
 
-def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, int | None]:
-    """The repaired rows, what they are in words, and the length of a window."""
+def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, int | None]:
+    """The repaired rows, what they are in words, which price they have, and the length of a window."""
     price = options.field.strip().lower()
     if path is None:
         if price not in (DEFAULT_FIELD, SAMPLE_FIELD):
@@ -252,7 +187,7 @@ def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, int |
     start, end = options.days()
     table = prices.select(table, source=name, symbols=options.wanted(), start=start, end=end)
     window = options.window or (SAMPLE_WINDOW if path is None else None)
-    return prices.repair(table, source=name, field=price), name, window
+    return prices.repair(table, source=name, field=price), name, price, window
 
 
 def _read_sample() -> pd.DataFrame:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ae import figures, forecast, price_figures
 from ae.configuration import Configuration
-from ae.data import sp500
+from ae.data import price_scale, sp500
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
@@ -54,8 +54,8 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = figures.forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
     paths = [price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png")]
-    prices_NT = sp500.prices_of(three)
-    if sp500.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():
+    prices_NT = price_scale.prices_of(three)
+    if price_scale.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():
         forecast_NS = forecast.recursive(model, prices_NT)
         paths.append(price_figures.forecast(three, forecast_NS, folder / "forecast.png"))
     return [*paths, price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png")]

@@ -20,7 +20,7 @@ import numpy as np
 
 from ae import figures, price_figures
 from ae.configuration import Configuration
-from ae.data import sp500
+from ae.data import price_scale, sp500
 from ae.measures import reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Split, Splits, Task
@@ -32,7 +32,7 @@ def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
     """rmse_dollars: the root mean squared error of the reconstruction in the prices' own unit."""
     assert split.info is not None
     reconstructed_NT = figures.forward(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
-    errors_NT = sp500.restore(reconstructed_NT, sp500.Scale.of(split.info)) - sp500.prices_of(split)
+    errors_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.of(split.info)) - price_scale.prices_of(split)
     return {"rmse_dollars": float(np.sqrt(np.mean(errors_NT**2)))}
 
 
