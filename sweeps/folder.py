@@ -31,6 +31,10 @@ class Record:
     """The command line that began it, as typed."""
     trials: int
     """Of the search, those that were added since included."""
+    top_k: int | None = None
+    """Configurations to retrain, once some were added; None as it began."""
+    seeds: int | None = None
+    """Retrainings of each of them, once some were added; None as it began."""
     fixed: list[str] = field(default_factory=list)
     """Options after the arguments: its name, and its paths made absolute."""
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -61,8 +65,9 @@ def read(folder: Path) -> Record:
     try:
         record = Record(**json.loads(path.read_text(encoding="utf-8")))
         lists = (record.arguments, record.fixed)
-        if not all(isinstance(one, list) for one in lists) or not isinstance(record.trials, int):
-            raise TypeError("arguments and fixed must be lists, and trials a number")
+        numbers = (record.trials, record.top_k or 0, record.seeds or 0)
+        if not all(isinstance(one, list) for one in lists) or not all(isinstance(number, int) for number in numbers):
+            raise TypeError("arguments and fixed must be lists, and trials, top_k and seeds numbers")
         texts = (*record.arguments, *record.fixed, record.place, record.session, record.data_sha256)
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("every argument, place, session and hash must be text")

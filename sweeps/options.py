@@ -97,7 +97,7 @@ def _add_search(parser: Parser) -> None:
     search = parser.add_argument_group("search")
     search.add_argument("--search", default="grid", metavar="KIND", help="grid (default) or optuna")
     search.add_argument(
-        "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's); +N adds to --resume"
+        "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N with --resume)"
     )
     search.add_argument("--sampler", metavar="NAME", help=f"of --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
     search.add_argument("--space", type=Path, metavar="FILE.yaml", help="your own search space (see the README)")
@@ -119,10 +119,13 @@ def _add_budget(parser: Parser) -> None:
 def _add_retraining(parser: Parser) -> None:
     final = parser.add_argument_group("retraining")
     final.add_argument(
-        "--top-k", type=int, metavar="K", help="configurations to retrain (default: the task's, mostly 3)"
+        "--top-k",
+        type=count,
+        metavar="K",
+        help="configurations to retrain (default: the task's, mostly 3; +K with --resume)",
     )
     final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
-    final.add_argument("--seeds", type=int, metavar="N", help="retrainings of each (default: 3)")
+    final.add_argument("--seeds", type=count, metavar="N", help="retrainings of each (default: 3; +N with --resume)")
 
 
 def _add_resources(parser: Parser) -> None:
@@ -172,11 +175,11 @@ def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
 
 
 class More(int):
-    """Trials that are added to those a sweep has."""
+    """Trials, configurations or seeds that are added to those a sweep has."""
 
 
 def count(text: str) -> int:
-    """A number of trials; "+20" is 20 more."""
+    """A number; "+20" is 20 more."""
     return More(text) if text.startswith("+") else int(text)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import shlex
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +83,8 @@ class Plan:
     """What a later session must know to go on."""
     space_file: Path | None
     """The user's own search space."""
-    added: int = 0
-    """Of the trials, those that `--resume --trials +N` added."""
+    added: Mapping[str, int] = field(default_factory=dict)
+    """How many `--resume` added to `trials`, `top_k` and `seeds`."""
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -158,9 +160,10 @@ class Plan:
 
     @property
     def commands(self) -> list[str]:
-        """What makes the sweep again: what began it, and what added trials."""
-        more = ["python", "sweeps/run.py", "--resume", str(self.folder), "--trials", f"+{self.added}"]
-        return [self.command, *([shlex.join(more)] if self.added > 0 else [])]
+        """What makes the sweep again: what began it, and what was added to it."""
+        added = [(f"--{name.replace('_', '-')}", f"+{number}") for name, number in self.added.items() if number]
+        more = ["python", "sweeps/run.py", "--resume", str(self.folder), *itertools.chain(*added)]
+        return [self.command, *([shlex.join(more)] if added else [])]
 
     @property
     def base(self) -> Configuration:

@@ -30,6 +30,8 @@ FREE = (
     *("address", "autoscale", "dashboard", "track", "verbose"),
 )
 """Options, and fields of a plan, that a later session may change: where the trials run, not what they are."""
+GROW = ("trials", "top_k", "seeds")
+"""Options, and fields of a plan and of its record, to which a later session may add."""
 
 
 def make_plan(
@@ -52,6 +54,8 @@ def make_plan(
     if options.task is None:
         raise ValueError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
     task = defaults.put_into(tasks.find(options.task), began_with or {})
+    for name, number in _more(options).items():
+        raise ValueError(f"{_option(name)} +{number} goes with --resume; leave the + out")
     if options.data and not resumed and not os.path.exists(options.data):  # False for a name too long
         raise ValueError(f"--data {options.data}: there is no such file or folder")
     dimensions = _space(options, task)
@@ -102,8 +106,6 @@ def _space(options: argparse.Namespace, task: Task) -> spaces.Space:
     """What the search varies, once the options that say so agree."""
     if options.search not in SEARCHES:
         raise ValueError(f"--search must be one of {', '.join(SEARCHES)}, got {options.search!r}")
-    if isinstance(options.trials, More):
-        raise ValueError(f"--trials +{options.trials} goes with --resume; leave the + out")
     if options.search == "grid" and (options.trials is not None or options.sampler is not None):
         raise ValueError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
     if options.space:
@@ -144,8 +146,18 @@ def _refuse_changed(before: Plan, after: Plan) -> None:
                 raise _cannot_change(name)
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _more(options: argparse.Namespace) -> dict[str, int]:
+    """What the user typed with a +, by the option's name."""
+    return {name: int(getattr(options, name)) for name in GROW if isinstance(getattr(options, name), More)}
+
+
 def _cannot_change(name: str) -> ValueError:
-    return ValueError(f"--{name.replace('_', '-')} cannot change in a sweep that is resumed; begin a new one")
+    more = "; +N adds some" if name in GROW else "; begin a new one"
+    return ValueError(f"{_option(name)} cannot change in a sweep that is resumed{more}")
 
 
 def _check_typed(options: argparse.Namespace) -> None:
@@ -154,12 +166,13 @@ def _check_typed(options: argparse.Namespace) -> None:
         raise ValueError(f"--trials {options.trials}: a resumed sweep keeps its trials; +{options.trials} adds some")
     if options.name is not None and not options.or_resume:
         raise ValueError(f"--name {options.name}: a resumed sweep keeps its name; leave the option out")
-    if isinstance(options.trials, More) and options.trials < 1:
-        raise ValueError(f"--trials +{options.trials} must add at least 1")
+    for name, number in _more(options).items():
+        if number < 1:
+            raise ValueError(f"{_option(name)} +{number} must add at least 1")
 
 
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
-    """The plan of the sweep that --resume names, with the trials that --trials +N adds.
+    """The plan of the sweep that --resume names, with the trials, configurations and seeds that +N adds.
 
     Args:
         options: what the parser made of the arguments; `resume` is a results folder.
@@ -177,8 +190,6 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         begun += ["--space", str(place / folder.SPACE)]
     own = Parser(add_help=False, allow_abbrev=False)
     own.add_argument("--resume")
-    if not options.or_resume:
-        own.add_argument("--trials")
     rest = own.parse_known_args(arguments)[1]
     _check_typed(options)
     whole = parser(named_task(begun))
@@ -188,14 +199,17 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
             raise _cannot_change(name)
     before = make_plan(first, record.arguments, place, record.defaults)
     later = whole.parse([*begun, *rest])
+    more = _more(options)
+    for name in more:
+        setattr(later, name, getattr(first, name))
     if not later.address and options.autoscale is None:
         later.autoscale = None  # it was the cluster's
     plan = make_plan(later, record.arguments, place, record.defaults)
     _refuse_changed(before, plan)
-    if not isinstance(options.trials, More):
-        return replace(plan, trials=record.trials, added=record.trials - before.trials, record=record)
-    if plan.search == "grid":
-        raise ValueError(f"--trials +{options.trials} goes with --search optuna; this sweep is a grid")
-    trials = record.trials + options.trials
-    record = replace(record, trials=trials, finished=False)
-    return replace(plan, trials=trials, added=trials - before.trials, record=record)
+    if "trials" in more and plan.search == "grid":
+        raise ValueError(f"--trials +{more['trials']} goes with --search optuna; this sweep is a grid")
+    began = {name: getattr(before, name) for name in GROW}
+    counts = {name: (getattr(record, name) or began[name]) + more.get(name, 0) for name in GROW}
+    added = {name: counts[name] - began[name] for name in GROW}
+    record = replace(record, **counts, finished=record.finished and not more)
+    return replace(plan, **counts, added=added, record=record)

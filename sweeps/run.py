@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.resume:
             plan = resumed_plan(options, arguments)
             if plan.record.finished:
-                print(f"{plan.folder} is finished: see sweeps/show.py; --trials +N adds trials to an Optuna search")
+                print(f"{plan.folder} is finished: see sweeps/show.py; --seeds +N or --top-k +K retrains more of it")
                 return 0
         else:
             plan = make_plan(options, arguments)

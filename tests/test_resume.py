@@ -123,6 +123,28 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")
 
 
+@pytest.mark.usefixtures("one_ray")
+def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model_twice(run, summary_of):
+    few = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "1", "--scheduler", "none")
+    status, _, _, folder = run(*SMALL, *few, "--search", "optuna", "--sampler", "random", "--trials", "2", task=TASK)
+    assert status == 0
+    first = summary_of(folder)
+    tested = json.loads((folder / "tested.json").read_text())
+    for model in tested.values():
+        model["test"]["loss"] = 0.25
+    (folder / "tested.json").write_text(json.dumps(tested))
+    assert main(["--resume", str(folder), "--seeds", "+1", "--top-k", "+1"]) == 0
+    retrained = summary_of(folder)["retrained"]
+    values = [one["val"]["loss"]["values"] for one in retrained]
+    assert list(map(len, values)) == [2, 2]
+    assert first["retrained"][0]["val"]["loss"]["values"] in [[value[0]] for value in values]
+    assert [0.25] in [one["test"]["loss"]["values"][:1] for one in retrained], "it does not meet the test split again"
+    page = html.unescape((folder / "report.html").read_text())
+    assert f"\npython sweeps/run.py --resume {folder} --top-k +1 --seeds +1</pre>" in page
+    assert main(["--resume", str(folder)]) == 0, "it is finished again"
+    assert len(trials(folder)) == 2
+
+
 def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
     task = tasks.find(TASK)
     task = replace(task, budget=replace(task.budget, max_epochs=77, top_k=2), grid={"lr": (0.5, 0.25, 0.125)})
@@ -187,8 +209,9 @@ def test_nothing_to_add_is_refused(tmp_path, capsys):
     folder = tmp_path / TASK / "finished"
     folder.mkdir(parents=True)
     Record(arguments=["--task", TASK, "--search", "optuna"], trials=24, finished=True).write(folder)
-    assert main(["--resume", str(folder), "--trials", "+0"]) == 2
-    assert capsys.readouterr().err == "error: --trials +0 must add at least 1\n"
+    for option in ("--trials", "--top-k", "--seeds"):
+        assert main(["--resume", str(folder), option, "+0"]) == 2
+        assert capsys.readouterr().err == f"error: {option} +0 must add at least 1\n"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +219,9 @@ def test_nothing_to_add_is_refused(tmp_path, capsys):
     [
         (["--max-epochs", "20"], "--max-epochs cannot change in a sweep that is resumed"),
         (["--retrain-epochs", "7"], "--retrain-epochs cannot change"),
-        (["--seeds", "2"], "--seeds cannot change"),
+        (["--seeds", "2"], "--seeds cannot change in a sweep that is resumed; +N adds some"),
+        (["--top-k", "+10"], "--top-k must be <= the number of trials (12), got 13"),
+        (["--trials", "+1"], "--trials +1 goes with --search optuna; this sweep is a grid"),
         (["--smoke"], "--smoke cannot change"),
         (["--task", "mnist-rec"], "--task cannot change"),
         (["--task", "sp500-rec", "--field", "close"], "--task cannot change"),

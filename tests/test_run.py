@@ -23,6 +23,7 @@ from sweeps.options import parser
         (["--top-k", "13"], "--top-k must be <= the number of trials (12), got 13"),
         (["--top-k", "0"], "--top-k must be >= 1"),
         (["--seeds", "0"], "--seeds must be >= 1"),
+        (["--seeds", "+2"], "--seeds +2 goes with --resume; leave the + out"),
         (["--seed", "-1"], "--seed must be from 0"),
         (["--scheduler", "fast"], "--scheduler must be one of asha, asha-stop, hyperband, median, none"),
         (["--max-epochs", "0"], "max_epochs must be >= 1"),
