@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,38 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
 }
 STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
 """Why each scheduler stops a trial, in words."""
-CONSTRAINED = (optuna.samplers.TPESampler, optuna.samplers.GPSampler)
-"""Samplers that learn from infeasible trials; the others pass over them."""
+UNPRUNED = ("gp", "cmaes")
+"""Samplers that learn from COMPLETE trials alone."""
+
+
+class Seen(optuna.Study):
+    """A study as its sampler is to see it: a trial that has reported is pruned where it stands.
+
+    ASHA lets a trial wait at its rung until the search is over. To Optuna it is RUNNING all that time: a sampler would
+    learn nothing of it before the end, or, by TPE's "constant liar", that it is a bad one. Optuna's own Hyperband shows
+    its samplers a study of the same kind.
+
+    Attributes:
+        stands: the state in which such trials are shown; COMPLETE gives them their last value.
+    """
+
+    stands = TrialState.PRUNED
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        trials = map(self._shown, super()._get_trials(deepcopy, use_cache=use_cache))
+        return [trial for trial in trials if states is None or trial.state in states]
+
+    def _shown(self, trial: FrozenTrial) -> FrozenTrial:
+        reported = trial.state in (TrialState.RUNNING, TrialState.PRUNED) and trial.intermediate_values
+        if not reported or trial.constraints or trial.state == self.stands:
+            return trial
+        trial = copy.copy(trial)
+        trial.state = self.stands
+        if self.stands == TrialState.COMPLETE:
+            trial.value = trial.intermediate_values[max(trial.intermediate_values)]
+        return trial
 
 
 def open_(plan: Plan) -> optuna.Study:
@@ -204,10 +235,16 @@ class StudySearcher(Searcher):
         return self._run(trial_id, trial)
 
     def _ask(self, trial_id: str) -> dict[str, Any]:
-        if self.plan.search == "optuna":
-            self.study.sampler = sampler(self.plan.sampler, self.plan.seed, self.asked)
+        study = self._seen() if self.plan.search == "optuna" else self.study
         self.asked += 1
-        return self._run(trial_id, self.study.ask(self.space))
+        return self._run(trial_id, study.ask(self.space))
+
+    def _seen(self) -> Seen:
+        """The study as the sampler of the next trial is to see it."""
+        plan, own = self.plan, self.study
+        seen = Seen(own.study_name, own._storage, sampler(plan.sampler, plan.seed, self.asked))
+        seen.stands = TrialState.COMPLETE if plan.sampler in UNPRUNED else TrialState.PRUNED
+        return seen
 
     def _run(self, trial_id: str, trial: optuna.Trial) -> dict[str, Any]:
         self.trials[trial_id] = trial
@@ -268,7 +305,7 @@ def tell(study: optuna.Study, trial: optuna.Trial, entry: Entry) -> None:
     told = {"status": entry.status, "reason": entry.reason, "epochs": entry.epoch, "train_s": round(entry.train_s, 3)}
     for name, value in told.items():
         trial.set_user_attr(name, value)
-    if entry.status == DIVERGED and isinstance(study.sampler, CONSTRAINED):
+    if entry.status == DIVERGED:
         trial.set_constraint("diverged", 1.0)
     state = {FINISHED: TrialState.COMPLETE, FAILED: TrialState.FAIL}.get(entry.status, TrialState.PRUNED)
     study.tell(trial, entry.best if state == TrialState.COMPLETE else None, state=state)

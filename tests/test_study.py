@@ -91,6 +91,20 @@ def test_the_study_knows_each_report_once_also_of_trials_that_pause(new_searcher
     assert [trial.intermediate_values for trial in searcher.study.trials] == [{3: 0.5, 5: 0.6}, {3: 0.5}]
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes"])
+def test_a_sampler_learns_from_trials_that_wait_at_a_rung(new_searcher, sampler, tmp_path):
+    found = []
+    for sign in (1, -1):
+        searcher = new_searcher(*optuna_options(sampler))
+        for index in range(15):
+            run = searcher.suggest(str(index))["run"]
+            searcher.on_trial_result(str(index), report(3, 0.5 + sign * run["configuration"]["lr"]))  # and it waits
+        found.append(run["configuration"]["lr"])
+        assert {trial.state for trial in searcher.study.trials} == {TrialState.RUNNING}
+        (tmp_path / "mnist-cls" / "x" / "study.log").unlink()
+    assert found[0] != found[1]
+
+
 def test_a_grid_is_suggested_whole_the_longest_first_and_ends(new_searcher):
     searcher = new_searcher()
     found = [searcher.suggest(str(index))["run"]["configuration"] for index in range(12)]
