@@ -150,9 +150,10 @@ class Ledger(tune.Callback):
 
     def reopen(self, names: Collection[str]) -> None:
         """Let trials that had ended go on: what they came to is not there any more."""
+        if not names:
+            return
         kept = [row for row in tables.rows(self.folder / TRIALS) if row["trial"] not in names]
-        if names:
-            tables.rewrite(self.folder / TRIALS, kept)
+        tables.rewrite(self.folder / TRIALS, kept)
         for name in names:
             self.entries[name].status = PAUSED
 

@@ -40,7 +40,7 @@ class Model:
 
 @dataclass(kw_only=True)
 class Retrained:
-    """A selected configuration and the models that came of it, one a seed; a run that failed leaves none."""
+    """A selected configuration and the models that came of it, one a seed; a run that failed left none."""
 
     configuration: Configuration
     trial: str

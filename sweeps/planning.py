@@ -199,17 +199,25 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
             raise _cannot_change(name)
     before = make_plan(first, record.arguments, place, record.defaults)
     later = whole.parse([*begun, *rest])
-    more = _more(options)
-    for name in more:
+    began = {name: getattr(before, name) for name in GROW}
+    has = {name: getattr(record, name) or began[name] for name in GROW}
+    for name in GROW:
+        typed = getattr(options, name)
+        if not isinstance(typed, More) and typed not in (
+            None,
+            has[name],
+            *([began[name]] if options.or_resume else []),
+        ):
+            raise _cannot_change(name)
         setattr(later, name, getattr(first, name))
     if not later.address and options.autoscale is None:
         later.autoscale = None  # it was the cluster's
     plan = make_plan(later, record.arguments, place, record.defaults)
     _refuse_changed(before, plan)
+    more = _more(options)
     if "trials" in more and plan.search == "grid":
         raise ValueError(f"--trials +{more['trials']} goes with --search optuna; this sweep is a grid")
-    began = {name: getattr(before, name) for name in GROW}
-    counts = {name: (getattr(record, name) or began[name]) + more.get(name, 0) for name in GROW}
+    counts = {name: has[name] + more.get(name, 0) for name in GROW}
     added = {name: counts[name] - began[name] for name in GROW}
     record = replace(record, **counts, finished=record.finished and not more)
     return replace(plan, **counts, added=added, record=record)

@@ -19,10 +19,11 @@ from sweeps.turns import Turns
 
 
 def select(search: Ledger, top_k: int) -> dict[str, Configuration]:
-    """The best distinct configurations by their best validation value, best first, by the name of their trial."""
+    """The best distinct configurations by their best validation value, best first, by the name of their first trial."""
     names: dict[Configuration, str] = {}
     for entry in search.ranked():
-        names.setdefault(Configuration(**entry.configuration), entry.name)
+        configuration = Configuration(**entry.configuration)
+        names[configuration] = min(names.get(configuration, entry.name), entry.name)  # it stays, whatever is added
     return {name: configuration for configuration, name in list(names.items())[:top_k]}
 
 
@@ -98,15 +99,14 @@ def with_model(ledger: Ledger) -> set[str]:
 
 
 def states(plan: Plan, runs: Mapping[str, Configuration], ledger: Ledger) -> dict[str, dict[str, Any]]:
-    """The last state of every one of these that came to a model; it is missing where that checkpoint is damaged.
+    """The last state of every one of these that came to a model; missing where no checkpoint goes as far as its best.
 
     Raises:
         OSError: if the checkpoints cannot be read.
     """
     checkpoints = Checkpoints(plan.checkpoints)
     found = {name: checkpoints.load(name).state for name in with_model(ledger) & runs.keys()}
-    best = {name: ledger.entries[name].best_epoch for name in found}
-    return {name: state for name, state in found.items() if state and state["best"]["epoch"] == best[name]}
+    return {name: state for name, state in found.items() if state and state["epoch"] >= ledger.entries[name].best_epoch}
 
 
 def models(
@@ -128,7 +128,7 @@ def models(
                     epoch=best["epoch"],
                     weights=best["weights"],
                     validation=best["metrics"],
-                    diverged=ledger.entries[name].lost,
+                    diverged=ledger.entries[name].status == DIVERGED,
                 )
                 model.test = tested.recall(plan.folder, model)
                 kept.append(model)

@@ -130,7 +130,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
 
 
 def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
-    """Train the selected configurations from scratch, once a seed; the one with the best mean validation value wins."""
+    """Train the selected configurations from scratch, once a seed; `Retrained.order` says which of them wins."""
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(outcome.search, plan.top_k)
     runs = retraining.runs(plan, chosen)
@@ -173,13 +173,15 @@ def _test(outcome: Outcome, split: Split) -> None:
 
 
 def _collect(outcome: Outcome) -> None:
-    """Bring together the models of all sessions: of those that were tested, the best stays the answer."""
+    """Bring together the models of all sessions: of those that were tested, the best stays the answer, as it was."""
     plan, search = outcome.plan, outcome.search
     every = {entry.name: Configuration(**entry.configuration) for entry in search.ranked()}
     runs = retraining.runs(plan, every)
     ledger = retraining.ledger_of(plan, search, runs)
     outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger), ledger)
-    outcome.retrained.sort(key=lambda one: not one.tested)
+    for one in outcome.retrained:
+        one.models = [model for model in one.models if model.test] or one.models
+    outcome.retrained.sort(key=lambda one: (not one.tested, one.order(plan.task.objective)))
     if ledger.entries and not outcome.retraining:
         ledger.requested = len(ledger.entries)  # whether others come is not known yet
         outcome.retraining = ledger

@@ -143,9 +143,7 @@ class RayTurns(Turns):
         return bool(self.inner.set_search_properties(metric, mode, **spec))
 
     def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
-        """As the scheduler says; a diverged trial ends by itself, and its NaN is no value to compare with."""
-        if result["diverged"]:
-            return str(TrialScheduler.CONTINUE)
+        """As the scheduler says."""
         return str(self.inner.on_trial_result(controller, trial, result))
 
     def pick(self, controller: TuneController) -> Trial | None:

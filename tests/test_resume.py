@@ -141,7 +141,7 @@ def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model
     assert [0.25] in [one["test"]["loss"]["values"][:1] for one in retrained], "it does not meet the test split again"
     page = html.unescape((folder / "report.html").read_text())
     assert f"\npython sweeps/run.py --resume {folder} --top-k +1 --seeds +1</pre>" in page
-    assert main(["--resume", str(folder)]) == 0, "it is finished again"
+    assert main(["--resume", str(folder), "--seeds", "2"]) == 0, "it is finished again, and has as many"
     assert len(trials(folder)) == 2
 
 
