@@ -11,6 +11,7 @@ import agreement
 import candidates
 import grid
 import overhead
+import samplers
 import scale
 import step
 import winner
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "winner": winner.run,
     "overhead": overhead.run,
     "scale": scale.run,
+    "samplers": samplers.run,
 }
 
 

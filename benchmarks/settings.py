@@ -36,6 +36,10 @@ class Settings:
     """Training sequences of `overhead`: short trials show what a trial costs beside its training."""
     trials: tuple[int, ...] = (100, 1000, 5000)
     """Sizes of the sweeps of `scale`."""
+    drawn: tuple[int, ...] = (24, 60)
+    """Sizes of the sweeps of `samplers`."""
+    seeds: int = 12
+    """Sweeps of each of them."""
 
 
 QUICK = Settings(
@@ -51,5 +55,7 @@ QUICK = Settings(
     overhead_epochs=2,
     overhead_subset=96,
     trials=(20,),
+    drawn=(12,),
+    seeds=2,
 )
 """Settings that show that all works; their figures mean nothing, and they leave the real results alone."""
