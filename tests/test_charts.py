@@ -87,6 +87,21 @@ def test_over_a_whole_grid_the_shares_are_those_of_the_means():
     assert list(shares) == ["lr", "hidden_size"]
 
 
+def test_the_shares_over_a_whole_grid_are_exact_however_many_trials_it_has():
+    points = [(lr, width) for lr in range(20) for width in range(20)]
+    entries = [
+        Entry(name=f"{place:04d}", configuration={"lr": lr, "hidden_size": width}, epoch=1, best_epoch=1)
+        for place, (lr, width) in enumerate(points)
+    ]
+    rows = [
+        {"trial": entry.name, "epoch": 1, "val_loss": float(3 * lr + width)}
+        for entry, (lr, width) in zip(entries, points, strict=True)
+    ]
+    space = {name: CategoricalDistribution(range(20)) for name in ("lr", "hidden_size")}
+    shares, _ = importance.importances(pd.DataFrame(rows), entries, space, list(space), LOSS)
+    assert shares == pytest.approx({"lr": 0.9, "hidden_size": 0.1})
+
+
 def test_a_jump_after_the_best_epoch_decides_nothing():
     steady, jumping = [[5, 1], [5, 3], [9, 5], [9, 8]], [[5, 1, 900], [5, 3, 3], [9, 5, 5], [9, 8, 8]]
     assert importance.importances(*grid(jumping))[0] == importance.importances(*grid(steady))[0]
