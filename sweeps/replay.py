@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ae.task import Objective
+from ae.words import counted
 from sweeps import replay_figure, simulation
 from sweeps.options import Parser, one_line
 from sweeps.plan import SCHEDULERS, Plan
@@ -161,8 +162,8 @@ def show(frame: pd.DataFrame, full: Result, objective: Objective, console: Conso
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for name in (f"best val\n{objective.metric}", "regret", "trial"):
         table.add_column(name, justify="right", no_wrap=True)
-    for workers, block in frame.groupby("workers", sort=False):
-        table.add_row(f"[bold]{workers} worker{'s' if workers != 1 else ''}")
+    for _, block in frame.groupby("workers", sort=False):
+        table.add_row(f"[bold]{counted(block['workers'].iloc[0], 'worker')}")
         for row in block.to_dict("records"):
             table.add_row(*cells({str(name): value for name, value in row.items()}))
         table.add_section()

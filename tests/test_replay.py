@@ -165,6 +165,14 @@ def test_a_check_compares_what_ran_and_not_the_defaults_of_its_task(kept, tmp_pa
     assert "its eval_every must be the same as that of" in capsys.readouterr().err
 
 
+def test_recorded_trials_come_in_the_order_of_their_numbers(kept, tmp_path):
+    full = shutil.copytree(kept("mnist-cls/full"), tmp_path / "full")
+    later = {"0010": "1001", "0011": "10000"}
+    rows = [row | {"trial": later.get(row["trial"], row["trial"])} for row in tables.rows(full / "curves.csv")]
+    tables.rewrite(full / "curves.csv", rows)
+    assert list(replay.simulation.read(full, recorded_plan(full)).curves)[-3:] == ["0009", "1001", "10000"]
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
     full = shutil.copytree(kept("mnist-cls/full"), tmp_path / "full")
     (full / "replay.csv").unlink()
