@@ -42,6 +42,19 @@ def test_the_curves_of_many_reports_are_lines_and_no_bands(tmp_path):
     assert inked(search) < 0.04
 
 
+def test_a_trial_that_was_stopped_is_marked_where_its_line_ends(tmp_path):
+    entry = Entry(name="0000", configuration={"lr": 0.01}, status=STOPPED)
+    losses = [0.5] * 49 + [1.0]
+    table = pd.DataFrame({"trial": "0000", "epoch": range(1, 51), "val_loss": losses})
+    path = charts.learning_curves(table, [entry], [entry], 1, ["lr"], LOSS, tmp_path / "x.png")
+    drawn = imread(path)[:600, :, :3]  # without the legend
+    line, mark = (
+        np.nonzero(np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02)[0].mean()
+        for colour in (charts.COLOURS[0], charts.GREY)
+    )
+    assert abs(line - mark) < 10, "pixels"
+
+
 @pytest.mark.parametrize(("values", "scale"), [([0.051, 0.0039], "log"), ([0.98, 0.8], "linear"), ([1, -1], "linear")])
 def test_an_axis_over_more_than_a_decade_is_logarithmic(values, scale):
     axes = Figure().subplots()
