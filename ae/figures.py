@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ae.model import LSTM_AE, Output
 from ae.training import evaluation_batch
+from ae.words import counted
 
 BLUE, ORANGE, GREY = "#1f6fb2", "#d9730d", "#6b7280"
 DPI = 150
@@ -97,7 +98,7 @@ def signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
         axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1)
         axes.set_ylabel("value")
         axes.grid(alpha=0.25)
-    rows[0].set_title(f"{count} example signals of the training split")
+    rows[0].set_title(f"{counted(count, 'example signal')} of the training split")
     rows[-1].set_xlabel("time step")
     figure.tight_layout()
     return write(figure, path)

@@ -71,7 +71,7 @@ def candidates() -> dict[str, Callable[[int, int], Call]]:
         "torch.compile": _compiled,
         "core": _core,
     }
-    if importlib.util.find_spec("numba") and importlib.util.find_spec("scipy"):
+    if importlib.util.find_spec("numba"):
         makers["numba"] = _numba
     else:
         print("candidates: numba is not installed and left out (pip install numba)", flush=True)

@@ -76,8 +76,11 @@ def run(settings: Settings) -> None:
                 outcomes[name].append(outcome)
                 print(f"{outcome.wall_s:.1f} s, best validation loss {outcome.best:.6f}", flush=True)
     raw = {name: [{"wall_s": one.wall_s, "events": one.events} for one in runs] for name, runs in outcomes.items()}
-    remarks = (f"{settings.epochs} epochs a trial, {settings.subset:,} training sequences, batches of 32.", *REMARKS)
-    tables.save(settings.folder, "grid", table(outcomes), raw=raw, remarks=remarks)
+    size = f"{settings.epochs} epochs a trial, {settings.subset:,} training sequences, batches of 32."
+    spread = f"Medians of {settings.grid_repeats} runs, in which the contenders take turns."
+    if settings.grid_repeats == 1:
+        spread = "One run of each contender, so there is no spread."
+    tables.save(settings.folder, "grid", table(outcomes), raw=raw, remarks=(size, spread, *REMARKS))
     curves = {name: best_so_far(runs[0]) for name, runs in outcomes.items()}
     ends_s = {name: runs[0].wall_s for name, runs in outcomes.items()}
     pictures.best_against_wall(curves, ends_s, settings.folder / "grid.png")

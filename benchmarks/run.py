@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from dataclasses import fields, replace
+from typing import NoReturn
 
 import agreement
 import candidates
@@ -31,12 +32,12 @@ BENCHMARKS = {
 
 def main() -> int:
     """Run what the command line names; returns the exit status."""
-    options = parser().parse_args()
+    own = parser()
+    options = own.parse_args()
     names = options.names or list(BENCHMARKS)
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
-        print(f"error: no benchmark {', '.join(unknown)}; they are {', '.join(BENCHMARKS)}", file=sys.stderr)
-        return 2
+        own.error(f"no benchmark {', '.join(unknown)}; they are {', '.join(BENCHMARKS)}")
     given = {one.name: getattr(options, one.name, None) for one in fields(Settings)}
     settings = replace(
         QUICK if options.quick else Settings(), **{name: value for name, value in given.items() if value is not None}
@@ -49,23 +50,37 @@ def main() -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line and exit status 2."""
+        self.exit(2, f"error: {message}\n")
+
+
+def parser() -> Parser:
     """The command line; what is left out comes from `Settings`."""
-    parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description=__doc__)
+    parser = Parser(prog="python benchmarks/run.py", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)} (default: all)")
     parser.add_argument(
         "--quick", action="store_true", help="tiny settings, to show that all works; into build/benchmarks"
     )
-    parser.add_argument("--repeats", type=int, metavar="N", help="timed blocks a variant, of step and candidates")
-    parser.add_argument("--grid-repeats", type=int, metavar="N", help="runs of each contender of grid")
-    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of a trial of grid")
-    parser.add_argument("--subset", type=int, metavar="N", help="training sequences of grid")
-    parser.add_argument("--trials", type=_counts, metavar="N,N", help="sizes of the sweeps of scale")
+    parser.add_argument("--repeats", type=_number, metavar="N", help="timed blocks a variant, of step and candidates")
+    parser.add_argument("--grid-repeats", type=_number, metavar="N", help="runs of each contender of grid")
+    parser.add_argument("--epochs", type=_number, metavar="N", help="epochs of a trial of grid")
+    parser.add_argument("--subset", type=_number, metavar="N", help="training sequences of grid")
+    parser.add_argument("--trials", type=_counts, metavar="N,N", help="sizes of the sweeps of scale, from 2")
     return parser
 
 
+def _number(text: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
+    return int(text)
+
+
 def _counts(text: str) -> tuple[int, ...]:
-    return tuple(int(count) for count in text.split(","))
+    return tuple(_number(count, 2) for count in text.split(","))
 
 
 if __name__ == "__main__":

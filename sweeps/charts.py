@@ -67,15 +67,17 @@ def learning_curves(
     names, window = [entry.name for entry in ranked], _window(curves)
     drawn = {name: curves[curves["trial"] == name] for name in names}
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        others, shown = curves[~curves["trial"].isin(names)], []
         for place, entry in enumerate(ranked):
             rows, width = drawn[entry.name], 2.0 if place < top else 1.2
             look = {"color": COLOURS[place], "lw": width, "zorder": width + 1}
             if any(_covered(rows, drawn[name], metric) for name in names[:place]):
                 look |= {"ls": (0, (2, 3)), "zorder": 4, "lw": width + 0.6}
             label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-            _smoothed(axes, rows["epoch"], rows[metric], window, ".", **look, label=label)
-        _ends(axes, curves, metric, statuses)
-        _others(axes, curves[~curves["trial"].isin(names)], metric, "." if window == 1 else "")
+            line = _smoothed(axes, rows["epoch"], rows[metric], window, ".", **look, label=label)
+            shown.append(rows.assign(**{metric: line}))
+        _ends(axes, pd.concat([*shown, others]).sort_index(), metric, statuses)
+        _others(axes, others, metric, "." if window == 1 else "")
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}")
         axes.set_title(f"Validation {name}{_smoothing(window)}")
@@ -98,13 +100,19 @@ def _smoothing(window: int) -> str:
 
 def _smoothed(
     axes: Axes, epochs: pd.Series[Any], values: pd.Series[Any], window: int, marker: str, **look: Any
-) -> None:
-    """A line through every report; a pale one under the running median if its window has more than one report."""
+) -> pd.Series[Any]:
+    """A line through every report; a pale one under the running median if its window has more than one report.
+
+    Returns:
+        the values that the line, or the median's, goes through.
+    """
     if window == 1:
         axes.plot(epochs, values, marker=marker, **look)
-        return
+        return values
+    medians = values.rolling(window, center=True, min_periods=1).median()
     axes.plot(epochs, values, color=look["color"], lw=0.5, alpha=0.45)
-    axes.plot(epochs, values.rolling(window, center=True, min_periods=1).median(), **look)
+    axes.plot(epochs, medians, **look)
+    return medians
 
 
 def _covered(rows: pd.DataFrame, by: pd.DataFrame, metric: str) -> bool:
@@ -114,7 +122,7 @@ def _covered(rows: pd.DataFrame, by: pd.DataFrame, metric: str) -> bool:
 
 
 def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, str]) -> None:
-    """Mark the last finite value of trials that did not finish."""
+    """Mark where the lines of trials that did not finish end: the last finite value of the curves as drawn."""
     last = curves[np.isfinite(curves[metric])].groupby("trial").tail(1)
     for status, (marker, colour, label) in sorted(MARKS.items()):
         if status in statuses.values():

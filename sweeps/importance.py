@@ -61,7 +61,6 @@ def importances(
     epoch = 0 if rows.empty else int(rows.groupby("trial")["epoch"].max().min())
     reports = rows[rows["epoch"] <= epoch].groupby("trial")[f"val_{objective.metric}"]
     values = reports.max() if objective.mode == "max" else reports.min()
-    values = values.sample(min(len(values), IMPORTANCE_TRIALS), random_state=0).sort_index()
     if len(values) < 4 or values.nunique() < 2 or not varied:
         return {}, epoch
     chosen = [{key: usable[str(name)].configuration[key] for key in varied} for name in values.index]
@@ -80,6 +79,10 @@ def _exact(points: pd.DataFrame, values: pd.Series[float]) -> dict[str, float]:
 
 
 def _estimated(table: pd.DataFrame, values: pd.Series[float], space: Space) -> dict[str, float]:
+    table = table.sample(min(len(table), IMPORTANCE_TRIALS), random_state=0).sort_index()
+    values = values.iloc[table.index]
+    if values.nunique() < 2:
+        return {}
     study = optuna.create_study()
     distributions = {name: space[str(name)] for name in table}
     for params, value in zip(table.to_dict("records"), values, strict=True):

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ae.task import Objective
+from ae.words import counted
 from sweeps import replay_figure, simulation
 from sweeps.options import Parser, one_line
 from sweeps.plan import SCHEDULERS, Plan
@@ -161,8 +162,8 @@ def show(frame: pd.DataFrame, full: Result, objective: Objective, console: Conso
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for name in (f"best val\n{objective.metric}", "regret", "trial"):
         table.add_column(name, justify="right", no_wrap=True)
-    for workers, block in frame.groupby("workers", sort=False):
-        table.add_row(f"[bold]{workers} worker{'s' if workers != 1 else ''}")
+    for _, block in frame.groupby("workers", sort=False):
+        table.add_row(f"[bold]{counted(block['workers'].iloc[0], 'worker')}")
         for row in block.to_dict("records"):
             table.add_row(*cells({str(name): value for name, value in row.items()}))
         table.add_section()
@@ -195,12 +196,13 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
     """What a real sweep of the recorded trials cost, beside the replay of its scheduler.
 
     Raises:
-        ValueError: if the sweep is of other trials, or its search has not ended or found nothing.
+        ValueError: if the sweep is of other trials or validations, or its search has not ended or found nothing.
     """
     found = read(folder)
     real, search, ranked = found.plan, found.search, found.search.ranked()
-    for name in ("task", "space", "base", "trials", "subset", "data", "options"):
-        if getattr(real, name) != getattr(plan, name):
+    given = _given(real)
+    for name, value in _given(plan).items():
+        if given[name] != value:
             raise ValueError(f"--check {folder}: its {name} must be the same as that of {plan.folder}")
     if search.ended < search.requested:
         raise ValueError(f"--check {folder}: {search.ended} of {search.requested} trials have ended; --resume it first")
@@ -219,8 +221,15 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
         result = simulate(recording, setting)
         predicted = (result.epochs, result.best, result.train_s, result.wall_s)
         for (name, value), guess in zip(measured.items(), predicted, strict=True):
-            table.add_row(str(count), name, f"{guess:.6g}", f"{value:.6g}", f"{100 * (guess / value - 1):+.1f} %")
+            difference = f"{100 * (guess / value - 1):+.1f} %" if value else "-"
+            table.add_row(str(count), name, f"{guess:.6g}", f"{value:.6g}", difference)
     return table
+
+
+def _given(plan: Plan) -> dict[str, Any]:
+    """What a replay takes from the recording, so that a sweep must have the same to be compared with it."""
+    same = {name: getattr(plan, name) for name in ("space", "base", "trials", "subset", "data", "options")}
+    return {"task": plan.task.name, **same, "eval_every": plan.budget.eval_every}
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ def read(folder: Path, plan: Plan) -> Recording:
             raise ValueError(f"{folder}: trial {name} ends at epoch {reports[-1]['epoch']} of {last}; {rule}")
     if len(curves) < plan.record.trials:
         raise ValueError(f"{folder}: {len(curves)} of {plan.record.trials} trials have a learning curve; {rule}")
-    return Recording(objective=plan.task.objective, budget=plan.budget, curves=dict(sorted(curves.items())))
+    curves = dict(sorted(curves.items(), key=lambda trial: int(trial[0])))
+    return Recording(objective=plan.task.objective, budget=plan.budget, curves=curves)
 
 
 def _report(row: dict[str, str], last: int) -> Report:
@@ -103,13 +104,13 @@ def simulate(recording: Recording, setting: Setting) -> Result:
     if not ledger.ranked():
         raise ValueError("no trial can be selected: every one diverged")
     first = ledger.ranked()[0]
-    best = math.nan if first.best is None else first.best
+    assert first.best is not None
     return Result(
         setting=setting,
         epochs=ledger.epochs,
         train_s=sum(entry.train_s for entry in ledger.entries.values()),
         wall_s=simulation.clock_s,
-        best=best,
+        best=first.best,
         trial=first.name,
     )
 

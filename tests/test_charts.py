@@ -42,6 +42,19 @@ def test_the_curves_of_many_reports_are_lines_and_no_bands(tmp_path):
     assert inked(search) < 0.04
 
 
+def test_a_trial_that_was_stopped_is_marked_where_its_line_ends(tmp_path):
+    entry = Entry(name="0000", configuration={"lr": 0.01}, status=STOPPED)
+    losses = [0.5] * 49 + [1.0]
+    table = pd.DataFrame({"trial": "0000", "epoch": range(1, 51), "val_loss": losses})
+    path = charts.learning_curves(table, [entry], [entry], 1, ["lr"], LOSS, tmp_path / "x.png")
+    drawn = imread(path)[:600, :, :3]  # without the legend
+    line, mark = (
+        np.nonzero(np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02)[0].mean()
+        for colour in (charts.COLOURS[0], charts.GREY)
+    )
+    assert abs(line - mark) < 10, "pixels"
+
+
 @pytest.mark.parametrize(("values", "scale"), [([0.051, 0.0039], "log"), ([0.98, 0.8], "linear"), ([1, -1], "linear")])
 def test_an_axis_over_more_than_a_decade_is_logarithmic(values, scale):
     axes = Figure().subplots()
@@ -85,6 +98,21 @@ def test_over_a_whole_grid_the_shares_are_those_of_the_means():
     assert epoch == 1
     assert shares == pytest.approx({"lr": 9 / 14, "hidden_size": 4 / 14}), "and 1 / 14 in combination"
     assert list(shares) == ["lr", "hidden_size"]
+
+
+def test_the_shares_over_a_whole_grid_are_exact_however_many_trials_it_has():
+    points = [(lr, width) for lr in range(20) for width in range(20)]
+    entries = [
+        Entry(name=f"{place:04d}", configuration={"lr": lr, "hidden_size": width}, epoch=1, best_epoch=1)
+        for place, (lr, width) in enumerate(points)
+    ]
+    rows = [
+        {"trial": entry.name, "epoch": 1, "val_loss": float(3 * lr + width)}
+        for entry, (lr, width) in zip(entries, points, strict=True)
+    ]
+    space = {name: CategoricalDistribution(range(20)) for name in ("lr", "hidden_size")}
+    shares, _ = importance.importances(pd.DataFrame(rows), entries, space, list(space), LOSS)
+    assert shares == pytest.approx({"lr": 0.9, "hidden_size": 0.1})
 
 
 def test_a_jump_after_the_best_epoch_decides_nothing():

@@ -1,14 +1,17 @@
 """Schedulers replayed over recorded learning curves."""
 
+import json
 import math
 import re
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from ae import tasks
 from ae.task import Budget, Objective
-from sweeps import replay, tables
+from sweeps import defaults, replay, tables
 from sweeps.ledger import STOPPED
 from sweeps.plan import SCHEDULERS
 from sweeps.recorded import recorded_plan
@@ -148,6 +151,26 @@ def test_a_check_takes_the_best_of_the_trials_that_can_be_chosen(kept, tmp_path,
     tables.rewrite(real / "trials.csv", trials[1:])
     assert replay.main(arguments) == 2
     assert "11 of 12 trials have ended; --resume it first" in capsys.readouterr().err
+
+
+def test_a_check_compares_what_ran_and_not_the_defaults_of_its_task(kept, tmp_path, capsys):
+    real = shutil.copytree(kept("mnist-cls/asha"), tmp_path / "real")
+    arguments = [str(kept("mnist-cls/full")), "--workers", "1", "--check", str(real)]
+    record = json.loads((real / "sweep.json").read_text())
+    task = replace(tasks.find("mnist-cls"), trials=5, smoke_subset=100)
+    (real / "sweep.json").write_text(json.dumps(record | {"defaults": defaults.of(task)}))
+    assert replay.main(arguments) == 0
+    (real / "sweep.json").write_text(json.dumps(record | {"arguments": [*record["arguments"], "--eval-every", "2"]}))
+    assert replay.main(arguments) == 2
+    assert "its eval_every must be the same as that of" in capsys.readouterr().err
+
+
+def test_recorded_trials_come_in_the_order_of_their_numbers(kept, tmp_path):
+    full = shutil.copytree(kept("mnist-cls/full"), tmp_path / "full")
+    later = {"0010": "1001", "0011": "10000"}
+    rows = [row | {"trial": later.get(row["trial"], row["trial"])} for row in tables.rows(full / "curves.csv")]
+    tables.rewrite(full / "curves.csv", rows)
+    assert list(replay.simulation.read(full, recorded_plan(full)).curves)[-3:] == ["0009", "1001", "10000"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
