@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import torch
+
 from ae import tasks
 from ae.saved import DESCRIPTION, describe, load
 from ae.task import Task
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
+    torch.set_num_threads(1)  # as in the sweep
     try:
         if not os.path.isdir(options.folder / "best"):  # False for a name too long
             raise ValueError(f"{options.folder}: no results folder of a sweep that has its model: it has no best/")

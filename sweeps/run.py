@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import torch
 from rich.console import Console
 
 from ae import tasks
@@ -61,6 +62,7 @@ def start(plan: Plan, splits: Splits) -> int:
     except KeyboardInterrupt:
         return 130
     engine.heed_sigterm()
+    torch.set_num_threads(1)  # of the test and the figures: two that wait for one another crawl on a busy machine
     try:
         return sweep.run(plan, splits, Console())
     except KeyboardInterrupt:  # while Ray starts, or another one while an interrupted sweep writes its report
