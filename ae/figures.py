@@ -21,7 +21,7 @@ from ae.training import evaluation_batch
 from ae.words import counted
 
 BLUE, ORANGE, GREY = "#1f6fb2", "#d9730d", "#6b7280"
-DPI = 150
+DPI = 120
 
 
 @torch.inference_mode()

@@ -130,6 +130,12 @@ def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, 
             axes.plot(rows["epoch"], rows[metric], marker, color=colour, ms=7, zorder=2, label=label)
 
 
+def _diverged(curves: pd.DataFrame) -> dict[str, str]:
+    """The status of the trials whose last report is not finite."""
+    last = curves.groupby("trial").tail(1)
+    return dict.fromkeys(last.loc[~np.isfinite(last["val_loss"]), "trial"], DIVERGED)
+
+
 def _others(axes: Axes, curves: pd.DataFrame, metric: str, marker: str) -> None:
     """The trials that are not told apart: one collection of lines, since there may be thousands."""
     if curves.empty:
@@ -229,7 +235,7 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
     """Loss in training and validation, and the objective where it is another metric, of the winner: a shade a seed."""
     metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), list(curves.groupby("trial"))
-    window = _window(curves)
+    window, lines = _window(curves), curves.copy()
     figure = Figure(figsize=(7.2 * len(metrics), 4.2))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         drawn = {f"train_{metric}": ("training", "Blues"), f"val_{metric}": ("validation", "Oranges")}
@@ -237,7 +243,9 @@ def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) ->
         for column, (name, shades) in drawn.items():
             for (trial, rows), shade in zip(seeds, np.linspace(0.9, 0.45, len(seeds)), strict=True):
                 label, colour = f"{name}, seed {str(trial).rpartition('-seed')[2]}", colormaps[shades](shade)
-                _smoothed(axes, rows["epoch"], rows[column], window, ".", color=colour, lw=1.2, label=label)
+                look = {"color": colour, "lw": 1.2, "label": label}
+                lines.loc[rows.index, column] = _smoothed(axes, rows["epoch"], rows[column], window, ".", **look)
+        _ends(axes, lines, f"val_{metric}", _diverged(curves))
         axes.set(xlabel="epoch", ylabel=metric)
         axes.set_title(f"The winner retrained, {counted(len(seeds), 'seed')}: {metric}{_smoothing(window)}")
         _finish(axes, pd.concat([curves[column] for column in drawn]), log=metric == "loss" or objective.mode == "min")
