@@ -22,7 +22,7 @@ from ae.task import Objective
 from sweeps import replay_figure, simulation
 from sweeps.options import Parser, one_line
 from sweeps.plan import SCHEDULERS, Plan
-from sweeps.recorded import read, recorded_plan
+from sweeps.recorded import read
 from sweeps.simulation import Recording, Result, Setting, simulate
 
 EPILOG = """\
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line().parse(arguments)
     console = Console()
     try:
-        plan = recorded_plan(options.folder)
+        plan = read(options.folder).plan
         recording = simulation.read(options.folder, plan)
         if options.check:
             console.print(checked(recording, plan, options.check, options.workers))
