@@ -42,7 +42,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae.data import prices
-from ae.data.price_scale import moving, normalise, prices_of
+from ae.data.price_scale import moving, normalise, prices_of, restore
 from ae.task import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
@@ -150,7 +150,9 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
             "--start and --end"
         )
     values_NT, scale = normalise(prices_NT, seen=seen)
-    wild_N = ~np.isfinite(values_NT[:, -1])
+    with np.errstate(over="ignore"):
+        last_N = restore(values_NT[:, -1:], scale)[:, 0]
+    wild_N = ~(np.isfinite(last_N) & (last_N > 0))
     if wild_N.any():
         symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
         raise ValueError(
