@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ae.task import Objective
@@ -213,7 +214,7 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
         "wall time, s": search.wall_s,
     }
     grace, factor = real.budget.grace_period, real.budget.reduction_factor
-    table = Table("workers", "", "predicted", "measured", "difference", title=f"{real.scheduler}, {folder}")
+    table = Table("workers", "", "predicted", "measured", "difference", title=escape(f"{real.scheduler}, {folder}"))
     for count in workers:
         setting = Setting(scheduler=real.scheduler, grace_period=grace, reduction_factor=factor, workers=count)
         result = simulate(recording, setting)

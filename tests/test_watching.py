@@ -154,6 +154,12 @@ def test_sweeps_are_compared_in_a_table_and_a_picture(swept, running, shown, sum
     assert (tmp_path / "both.png").stat().st_size > 10_000
 
 
+def test_a_sweep_has_its_folder_s_name_wherever_one_stands(swept, running, shown, monkeypatch):
+    monkeypatch.chdir(running.rename(running.with_name("lr[big]")))
+    assert "mnist-cls/lr[big]  " in shown(show.main, ".")[1]
+    assert re.search(r"lr\[big\] +grid", shown(compare.main, ".", swept)[1])
+
+
 def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
     found = compare.progress(compare.read(swept))
     summary = summary_of(swept)
