@@ -77,7 +77,8 @@ class Options:
     )
     """T, in days; windows do not overlap, and the last ends on a stock's last day. None takes one sequence a stock."""
     min_days: int | None = dataclasses.field(default=None, metadata={"help": "drop stocks with fewer days than this"})
-    """Without a window also T, in days: each stock's most recent ones. None asks for the longest history's days."""
+    """Without a window also T, in days: each stock's most recent ones. None asks for the window's days,
+    without a window for the longest history's."""
 
     def __post_init__(self) -> None:
         if self.field.strip().lower() in ("", "date", "symbol", "name"):
