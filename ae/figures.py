@@ -1,6 +1,6 @@
 """Pictures of data and of what a model does to it.
 
-Every function draws one PNG file and returns its path.
+Every function that takes a path leaves one PNG file there, and returns the path.
 Shape suffixes: N sequences, T time steps, F features, C classes, R rows and P pixels of an image.
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +21,20 @@ WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
 
 
 def save(folder: Path, task: str, configuration: Configuration, weights: dict[str, Tensor], **facts: Any) -> None:
-    """Write `weights.pt` (a state dict) and `model.json` (task, configuration, further facts), over what is there."""
+    """Write `weights.pt` (a state dict) and `model.json` (task, configuration, further facts), over what is there.
+
+    Raises:
+        OSError: if they cannot be written; what was there stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({name: weight.cpu() for name, weight in weights.items()}, folder / WEIGHTS)
+    content = io.BytesIO()  # a file that cannot be written is a RuntimeError of torch's
+    torch.save({name: weight.cpu() for name, weight in weights.items()}, content)
     description = {"task": task, "configuration": asdict(configuration), **facts}
-    (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+    files = {WEIGHTS: content.getvalue(), DESCRIPTION: (json.dumps(description, indent=2) + "\n").encode()}
+    for name, whole in files.items():
+        (folder / (name + ".part")).write_bytes(whole)
+    for name in files:
+        os.replace(folder / (name + ".part"), folder / name)
 
 
 def describe(folder: Path | str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Pictures of a sweep: learning curves, parallel coordinates.
 
-Every function draws one PNG file and returns its path.
+Every function that takes a path leaves one PNG file there, and returns the path.
 """
 
 from __future__ import annotations

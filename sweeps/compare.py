@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ae.figures import write
@@ -77,7 +78,7 @@ def table(found: Sequence[Recorded]) -> Table:
     shown.add_column("")
     rows: dict[str, list[str]] = {}
     for one, label in zip(found, labels(found), strict=True):
-        shown.add_column(label)
+        shown.add_column(escape(label))
         for name, value in facts(one).items():
             rows.setdefault(name, []).append(value)
     for name, values in rows.items():

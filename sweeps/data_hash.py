@@ -20,13 +20,22 @@ def checked(plan: Plan) -> Plan:
     Raises:
         ValueError: if the data is not what the sweep began with, or a file cannot be read.
     """
-    begun = plan.record.data_sha256
-    if plan.data is None or (plan.resume and not begun):
+    if plan.data is None:
         return plan
-    now = sha256(plan.data)
-    if plan.resume and now != begun:
-        raise ValueError(f"--data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep")
-    return replace(plan, record=replace(plan.record, data_sha256=now))
+    if plan.resume:
+        check(plan.data, plan.record.data_sha256)
+        return plan
+    return replace(plan, record=replace(plan.record, data_sha256=sha256(plan.data)))
+
+
+def check(data: Path, begun: str) -> None:
+    """Compare data with the hash on record; where that is empty, nothing is compared.
+
+    Raises:
+        ValueError: if the data is not what the sweep began with, or a file cannot be read.
+    """
+    if begun and sha256(data) != begun:
+        raise ValueError(f"--data {data}: is not what the sweep began with; restore it, or begin a new sweep")
 
 
 def sha256(data: Path) -> str:

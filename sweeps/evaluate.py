@@ -14,6 +14,8 @@ from ae import tasks
 from ae.saved import DESCRIPTION, describe, load
 from ae.task import Task
 from ae.training import final_metrics
+from sweeps import data_hash
+from sweeps.folder import RECORD, read
 from sweeps.options import Parser, one_line
 
 FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
@@ -40,12 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def report(folder: Path, data: Path | None) -> str:
     """Every metric of a saved model on a test split, a line each, beside the sweep's own where the data is the same.
 
+    Other data is split anew; where a task names its sequences, by stock say, the last line warns of known ones.
+
     Raises:
-        ValueError: if the folder holds no saved model, or the data cannot be read.
+        ValueError: if the folder holds no saved model, or the data cannot be read or is not what the sweep began with.
     """
     task, saved = _finished(folder)
     path = data or (Path(saved["data"]) if saved["data"] else None)
     splits = task.load(path, saved["options"])
+    if data is None and path and (folder.parent / RECORD).exists():
+        data_hash.check(path, read(folder.parent).data_sha256)
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
     metrics = final_metrics(task, load(folder), splits.test)
@@ -55,6 +61,8 @@ def report(folder: Path, data: Path | None) -> str:
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"
         lines.append(f"  {name:<16} {value:.8g}{before}")
+    if data and splits.test.info is not None:
+        lines.append("note: this data is split anew; the sweep may have trained on some of these sequences")
     return "\n".join(lines)
 
 

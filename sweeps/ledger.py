@@ -158,9 +158,12 @@ class Ledger(tune.Callback):
             self.entries[name].status = PAUSED
 
     def _rows(self, table: str, names: Collection[str], others: Collection[str]) -> list[dict[str, str]]:
-        rows = [row for row in tables.rows(self.folder / table) if row.get("phase") == self.phase]
+        path = self.folder / table
+        whole = tables.rows(path)
+        if whole and "phase" not in whole[0]:
+            raise Unusable(f"{path}: not the table of a sweep: it has no column phase; the file is damaged")
+        rows = [row for row in whole if row["phase"] == self.phase]
         if strange := {row.get("trial") or "without a name" for row in rows} - {*names, *others}:
-            path = self.folder / table
             raise Unusable(f"{path}: trial {min(strange)} is none of this sweep's; it or study.log is damaged")
         return rows
 

@@ -151,7 +151,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The sweep's name, unique among those of its task."""
-        return self.folder.name
+        return os.path.basename(os.path.abspath(self.folder))
 
     @property
     def command(self) -> str:

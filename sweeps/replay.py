@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ae.task import Objective
@@ -23,7 +24,7 @@ from ae.words import counted
 from sweeps import replay_figure, simulation
 from sweeps.options import Parser, one_line
 from sweeps.plan import SCHEDULERS, Plan
-from sweeps.recorded import read, recorded_plan
+from sweeps.recorded import read
 from sweeps.simulation import Recording, Result, Setting, simulate
 
 EPILOG = """\
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line().parse(arguments)
     console = Console()
     try:
-        plan = recorded_plan(options.folder)
+        plan = read(options.folder).plan
         recording = simulation.read(options.folder, plan)
         if options.check:
             console.print(checked(recording, plan, options.check, options.workers))
@@ -215,7 +216,7 @@ def checked(recording: Recording, plan: Plan, folder: Path, workers: list[int]) 
         "wall time, s": search.wall_s,
     }
     grace, factor = real.budget.grace_period, real.budget.reduction_factor
-    table = Table("workers", "", "predicted", "measured", "difference", title=f"{real.scheduler}, {folder}")
+    table = Table("workers", "", "predicted", "measured", "difference", title=escape(f"{real.scheduler}, {folder}"))
     for count in workers:
         setting = Setting(scheduler=real.scheduler, grace_period=grace, reduction_factor=factor, workers=count)
         result = simulate(recording, setting)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from sweeps.folder import Unusable
+
 CURVES, TRIALS = "curves.csv", "trials.csv"
 
 
@@ -32,12 +34,19 @@ def curves(folder: Path) -> pd.DataFrame:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a table as text, none if it is not there; a row that was cut off as it was written is left out."""
+    """The rows of a table as text, none if it is not there; a row that was cut off as it was written is left out.
+
+    Raises:
+        Unusable: if it is no table.
+    """
     if not path.exists():
         return []
     with path.open(newline="", errors="replace") as file:
         lines = [line for line in file if line.endswith("\n")]
-    return [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
+    try:
+        return [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
+    except csv.Error as error:
+        raise Unusable(f"{path}: not the table of a sweep: {error}; the file is damaged") from None
 
 
 def clean(folder: Path) -> None:

@@ -35,6 +35,12 @@ def test_any_idx_data_set_of_that_shape_loads(write_idx, tmp_path, packed, names
     assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [50, 10, 20]
 
 
+def test_hidden_files_are_not_taken_for_data(write_idx, tmp_path):
+    folder = write_idx(tmp_path / "idx", packed=True)
+    (folder / "._train-images-idx3-ubyte.gz").write_bytes(b"of macOS")
+    assert len(mnist.load(folder).train) == 50
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [({"side": 32}, r"28 x 28, got \(32, 32\)"), ({"labels": 26}, "labels must be 0 to 9, got 25")],

@@ -13,6 +13,7 @@ import pytest
 from stock_tables import prices, save_folder
 
 from ae import tasks
+from ae.saved import save
 from sweeps import data_hash, defaults, evaluate, show, tables
 from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
@@ -203,6 +204,21 @@ def test_data_that_is_the_same_goes_on(with_data):
     (folder / "trials.csv").touch()
     (data / "S03_data.csv").touch()
     assert data_hash.checked(resumed(folder)).record.data_sha256 == read(folder).data_sha256 != ""
+
+
+def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
+    folder, data = with_data
+    task, test = tasks.find("sp500-rec"), {"loss": 0.5, "rmse_dollars": 1.0}
+    weights = task.build(task.base).state_dict()
+    save(folder / "best", task.name, task.base, weights, data=str(data), options={}, subset=None, test=test)
+    assert evaluate.main([str(folder)]) == 0
+    assert "note: " not in capsys.readouterr().out
+    (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes())
+    assert evaluate.main([str(folder)]) == 2
+    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep\n"
+    assert capsys.readouterr().err == line
+    assert evaluate.main([str(folder), "--data", str(data)]) == 0
+    assert "note: this data is split anew; the sweep may have trained on some" in capsys.readouterr().out
 
 
 def test_nothing_to_add_is_refused(tmp_path, capsys):

@@ -109,6 +109,16 @@ def test_holding_a_day_out_needs_three_others(tmp_path):
         load(save(prices(), tmp_path), Options(window=2), hold_out_last=True)
 
 
+@pytest.mark.parametrize("price", ["1e-9", "1e300"])
+def test_a_held_out_price_that_float32_loses_in_the_scale_of_the_others_is_refused(tmp_path, price):
+    table = prices()
+    table.loc[DAYS - 1 :: DAYS, "high"] = price
+    path = save(table, tmp_path)
+    with pytest.raises(ValueError, match=r"the last price of S0\d is too far from those before it"):
+        load(path, Options(), hold_out_last=True)
+    assert len(sequences(load(path, Options()))) == 10
+
+
 # All 505 stocks
 
 

@@ -97,6 +97,21 @@ def test_a_saved_model_loads_and_scores_the_same(new_training, mnist, tmp_path):
     assert evaluate(TASK, load(tmp_path), DeviceSplit(mnist.validation, "cpu")) == metrics
 
 
+def test_a_model_that_cannot_be_written_leaves_the_one_before(new_training, tmp_path):
+    resource = pytest.importorskip("resource", reason="only Unix limits the size of a file")
+    save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most, fact in ((2_000, ""), (100_000, "x" * 200_000)):  # in the weights, in the description
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, usual[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                save(tmp_path, TASK.name, CONFIGURATION, new_training(seed=1).model.state_dict(), fact=fact)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
 @pytest.mark.parametrize("damage", ["weights.pt", "model.json"])
 def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
     save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())

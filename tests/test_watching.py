@@ -19,7 +19,7 @@ from tensorboardX.proto.event_pb2 import Event
 from ae import tasks
 from ae.task import Budget
 from ae.words import counted
-from sweeps import compare, metrics, recorded, show, tables
+from sweeps import compare, metrics, recorded, replay, show, tables
 from sweeps.display import Display, bar, duration, spread
 from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
@@ -154,6 +154,12 @@ def test_sweeps_are_compared_in_a_table_and_a_picture(swept, running, shown, sum
     assert (tmp_path / "both.png").stat().st_size > 10_000
 
 
+def test_a_sweep_has_its_folder_s_name_wherever_one_stands(swept, running, shown, monkeypatch):
+    monkeypatch.chdir(running.rename(running.with_name("lr[big]")))
+    assert "mnist-cls/lr[big]  " in shown(show.main, ".")[1]
+    assert re.search(r"lr\[big\] +grid", shown(compare.main, ".", swept)[1])
+
+
 def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
     found = compare.progress(compare.read(swept))
     summary = summary_of(swept)
@@ -178,13 +184,15 @@ def test_sweeps_of_other_tasks_and_objectives_are_not_compared(swept, tmp_path, 
     assert "was judged by loss (max)" in error
 
 
-@pytest.mark.parametrize("command", [show.main, compare.main])
+@pytest.mark.parametrize("command", [show.main, compare.main, replay.main])
 @pytest.mark.parametrize(
     ("table", "content", "message"),
     [
         ("sweep.json", None, "it has no sweep.json"),
         ("sweep.json", "{", "cannot be read"),
         ("curves.csv", "phase,trial,epoch\nsearch,0000,x\n", "curves.csv: not the table of a sweep"),
+        ("curves.csv", "phse,trial,epoch\nsearch,0000,1\n", "a sweep: it has no column phase"),
+        pytest.param("curves.csv", '"' + "1\n" * 70_000, "curves.csv: not the table of a sweep: ", id="open quote"),
         ("trials.csv", "phase,trial\nsearch,9999\n", "trials.csv: trial 9999 is none of this sweep's"),
         ("study.log", "{}\n", "study.log: not a whole Optuna study"),
         ("summary.json", "[]", "summary.json: not the summary of a sweep"),

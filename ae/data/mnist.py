@@ -105,6 +105,7 @@ def _find(folder: Path, name: str) -> Path:
     """The file of that name, with any prefix, plain or .gz; EMNIST says 'test' where MNIST says 't10k'."""
     for wanted in (name, name.replace("t10k", "test")):
         found = sorted([*folder.glob(f"*{wanted}"), *folder.glob(f"*{wanted}.gz")])
+        found = [path for path in found if not path.name.startswith(".")]  # macOS puts a ._NAME beside a file
         if found:
             return found[0]
     raise ValueError(f"{folder}: no file named {name} or {name}.gz; an idx data set has {', '.join(EMBEDDED_MD5)}")

@@ -42,7 +42,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae.data import prices
-from ae.data.price_scale import moving, normalise, prices_of
+from ae.data.price_scale import moving, normalise, prices_of, restore
 from ae.task import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
@@ -77,7 +77,8 @@ class Options:
     )
     """T, in days; windows do not overlap, and the last ends on a stock's last day. None takes one sequence a stock."""
     min_days: int | None = dataclasses.field(default=None, metadata={"help": "drop stocks with fewer days than this"})
-    """Without a window also T, in days: each stock's most recent ones. None asks for the longest history's days."""
+    """Without a window also T, in days: each stock's most recent ones. None asks for the window's days,
+    without a window for the longest history's."""
 
     def __post_init__(self) -> None:
         if self.field.strip().lower() in ("", "date", "symbol", "name"):
@@ -150,7 +151,9 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
             "--start and --end"
         )
     values_NT, scale = normalise(prices_NT, seen=seen)
-    wild_N = ~np.isfinite(values_NT[:, -1])
+    with np.errstate(over="ignore"):
+        last_N = restore(values_NT[:, -1:], scale)[:, 0]
+    wild_N = ~(np.isfinite(last_N) & (last_N > 0))
     if wild_N.any():
         symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
         raise ValueError(
