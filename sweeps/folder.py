@@ -48,10 +48,14 @@ class Record:
     data_sha256: str = ""
     """Of --data, as `sweeps.data_hash` has it; empty without it, and in a record from before there was one."""
 
+    def text(self) -> str:
+        """What the file has."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
     def write(self, folder: Path) -> None:
         """Keep it in the folder, whole."""
         part = folder / (RECORD + ".part")
-        part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        part.write_text(self.text())
         os.replace(part, folder / RECORD)
 
 
