@@ -47,6 +47,7 @@ from sweeps.options import parser
         (["--core", "quick"], "--core must be one of auto, fast, stock, got 'quick'"),
         (["--search", "optuna", "--warm-start", "nowhere"], "nowhere: not the results folder of a sweep: it has no"),
         (["--search", "optuna", "--trials", "+5"], "--trials +5 goes with --resume"),
+        (["--resume", "nowhere", "--or-resume"], "--resume and --or-resume do not go together"),
         (["--resume", "nowhere"], "--resume nowhere: not the results folder of a sweep"),
         (["--name", "../elsewhere"], "--name must be one folder name"),
         (["--name", ".."], "--name must be one folder name"),
