@@ -152,7 +152,11 @@ def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("127.0.0.1:1", "no Ray cluster answers"), ("ray://host:10001", "Ray Client will not do")],
+    [
+        ("127.0.0.1:1", "no Ray cluster answers"),
+        (f"127.0.0.1:{10**20}", "no Ray cluster answers"),
+        ("ray://host:10001", "Ray Client will not do"),
+    ],
 )
 def test_an_address_where_no_cluster_answers_is_bad_input(request, tmp_path, address, message):
     command = [sys.executable, str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls", "--smoke"]
