@@ -109,7 +109,7 @@ def main(arguments: list[str]) -> int:
         if provider["type"] != "aws":
             return 0
         region = provider["region"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
         print(f"error: {paths[0]}: no cluster file of Ray's; cluster/check.py says why", file=sys.stderr)
         return 2
     import boto3

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -43,16 +44,32 @@ def faults(path: Path) -> list[str]:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     except OSError as error:
         return [f"cannot be read: {error.strerror}"]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         return [f"is no YAML: {' '.join(str(error).split())}"]
     if not documents or not all(isinstance(document, dict) for document in documents):
         return ["must be a mapping of keys to values"]
+    found: list[str] = []
+    try:
+        for fault in _faults(documents):
+            found.append(fault)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        return found or [f"a value is missing or of the wrong kind: {reason}"]  # what was found before it says more
+    return found
+
+
+def _faults(documents: list[dict[str, Any]]) -> Iterator[str]:
     left = [f"{where}: write your own in the place of {value}" for where, value in _placeholders(documents, "")]
+    yield from left
     if "apiVersion" in documents[0]:
-        return [*left, *job_faults(documents)]
+        yield from job_faults(documents)
+        return
     config = documents[0]
-    found = [*left, *_schema(config)]
-    return found or [*_types(config), *_commands(config), *_start(config), *_mounts(config), *_ray(config)]
+    wrong = [*_schema(config)]
+    yield from wrong
+    if not left and not wrong:
+        for check in (_types, _commands, _start, _mounts, _ray):
+            yield from check(config)
 
 
 def _placeholders(value: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -73,12 +90,12 @@ def _schema(config: dict[str, Any]) -> Iterator[str]:
     for error in jsonschema.Draft7Validator(schema).iter_errors(config):
         where = ".".join(map(str, error.absolute_path))
         if error.validator == "additionalProperties":
-            for key in sorted(set(error.instance) - set(error.schema["properties"])):
+            for key in sorted(set(error.instance) - set(error.schema["properties"]), key=str):
                 yield f"{where}{'.' * bool(where)}{key}: unknown key{did_you_mean(key, error.schema['properties'])}"
         else:
             yield f"{where or 'the file'}: {error.message}"
     kind = (config.get("provider") or {}).get("type") if isinstance(config.get("provider"), dict) else None
-    if kind not in PROVIDERS:
+    if str(kind) not in PROVIDERS:
         yield f"provider.type: must be one of {', '.join(PROVIDERS)}, got {kind!r}"
     elif kind != "local" and not config.get("available_node_types"):
         yield "available_node_types: missing; name a head and at least one type of worker"
@@ -158,7 +175,7 @@ def _mounts(config: dict[str, Any]) -> Iterator[str]:
     """Files that are sent to every machine: each there, the token among them."""
     mounts = config.get("file_mounts", {})
     for there, here in mounts.items():
-        if not Path(here).expanduser().exists():
+        if not os.path.exists(os.path.expanduser(str(here))):
             make = "; make it: ray get-auth-token --generate" if here == TOKEN else f" (looked for from {Path.cwd()})"
             yield f"file_mounts.{there}: {here} does not exist{make}"
     if TOKEN not in mounts:

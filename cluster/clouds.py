@@ -25,10 +25,10 @@ GCP_GPUS = {"g2-standard-24": 2, "g2-standard-48": 4, "g2-standard-96": 8}
 OPEN = {"0.0.0.0/0", "::/0"}
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: object, words: Iterable[str]) -> str:
     """The end of a message: what was probably meant, or all that is allowed where that is short."""
     words = sorted(map(str, words))
-    close = difflib.get_close_matches(word, words, 1)
+    close = difflib.get_close_matches(str(word), words, 1)
     return f"; did you mean {close[0]}?" if close else f"; one of {', '.join(words)}" if len(words) < 16 else ""
 
 
@@ -164,9 +164,11 @@ def _gcp_schema(value: Any, name: str, where: str) -> Iterator[str]:
         items = inner if schema.get("type") == "array" else [inner]
         schema = schema.get("items", schema)
         for item in items:
-            if "$ref" in schema and isinstance(item, dict):
+            if schema.get("type") == "integer" and not isinstance(item, int):
+                yield f"{below}: must be an integer, got {item!r}"
+            elif "$ref" in schema and isinstance(item, dict):
                 yield from _gcp_schema(item, schema["$ref"], below)
             elif "$ref" in schema:
                 yield f"{below}: must be a mapping, got {item!r}"
             elif "enum" in schema and item not in schema["enum"]:
-                yield f"{below}: {item!r} is not known{did_you_mean(str(item), schema['enum'])}"
+                yield f"{below}: {item!r} is not known{did_you_mean(item, schema['enum'])}"

@@ -35,11 +35,11 @@ def job_faults(documents: list[dict[str, Any]]) -> Iterator[str]:
     if not jobs:
         yield "kind: one object at least must be a RayJob"
     for job in jobs:
-        if job["apiVersion"] != "ray.io/v1":
-            yield f"apiVersion: must be ray.io/v1, got {job['apiVersion']!r}"
+        if job.get("apiVersion") != "ray.io/v1":
+            yield f"apiVersion: must be ray.io/v1, got {job.get('apiVersion')!r}"
         try:
             yield from _job(job["spec"])
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
             yield f"spec: missing or of the wrong kind: {error}"
 
 
@@ -85,5 +85,5 @@ def _container(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(mapping: dict[str, Any], known: set[str], where: str) -> Iterator[str]:
-    for key in sorted(set(mapping) - known):
+    for key in sorted(set(mapping) - known, key=str):
         yield f"{where}.{key}: unknown key{did_you_mean(key, known)}"

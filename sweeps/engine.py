@@ -78,7 +78,7 @@ def _join(address: str, options: dict[str, Any]) -> str | None:
             socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
         url: str | None = ray.init(address=address, **options).dashboard_url
         return url
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
         why = " ".join(str(error).split())
         token = os.environ.get("RAY_AUTH_MODE") == "token"
         hint = "" if token else "; one with token authentication wants RAY_AUTH_MODE=token and its token"

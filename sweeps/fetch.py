@@ -31,6 +31,8 @@ def to_resume(options: argparse.Namespace) -> str | None:
         Unusable: if it cannot be had.
         ValueError: if the options do not go together.
     """
+    if options.resume and options.or_resume:
+        raise ValueError("--resume and --or-resume do not go together; leave one of them out")
     if options.resume:
         return str(local(options.resume, options.results))
     if not options.or_resume:

@@ -47,11 +47,17 @@ class Record:
     """Tells the session that wrote the folder last from all others."""
     data_sha256: str = ""
     """Of --data, as `sweeps.data_hash` has it; empty without it, and in a record from before there was one."""
+    data: str = ""
+    """Where --data lies, once a session found it elsewhere; empty while it is where it was."""
+
+    def text(self) -> str:
+        """What the file has."""
+        return json.dumps(asdict(self), indent=1) + "\n"
 
     def write(self, folder: Path) -> None:
         """Keep it in the folder, whole."""
         part = folder / (RECORD + ".part")
-        part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        part.write_text(self.text())
         os.replace(part, folder / RECORD)
 
 
@@ -68,9 +74,9 @@ def read(folder: Path) -> Record:
         numbers = (record.trials, record.top_k or 0, record.seeds or 0)
         if not all(isinstance(one, list) for one in lists) or not all(isinstance(number, int) for number in numbers):
             raise TypeError("arguments and fixed must be lists, and trials, top_k and seeds numbers")
-        texts = (*record.arguments, *record.fixed, record.place, record.session, record.data_sha256)
+        texts = (*record.arguments, *record.fixed, record.place, record.session, record.data_sha256, record.data)
         if not all(isinstance(text, str) for text in texts):
-            raise TypeError("every argument, place, session and hash must be text")
+            raise TypeError("every argument, place, session, hash and data must be text")
         if not isinstance(record.defaults, dict):
             raise TypeError("defaults must be an object")
         return record

@@ -22,7 +22,7 @@ from ray import tune
 from sweeps import storage
 from sweeps.checkpoints import Checkpoints
 from sweeps.fetch import GROWING, MANIFEST, manifest
-from sweeps.folder import LOCK
+from sweeps.folder import LOCK, RECORD, Record
 from sweeps.plan import Plan
 
 EVERY_S = 3.0
@@ -65,6 +65,14 @@ class Mirror(tune.Callback):
         self.worker.shutdown(wait=True)
         with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
             self._copy(self._sizes(), list(self.ended))
+
+    def finish(self, record: Record) -> None:
+        """Say in the storage that the sweep is finished, after the last copy and before the folder says so.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        storage.write(self.filesystem, f"{self.root}/{RECORD}", record.text().encode())
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Begin a copy, now and then; here nothing is being written, and so the sizes belong together.

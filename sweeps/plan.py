@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -26,6 +25,8 @@ SEARCHES = ("grid", "optuna")
 SAMPLERS = ("tpe", "gp", "random", "cmaes")
 SCHEDULERS = ("asha", "asha-stop", "hyperband", "median", "none")
 DEVICES = ("auto", "cpu", "cuda")
+LONGEST_S = 1e9
+"""Seconds of the longest time limit; some ten times as many are more than `faulthandler` can wait."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,8 +101,8 @@ class Plan:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"--{name.replace('_', '-')} must be >= 1, got {value}")
-        if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
-            raise ValueError(f"--time-limit must be > 0 seconds, got {self.time_limit_s}")
+        if self.time_limit_s is not None and not 0 < self.time_limit_s <= LONGEST_S:
+            raise ValueError(f"--time-limit must be > 0 and <= {LONGEST_S:g} seconds, got {self.time_limit_s}")
         if self.warm_start and self.search != "optuna":
             raise ValueError("--warm-start goes with --search optuna; a grid learns from nothing")
         self._check_tracker()

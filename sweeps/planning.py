@@ -185,7 +185,7 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     record = folder.read(place)
     if record.place:
         record = replace(record, session=uuid.uuid4().hex)
-    begun = [*record.arguments, *record.fixed]
+    begun = [*record.arguments, *record.fixed, *(["--data", record.data] if record.data else [])]
     if (place / folder.SPACE).exists():
         begun += ["--space", str(place / folder.SPACE)]
     own = Parser(add_help=False, allow_abbrev=False)
@@ -213,6 +213,8 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if not later.address and options.autoscale is None:
         later.autoscale = None  # it was the cluster's
     plan = make_plan(later, record.arguments, place, record.defaults)
+    if record.data_sha256 and plan.data != before.data:  # the hash says whether it is the same
+        before, record = replace(before, data=plan.data), replace(record, data=str(plan.data))
     _refuse_changed(before, plan)
     more = _more(options)
     if "trials" in more and plan.search == "grid":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def write(outcome: Outcome, splits: Splits) -> None:
     """
     folder = outcome.plan.folder
     summary = outcome.summary()
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    part = folder / "summary.json.part"  # those who watch read it again and again
+    part.write_text(json.dumps(summary, indent=2) + "\n")
+    os.replace(part, folder / "summary.json")
     page = _page(outcome, summary, _figures(outcome, splits))
     (folder / "report.html").write_text(page, encoding="utf-8")
 

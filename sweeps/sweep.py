@@ -59,7 +59,10 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
                 with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
                     if plan.record != folder.read(plan.folder):  # not before the storage is this session's
                         plan.record.write(plan.folder)
-                    return _run(outcome, splits, console, mirror)
+                    status = _run(outcome, splits, console, mirror)
+                if outcome.tested and not outcome.interrupted:
+                    _finish(plan, mirror)
+                return status
             except OSError as error:
                 return _cut_off(plan, error)
 
@@ -83,12 +86,18 @@ def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | No
         _keep_best(outcome)
     if outcome.search.entries:
         report.write(outcome, splits)
-    if outcome.tested and not outcome.interrupted:
-        replace(plan.record, finished=True).write(plan.folder)
     console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)
     if outcome.interrupted:
         return INTERRUPTED
     return SUCCESS if outcome.retrained else FAILURE
+
+
+def _finish(plan: Plan, mirror: Mirror | None) -> None:
+    """Keep on record that nothing is left to do, once the storage has all of it; until then `--resume` goes on."""
+    record = replace(plan.record, finished=True)
+    if mirror:
+        mirror.finish(record)
+    record.write(plan.folder)
 
 
 def _cut_off(plan: Plan, error: OSError) -> int:

@@ -48,9 +48,10 @@ def aws(tmp_path_factory):
 )
 def test_a_file_that_is_missing_or_has_no_region_is_one_line(cluster_module, capsys, tmp_path, arguments, message):
     file = tmp_path / "cluster.yaml"
-    file.write_text("provider: {type: aws}\n")
-    assert cluster_module("aws").main([one.format(file) for one in arguments]) == 2
-    assert capsys.readouterr() == ("", message.format(file))
+    for content in (b"provider: {type: aws}\n", b"\xff"):
+        file.write_bytes(content)
+        assert cluster_module("aws").main([one.format(file) for one in arguments]) == 2
+        assert capsys.readouterr() == ("", message.format(file))
 
 
 @pytest.fixture(scope="module")

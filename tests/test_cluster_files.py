@@ -122,6 +122,26 @@ SPOILED = {
         "'soon' is not of type",
     ),
     "no such provider": ("type: aws", "type: asw", "provider.type: must be one of aws, gcp, local, got 'asw'"),
+    "a list as provider": ("type: aws", "type: [aws]", "provider.type: must be one of aws, gcp, local, got ['aws']"),
+    "a number as key": ("max_workers: 8\n", "max_workers: 8\n5: 1\n", "5: unknown key"),
+    "a number as key of a machine": (
+        "InstanceType: g4dn",
+        "5: 1\n      InstanceType: g4dn",
+        "node_config.5: unknown key",
+    ),
+    "a number as source": (": cluster/requirements.txt", ": 7", "file_mounts.~/requirements.txt: 7 does not exist"),
+    "nobody's source": (": cluster/requirements.txt", ": ~nobody-here/x", "~nobody-here/x does not exist"),
+    "ports without ranges": (
+        "    GroupName: lstm-ae-sweeps\n",
+        "    GroupName: lstm-ae-sweeps\n    IpPermissions: [{FromPort: 22, IpRanges: }]\n",
+        "a value is missing or of the wrong kind: 'NoneType'",
+    ),
+    "a list in itself": (
+        "provider:\n",
+        "more: &a [*a]\nprovider:\n",
+        "a value is missing or of the wrong kind: maximum",
+    ),
+    "a day that is none": ("provider:\n", "more: 2001-99-99\nprovider:\n", "is no YAML: month must be in 1..12"),
     "no YAML": ("provider:\n", "provider: [\n", "is no YAML: "),
 }
 
@@ -144,6 +164,21 @@ OTHERS = {
         "must be what n1-standard-4 has, 2",
     ),
     "a value of GCP": ("gpu-gcp.yaml", "Model: SPOT", "Model: SPOTT", "'SPOTT' is not known; did you mean SPOT?"),
+    "a GPU count that is none": (
+        "gpu-gcp.yaml",
+        "acceleratorCount: 1",
+        "acceleratorCount: x",
+        "gpu-spot.node_config.guestAccelerators.acceleratorCount: must be an integer, got 'x'",
+    ),
+    "GPUs left empty": ("gpu-gcp.yaml", "[*gpu]", "", "guestAccelerators: must be a list, got None"),
+    "disks left empty": ("gpu-gcp.yaml", "[*disk]", "", "disks: must be a list, got None"),
+    "a disk that is none": ("gpu-gcp.yaml", "[*disk]", "[x]", "disks: must be a mapping, got 'x'"),
+    "a disk left empty": (
+        "gpu-gcp.yaml",
+        "[*disk]",
+        "[{initializeParams: }]",
+        "initializeParams: must be a mapping, got",
+    ),
     "no zone": ("gpu-gcp.yaml", "availability_zone: us", "region: us", "provider.availability_zone: missing"),
     "no workers": (
         "onprem.yaml",
@@ -172,6 +207,25 @@ OTHERS = {
         "authOptions: must be {mode: tok",
     ),
     "two images": ("kuberay.yaml", "sweeps:2.60.0", "sweeps:2.59.0", "head and workers must have the same"),
+    "a number as key of KubeRay": ("kuberay.yaml", "backoffLimit: 2", "5: 2", "spec.5: unknown key"),
+    "a count that is none": (
+        "kuberay.yaml",
+        "replicas: 0",
+        "replicas: x",
+        "spec: missing or of the wrong kind: invalid",
+    ),
+    "GPUs that are none": (
+        "kuberay.yaml",
+        'gpu: "1"}',
+        "gpu: x}",
+        "spec: missing or of the wrong kind: invalid literal",
+    ),
+    "a job of no version": (
+        "kuberay.yaml",
+        "apiVersion: ray.io/v1",
+        "apiVersion: v1\nkind: Service\n---",
+        "apiVersion: must be ray.io/v1, got None",
+    ),
     "more than at most": (
         "kuberay.yaml",
         "replicas: 0",

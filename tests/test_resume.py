@@ -221,6 +221,22 @@ def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_d
     assert "note: this data is split anew; the sweep may have trained on some" in capsys.readouterr().out
 
 
+def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, monkeypatch, capsys):
+    folder, data = with_data
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("results"))
+    plan = data_hash.checked(resumed(folder, "--data", "copy"))
+    assert plan.data == tmp_path / "copy"
+    plan.record.write(folder)
+    assert data_hash.checked(resumed(folder)).data == plan.data, "later sessions know it"
+    (tmp_path / "copy" / "S03_data.csv").unlink()
+    for options in (["--data", "copy"], []):
+        assert main(["--resume", str(folder), *options]) == 2
+        line = f"error: --data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep"
+        assert capsys.readouterr().err.splitlines()[-1] == line
+    assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
+
+
 def test_nothing_to_add_is_refused(tmp_path, capsys):
     folder = tmp_path / TASK / "finished"
     folder.mkdir(parents=True)

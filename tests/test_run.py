@@ -43,10 +43,13 @@ from sweeps.options import parser
         (["--trials", "many"], "argument --trials: invalid count value"),
         (["--gpus-per-trial", "1.5"], "--gpus-per-trial must be from 0 to 1"),
         (["--device", "cuda", "--gpus-per-trial", "0"], "--gpus-per-trial must be > 0 with --device cuda"),
-        (["--time-limit", "0"], "--time-limit must be > 0 seconds, got 0"),
+        (["--time-limit", "0"], "--time-limit must be > 0 and <= 1e+09 seconds, got 0"),
+        (["--time-limit", "1e10"], "--time-limit must be > 0 and <= 1e+09 seconds, got 1"),
+        (["--time-limit", "nan"], "--time-limit must be > 0 and <= 1e+09 seconds, got nan"),
         (["--core", "quick"], "--core must be one of auto, fast, stock, got 'quick'"),
         (["--search", "optuna", "--warm-start", "nowhere"], "nowhere: not the results folder of a sweep: it has no"),
         (["--search", "optuna", "--trials", "+5"], "--trials +5 goes with --resume"),
+        (["--resume", "nowhere", "--or-resume"], "--resume and --or-resume do not go together"),
         (["--resume", "nowhere"], "--resume nowhere: not the results folder of a sweep"),
         (["--name", "../elsewhere"], "--name must be one folder name"),
         (["--name", ".."], "--name must be one folder name"),
@@ -149,7 +152,11 @@ def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("127.0.0.1:1", "no Ray cluster answers"), ("ray://host:10001", "Ray Client will not do")],
+    [
+        ("127.0.0.1:1", "no Ray cluster answers"),
+        (f"127.0.0.1:{10**20}", "no Ray cluster answers"),
+        ("ray://host:10001", "Ray Client will not do"),
+    ],
 )
 def test_an_address_where_no_cluster_answers_is_bad_input(request, tmp_path, address, message):
     command = [sys.executable, str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls", "--smoke"]

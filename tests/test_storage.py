@@ -195,6 +195,29 @@ def test_a_session_that_fails_before_the_storage_is_its_own_leaves_the_folder_ne
     assert (folder / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
 
 
+@pytest.mark.parametrize("machine", ["here", "other"])
+def test_a_sweep_whose_last_copy_fails_is_not_finished_before_the_storage_has_all(stored, resume, machine):
+    place, folder = stored
+    whole = found(folder)
+    cut_back(place, reports=8, trials=3)
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    for one in (place, folder):
+        (one / "tested.json").unlink()
+    (place / "tested.json.part").mkdir()
+    status, error, _ = resume("--resume", place)
+    assert status == 1
+    assert "tested.json" in error
+    assert f"mend that, then python sweeps/run.py --resume {folder}\n" in error
+    (place / "tested.json.part").rmdir()
+    status, error, folder = resume("--resume", place, machine=machine)
+    assert status == 0, error
+    assert found(folder) == whole
+    for name in ("tested.json", "sweep.json"):
+        assert (place / name).read_bytes() == (folder / name).read_bytes()
+    assert json.loads((folder / "sweep.json").read_text())["finished"]
+
+
 def test_or_resume_begins_or_goes_on(finished, stored, resume, tmp_path):
     command = (*begun(tmp_path), "--or-resume")
     cut_back(stored[0], reports=7, trials=2)
