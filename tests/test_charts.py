@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from optuna.distributions import CategoricalDistribution
 
+from ae.figures import DPI
 from ae.task import Objective
 from sweeps import charts, importance
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry, Ledger
@@ -47,7 +48,7 @@ def test_a_trial_that_was_stopped_is_marked_where_its_line_ends(tmp_path):
     losses = [0.5] * 49 + [1.0]
     table = pd.DataFrame({"trial": "0000", "epoch": range(1, 51), "val_loss": losses})
     path = charts.learning_curves(table, [entry], [entry], 1, ["lr"], LOSS, tmp_path / "x.png")
-    drawn = imread(path)[:600, :, :3]  # without the legend
+    drawn = imread(path)[: 4 * DPI, :, :3]  # without the legend
     line, mark = (
         np.nonzero(np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02)[0].mean()
         for colour in (charts.COLOURS[0], charts.GREY)
@@ -65,7 +66,7 @@ def test_an_axis_over_more_than_a_decade_is_logarithmic(values, scale):
 def test_one_trial_alone_is_the_best_and_the_darkest(tmp_path):
     entry = Entry(name="0000", configuration={"lr": 0.01, "hidden_size": 8}, best=0.5)
     path = charts.parallel_coordinates([entry], ["lr", "hidden_size"], LOSS, tmp_path / "one.png")
-    drawn = imread(path)[:, :550, :3]  # without the scale of ranks
+    drawn = imread(path)[:, : 11 * DPI // 3, :3]  # without the scale of ranks
     assert (np.abs(drawn - colormaps["viridis"](0)[:3]).max(axis=2) < 0.02).sum() > 1000
 
 
