@@ -221,5 +221,5 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         raise ValueError(f"--trials +{more['trials']} goes with --search optuna; this sweep is a grid")
     counts = {name: has[name] + more.get(name, 0) for name in GROW}
     added = {name: counts[name] - began[name] for name in GROW}
-    record = replace(record, **counts, finished=record.finished and not more)
+    record = replace(record, **{name: counts[name] for name in more}, finished=record.finished and not more)
     return replace(plan, **counts, added=added, record=record)
