@@ -129,7 +129,8 @@ def best(ledger: Ledger, varied: list[str]) -> str:
     """The best trial so far, in words."""
     ranked = ledger.ranked()
     if not ranked:
-        return "none can be chosen" if any(entry.best_epoch for entry in ledger.trials) else "no validation yet"
+        validated = any(entry.best_epoch for entry in ledger.trials)
+        return "all that were validated failed or diverged" if validated else "no validation yet"
     first, metric = ranked[0], ledger.objective.metric
     found = f"best {metric} {first.best:.4g}, {first.name} at epoch {first.best_epoch}"
     return f"{found} ({settings(first.configuration, varied)})"
