@@ -15,6 +15,7 @@ from sweeps.asha import Rungs
 from sweeps.ledger import Ledger
 from sweeps.options import parser
 from sweeps.planning import make_plan
+from sweeps.samplers import SAMPLERS
 from sweeps.turns import Turns
 
 TASK = tasks.find("mnist-cls")
@@ -31,7 +32,7 @@ def run(settings: Settings) -> None:
     """Sweeps of each size with each sampler; a row each."""
     rows, raw = [], []
     for trials in settings.drawn:
-        for sampler in study.SAMPLERS:
+        for sampler in SAMPLERS:
             reached = [_sweep(sampler, seed, trials) for seed in range(settings.seeds)]
             best, second_half = [max(one) for one in reached], [statistics.fmean(one[trials // 2 :]) for one in reached]
             rows.append(

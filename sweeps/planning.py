@@ -171,6 +171,18 @@ def _check_typed(options: argparse.Namespace) -> None:
             raise ValueError(f"{_option(name)} +{number} must add at least 1")
 
 
+def _has(options: argparse.Namespace, before: Plan, record: Record) -> dict[str, Any]:
+    """How many trials, configurations and seeds a sweep has; ValueError where the user typed another number."""
+    has: dict[str, Any] = {}
+    for name in GROW:
+        began, typed = getattr(before, name), getattr(options, name)
+        has[name] = getattr(record, name) or began
+        as_it_began = options.or_resume and typed == began  # the command that began it, submitted again
+        if not isinstance(typed, More) and typed not in (None, has[name]) and not as_it_began:
+            raise _cannot_change(name)
+    return has
+
+
 def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     """The plan of the sweep that --resume names, with the trials, configurations and seeds that +N adds.
 
@@ -198,17 +210,9 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         if getattr(options, name) not in (None, False, getattr(first, name)):
             raise _cannot_change(name)
     before = make_plan(first, record.arguments, place, record.defaults)
+    has, more = _has(options, before, record), _more(options)
     later = whole.parse([*begun, *rest])
-    began = {name: getattr(before, name) for name in GROW}
-    has = {name: getattr(record, name) or began[name] for name in GROW}
     for name in GROW:
-        typed = getattr(options, name)
-        if not isinstance(typed, More) and typed not in (
-            None,
-            has[name],
-            *([began[name]] if options.or_resume else []),
-        ):
-            raise _cannot_change(name)
         setattr(later, name, getattr(first, name))
     if not later.address and options.autoscale is None:
         later.autoscale = None  # it was the cluster's
@@ -216,10 +220,9 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     if record.data_sha256 and plan.data != before.data:  # the hash says whether it is the same
         before, record = replace(before, data=plan.data), replace(record, data=str(plan.data))
     _refuse_changed(before, plan)
-    more = _more(options)
     if "trials" in more and plan.search == "grid":
         raise ValueError(f"--trials +{more['trials']} goes with --search optuna; this sweep is a grid")
     counts = {name: has[name] + more.get(name, 0) for name in GROW}
-    added = {name: counts[name] - began[name] for name in GROW}
+    added = {name: counts[name] - getattr(before, name) for name in GROW}
     record = replace(record, **{name: counts[name] for name in more}, finished=record.finished and not more)
     return replace(plan, **counts, added=added, record=record)

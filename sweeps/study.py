@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import os
 import warnings
-from collections.abc import Callable, Container
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX
@@ -29,49 +25,12 @@ from sweeps.asha import ASHA
 from sweeps.folder import Unusable
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
 from sweeps.plan import SCHEDULERS, Plan
+from sweeps.samplers import seen
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
-    "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
-    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
-    "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
-}
 STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
 """Why each scheduler stops a trial, in words."""
-UNPRUNED = ("gp", "cmaes")
-"""Samplers that learn from COMPLETE trials alone."""
-
-
-class Seen(optuna.Study):
-    """A study as its sampler is to see it: a trial that has reported is pruned where it stands.
-
-    ASHA lets a trial wait at its rung until the search is over. To Optuna it is RUNNING all that time: a sampler would
-    learn nothing of it before the end, or, by TPE's "constant liar", that it is a bad one. Optuna's own Hyperband shows
-    its samplers a study of the same kind.
-
-    Attributes:
-        stands: the state in which such trials are shown; COMPLETE gives them their last value.
-    """
-
-    stands = TrialState.PRUNED
-
-    def _get_trials(
-        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
-        trials = map(self._shown, super()._get_trials(deepcopy, use_cache=use_cache))
-        return [trial for trial in trials if states is None or trial.state in states]
-
-    def _shown(self, trial: FrozenTrial) -> FrozenTrial:
-        reported = trial.state in (TrialState.RUNNING, TrialState.PRUNED) and trial.intermediate_values
-        if not reported or trial.constraints or trial.state == self.stands:
-            return trial
-        trial = copy.copy(trial)
-        trial.state = self.stands
-        if self.stands == TrialState.COMPLETE:
-            trial.value = trial.intermediate_values[max(trial.intermediate_values)]
-        return trial
 
 
 def open_(plan: Plan) -> optuna.Study:
@@ -165,11 +124,6 @@ def configurations(study: optuna.Study, base: Configuration) -> dict[str, dict[s
     return {name_of(trial.number): asdict(replace(base, **trial.params)) for trial in own(study)}
 
 
-def sampler(kind: str, seed: int, number: int) -> BaseSampler:
-    """A sampler whose draws depend on the sweep's seed and the trial's number alone: a resumed sweep draws the same."""
-    return SAMPLERS[kind](int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
-
-
 def name_of(number: int) -> str:
     """The name in every table of the study's trial of that number."""
     return f"{number:04d}"
@@ -235,16 +189,11 @@ class StudySearcher(Searcher):
         return self._run(trial_id, trial)
 
     def _ask(self, trial_id: str) -> dict[str, Any]:
-        study = self._seen() if self.plan.search == "optuna" else self.study
+        study, plan = self.study, self.plan
+        if plan.search == "optuna":
+            study = seen(study, plan.sampler, plan.seed, self.asked)
         self.asked += 1
         return self._run(trial_id, study.ask(self.space))
-
-    def _seen(self) -> Seen:
-        """The study as the sampler of the next trial is to see it."""
-        plan, own = self.plan, self.study
-        seen = Seen(own.study_name, own._storage, sampler(plan.sampler, plan.seed, self.asked))
-        seen.stands = TrialState.COMPLETE if plan.sampler in UNPRUNED else TrialState.PRUNED
-        return seen
 
     def _run(self, trial_id: str, trial: optuna.Trial) -> dict[str, Any]:
         self.trials[trial_id] = trial

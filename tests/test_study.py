@@ -12,6 +12,7 @@ from sweeps import study
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
 from sweeps.options import parser
 from sweeps.planning import make_plan
+from sweeps.samplers import SAMPLERS
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 
@@ -63,7 +64,7 @@ def test_every_end_has_its_state(new_searcher):
     assert attributes[1] == {"status": STOPPED, "reason": "why", "epochs": 5, "train_s": 0.0}
 
 
-@pytest.mark.parametrize("sampler", study.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
     searcher = new_searcher(*optuna_options(sampler))
     for index in range(16):
@@ -128,7 +129,7 @@ def train(searcher, name):
     return run
 
 
-@pytest.mark.parametrize("sampler", study.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_study_that_is_gone_on_with_draws_what_it_would_have_drawn(new_searcher, sampler, tmp_path):
     whole = new_searcher(*optuna_options(sampler))
     wanted = [train(whole, str(index)) for index in range(16)]
@@ -140,7 +141,7 @@ def test_a_study_that_is_gone_on_with_draws_what_it_would_have_drawn(new_searche
     assert found == wanted
 
 
-@pytest.mark.parametrize("sampler", study.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("drawn", [0, 2])
 def test_a_trial_that_was_cut_off_while_it_was_drawn_is_drawn_the_same(new_searcher, sampler, drawn, tmp_path):
     whole = new_searcher(*optuna_options(sampler))
