@@ -125,7 +125,7 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model_twice(run, summary_of):
+def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model_twice(run, summary_of, ctrl_c):
     few = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "1", "--scheduler", "none")
     status, _, _, folder = run(*SMALL, *few, "--search", "optuna", "--sampler", "random", "--trials", "2", task=TASK)
     assert status == 0
@@ -134,7 +134,11 @@ def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model
     for model in tested.values():
         model["test"]["loss"] = 0.25
     (folder / "tested.json").write_text(json.dumps(tested))
-    assert main(["--resume", str(folder), "--seeds", "+1", "--top-k", "+1"]) == 0
+    answer, second = summary_of(folder)["retrained"][0]["val"], next(iter(tested)).replace("seed1", "seed2")
+    assert ctrl_c(str(folder), "--seeds", "+1", at=second) == 130
+    assert summary_of(folder)["test"]["loss"]["values"] == [0.25], "what was tested stays the answer"
+    assert summary_of(folder)["retrained"][0]["val"] == answer
+    assert main(["--resume", str(folder), "--top-k", "+1"]) == 0
     retrained = summary_of(folder)["retrained"]
     values = [one["val"]["loss"]["values"] for one in retrained]
     assert list(map(len, values)) == [2, 2]
