@@ -181,8 +181,10 @@ class Task:
     """Training sequences of --smoke, as many as let it end in about a minute on two cores."""
     test_metrics: Callable[[LSTM_AE, Split], dict[str, float]] = lambda model, split: {}
     """Further metrics of a final model, on the test split."""
+    baseline: Callable[[Splits, Configuration], dict[str, float]] = lambda splits, configuration: {}
+    """What a simple method gets on the test split, as further metrics; to be called after selection, for the winner."""
     remark: Callable[[Mapping[str, float]], str] = lambda test: ""
-    """What the report must say of the mean test metrics in plain words; nothing, mostly."""
+    """What the report must say of the mean test metrics, those of the baseline among them, in plain words."""
     trials: int = 24
     """Trials of --search optuna."""
     name: str = ""

@@ -85,6 +85,8 @@ class Outcome:
     retraining: Ledger | None = None
     retrained: list[Retrained] = field(default_factory=list)
     """Best first, by validation; of an interrupted sweep those that were tested come before the others."""
+    baseline: dict[str, float] = field(default_factory=dict)
+    """What the task's baseline gets on the test split; empty until the best has met it."""
     interrupted: bool = False
     started: float = field(default_factory=time.monotonic)
 

@@ -6,13 +6,14 @@ import operator
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sweeps.ledger import Entry, Ledger
+from sweeps.ledger import RUNNING, Entry, Ledger
 
 
 def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
     """Seconds to the end at the pace so far; None before any report.
 
-    The trials that are furthest, and of those the best, are expected to train the longest.
+    The trials that are furthest, and of those the best, are expected to train the longest; one that trains goes to its
+    next rung at least.
 
     An epoch takes what it took trials of the same hidden size, or of the nearest one, scaled by its square, as an
     LSTM's products are. Trials that nobody knows yet are taken for the mean of those there were.
@@ -29,11 +30,16 @@ def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
     unknown = [train_s / epochs] * max(0, ledger.requested - len(entries) - len(known))
     to_come_s = sum(map(operator.mul, train_for[len(entries) :], [*known, *unknown]))
     open_s = sum(
-        max(0, expected - entry.epoch) * epoch_s(entry.configuration)
+        max(0, expected - entry.epoch, _to_rung(entry, train_for)) * epoch_s(entry.configuration)
         for entry, expected in zip(entries, train_for, strict=False)
         if entry.open
     )
     return gone_s / train_s * (open_s + to_come_s)
+
+
+def _to_rung(entry: Entry, rungs: Collection[int]) -> int:
+    """Epochs until a trial is judged again; none where it does not train."""
+    return min((rung - entry.epoch for rung in rungs if rung > entry.epoch and entry.status == RUNNING), default=0)
 
 
 def _epoch_seconds(entries: Collection[Entry]) -> Callable[[Mapping[str, Any]], float]:

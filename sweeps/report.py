@@ -97,8 +97,11 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
 
 
 def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:
-    """What the task says of the mean test metrics; nothing before the test."""
-    return outcome.plan.task.remark({name: values["mean"] for name, values in test.items()}) if test else ""
+    """What the task says of the mean test metrics and its baseline; nothing before the test."""
+    if not test:
+        return ""
+    means = {name: values["mean"] for name, values in test.items()}
+    return outcome.plan.task.remark(means | outcome.baseline)
 
 
 def progress(outcome: Outcome) -> str:

@@ -84,6 +84,8 @@ def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | No
         _collect(outcome)
     if outcome.retrained:
         _keep_best(outcome)
+    if outcome.tested:
+        outcome.baseline = plan.task.baseline(splits, outcome.retrained[0].configuration)
     if outcome.search.entries:
         report.write(outcome, splits)
     console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)

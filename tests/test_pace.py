@@ -77,3 +77,11 @@ def test_a_trial_that_trains_on_alone_goes_to_its_last_epoch(ledger):
     leader.status, leader.epoch, leader.train_s = "running", 6, 6.0
     alone = sum(entry.train_s for entry in ledger.entries.values())
     assert seconds_left(ledger, gone_s=alone) == pytest.approx(4 * 1)
+
+
+def test_more_trials_than_expected_train_to_their_next_rung_at_least(ledger):
+    ledger.expected = [10, 4, 2, 2]
+    trained(ledger, 4, 4, 2, 2, status="running")
+    ledger.entries["3"].status = "stopped early"
+    alone = sum(entry.train_s for entry in ledger.entries.values())
+    assert seconds_left(ledger, gone_s=alone) == pytest.approx((6 + 6) * 4 + 2 * 1)

@@ -9,7 +9,7 @@ from optuna.study import create_study
 
 from ae import tasks
 from ae.configuration import Configuration
-from ae.training import DeviceSplit, Training, evaluate
+from ae.training import DeviceSplit, Training, evaluate, final_metrics
 from sweeps import space
 
 
@@ -61,6 +61,13 @@ def test_its_figures_are_written(task, splits, tmp_path):
     paths = task.figures(task.build(task.base).eval(), splits, tmp_path)
     assert paths
     assert all(path.stat().st_size > 5000 and path.suffix == ".png" for path in paths)
+
+
+def test_its_remark_follows_from_its_test_metrics_and_its_baseline(task, splits):
+    test = final_metrics(task, task.build(task.base).eval(), splits.test)
+    baseline = task.baseline(splits, task.base)
+    assert not test.keys() & baseline.keys()
+    assert "\n" not in task.remark(test | baseline)
 
 
 def test_data_that_is_not_there_is_one_line(task, tmp_path):

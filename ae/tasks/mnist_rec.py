@@ -7,7 +7,7 @@ from pathlib import Path
 from ae import figures
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.measures import reconstruction
+from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 
@@ -38,4 +38,6 @@ TASK = Task(
     base=Configuration(batch_size=64),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=2, reduction_factor=2),
     figures=draw,
+    baseline=pca,
+    remark=beside_pca,
 )

@@ -21,7 +21,7 @@ import numpy as np
 from ae import figures, price_figures
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
-from ae.measures import reconstruction
+from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Split, Splits, Task
 
@@ -57,4 +57,6 @@ TASK = Task(
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3),
     figures=draw,
     test_metrics=test_metrics,
+    baseline=pca,
+    remark=beside_pca,
 )

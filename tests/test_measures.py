@@ -1,0 +1,38 @@
+"""What a reconstruction is measured against."""
+
+import numpy as np
+import pytest
+
+from ae.configuration import Configuration
+from ae.measures import beside_pca, pca
+from ae.task import Split, Splits
+
+
+@pytest.fixture
+def plane():
+    """Sequences of 6 steps and 1 feature in two directions, of variances 4 and 1; the test split lies off its mean."""
+    random = np.random.default_rng(0)
+    directions_2D = np.linalg.qr(random.normal(size=(6, 2)))[0].T
+
+    def split(count):
+        values_ND = 0.5 + random.normal(size=(count, 2)) * (2.0, 1.0) @ directions_2D
+        return Split(inputs_NTF=values_ND[:, :, None].astype(np.float32))
+
+    return Splits(train=split(4000), validation=split(10), test=split(4000), source="a plane")
+
+
+def test_a_pca_loses_what_its_components_do_not_reach(plane):
+    one, two = (pca(plane, Configuration(hidden_size=width))["pca_mse"] for width in (1, 2))
+    assert one == pytest.approx(1 / 6, rel=0.1), "the variance of the second direction, a mean over six values"
+    assert two == pytest.approx(0, abs=1e-12)
+
+
+def test_a_pca_has_no_more_components_than_there_can_be(plane):
+    few = Splits(train=plane.train.head(3), validation=plane.validation, test=plane.test, source="three of it")
+    assert pca(few, Configuration(hidden_size=120))["pca_mse"] < 1
+    assert pca(plane, Configuration(hidden_size=120))["pca_mse"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "verb"), [(0.1, "beats"), (0.3, "loses to")])
+def test_the_report_says_plainly_which_code_is_better(loss, verb):
+    assert f"{verb} a PCA" in beside_pca({"loss": loss, "pca_mse": 0.2})
