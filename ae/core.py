@@ -31,6 +31,8 @@ from ae import cache
 CORES = ("auto", "fast", "stock")
 SOURCE = Path(__file__).with_suffix(".cpp")
 OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
+FUSE_ALL = ("--param=avoid-fma-max-bits=0",)
+"""Of GCC, which for some processors fuses multiply and add in some loops alone: how a batch is cut would show."""
 BUILD_S = 300
 """Seconds that a compiler has."""
 WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
@@ -109,12 +111,13 @@ class _Decode(torch.autograd.Function):
         if ctx.workspace is None:
             raise RuntimeError("the fast core goes back through a graph once; use the stock core to do it again")
         weights, workspace, ctx.workspace = ctx.saved_tensors, ctx.workspace, None
+        gradient_BTH = gradient_BTH.contiguous()
         gradients = [torch.empty_like(weight) for weight in weights]
         e_ih, e_hh, e_bias, _, d_ih, d_hh, d_bias, _ = gradients
         library().backward(
             *ctx.shape,
             ctx.threads,
-            *_pointers(weights[1], weights[4], weights[5], gradient_BTH.contiguous(), workspace),
+            *_pointers(weights[1], weights[4], weights[5], gradient_BTH, workspace),
             *_pointers(e_ih, e_hh, e_bias, d_ih, d_hh, d_bias),
         )
         _put_back(workspace)
@@ -204,15 +207,16 @@ def _key(compiler: str) -> str:
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         kinds = ("flags", "Features", "model name")
         processor |= {line for line in cpuinfo.read_text().splitlines() if line.startswith(kinds)}
-    parts = [SOURCE.read_text(), compiler, *OPTIONS, *sorted(processor)]
+    parts = [SOURCE.read_text(), compiler, *OPTIONS, *FUSE_ALL, *sorted(processor)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _compile(compiler: str, to: Path) -> None:
-    for openmp in (["-fopenmp"], []):  # without it the core keeps to one thread
+    openmp = ("-fopenmp",)  # without it the core keeps to one thread
+    for further in ((*FUSE_ALL, *openmp), openmp, FUSE_ALL, ()):  # compilers that do not know an option fail
         try:
             subprocess.run(
-                [compiler, *OPTIONS, *openmp, str(SOURCE), "-o", str(to)],
+                [compiler, *OPTIONS, *further, str(SOURCE), "-o", str(to)],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -1,8 +1,9 @@
 """How well a model that reconstructs and predicts foresees prices that it has not seen.
 
 A forecast at origin t sees the days 1 to t alone: they are normalised by their own minimum, maximum and mean, so that
-nothing of day t + 1 or later leaks into what the model reads. Beside every forecast stands persistence: tomorrow's
-price is today's.
+nothing of day t + 1 or later leaks into what the model reads. The test stocks are unseen, their calendar is not: the
+model was trained on the same days of other stocks. Beside every forecast stands persistence: tomorrow's price is
+today's.
 
 Shape suffixes: N stocks, T days, S days ahead.
 """

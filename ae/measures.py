@@ -14,6 +14,10 @@ from torch.nn import functional
 from ae.configuration import Configuration
 from ae.model import LSTM_AE
 from ae.task import Splits
+from ae.words import counted
+
+LOSSLESS = 1e-12
+"""A PCA's mean squared error below this is rounding: sequences are of 32-bit numbers around 1."""
 
 
 def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
@@ -22,26 +26,35 @@ def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) 
 
 
 def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
-    """pca_mse = the mean squared error on the test split of a PCA of the training split, in the loss's units.
+    """What a PCA of the training split makes of the test split.
 
-    It has as many components as the context vector z has numbers, or as there can be: the best linear autoencoder of
-    this width on the training split (Baldi and Hornik 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
+    It is the best linear autoencoder of its width on the training split (Baldi and Hornik 1989,
+    https://doi.org/10.1016/0893-6080(89)90014-2).
+
+    Returns:
+        pca_mse, the mean squared error in the loss's units, and pca_components: as many as the context vector z has
+        numbers, or as there can be of these sequences.
     """
     from sklearn.decomposition import PCA  # here, as every trial's process reads this file and none needs it
 
     train_ND, test_ND = (
         split.inputs_NTF.reshape(len(split), -1).astype(np.float64) for split in (splits.train, splits.test)
     )
-    components = min(configuration.hidden_size, *train_ND.shape)
-    linear = PCA(components, svd_solver="covariance_eigh").fit(train_ND)
-    return {"pca_mse": float(np.mean((linear.inverse_transform(linear.transform(test_ND)) - test_ND) ** 2))}
+    count, values = train_ND.shape
+    components = min(configuration.hidden_size, count - 1, values)
+    if components:
+        linear = PCA(components, svd_solver="covariance_eigh" if count > values else "full").fit(train_ND)
+        errors_ND = linear.inverse_transform(linear.transform(test_ND)) - test_ND
+    else:  # one sequence: its mean is all there is
+        errors_ND = train_ND - test_ND
+    return {"pca_mse": float(np.mean(errors_ND**2)), "pca_components": components}
 
 
 def beside_pca(test: Mapping[str, float]) -> str:
     """Which of the two codes is the better one."""
     loss, linear = test["loss"], test["pca_mse"]
+    code = f"a PCA of the training split with {counted(int(test['pca_components']), 'component')}"
+    if linear < LOSSLESS:
+        return f"Here {code} loses nothing; the autoencoder's test MSE is {loss:.3g}."
     verb = "beats" if loss < linear else "loses to"
-    return (
-        f"The autoencoder {verb} a PCA with as many components as z has numbers, the best linear code of this width: "
-        f"test MSE {loss:.3g} against {linear:.3g}."
-    )
+    return f"The autoencoder {verb} {code}: test MSE {loss:.3g} against {linear:.3g}."

@@ -44,7 +44,7 @@ def describe(folder: Path | str) -> dict[str, Any]:
         ValueError: if the folder holds no saved model, or a damaged one.
     """
     path = Path(folder) / DESCRIPTION
-    if not path.exists():
+    if not os.path.exists(path):  # False for a name too long
         raise ValueError(f"{path}: there is no such file, and so no saved model; give a finished sweep's best/")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))

@@ -122,9 +122,11 @@ class Budget:
     """Epochs of a retraining; None for as many as a trial's."""
     top_k: int = 3
     """Configurations that are retrained."""
+    seeds: int = 3
+    """Retrainings of each of them."""
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "eval_every", "grace_period", "top_k"):
+        for name in ("max_epochs", "eval_every", "grace_period", "top_k", "seeds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.retrain_epochs is not None and self.retrain_epochs < 1:

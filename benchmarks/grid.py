@@ -1,4 +1,4 @@
-"""(b, d, f) The 12-point grid on `synthetic`: wall time to the end and to the same best value, of each contender."""
+"""The 12-point grid on `synthetic`: wall time to the end and to the same best value, of each contender."""
 
 from __future__ import annotations
 

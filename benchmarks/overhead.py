@@ -1,4 +1,4 @@
-"""(c) What a trial costs beside its training: short trials of the grid, two at once."""
+"""What a trial costs beside its training: short trials of the grid, two at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(g) What each sampler finds under ASHA, on a surface that is known: no model is trained."""
+"""What each sampler finds under ASHA, on a surface that is known: no model is trained."""
 
 from __future__ import annotations
 

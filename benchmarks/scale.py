@@ -1,4 +1,4 @@
-"""(e) Many tiny trials: what the controller costs, and how that grows."""
+"""Many tiny trials: what the controller costs, and how that grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(a) The time of one training step, against nn.LSTM and against the machine's own matrix products.
+"""The time of one training step, against nn.LSTM and against the machine's own matrix products.
 
 Shape suffixes: N sequences, T time steps, F features, H hidden units.
 """

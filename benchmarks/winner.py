@@ -1,7 +1,7 @@
-"""(f) The whole 12-point grid on `synthetic`, 300 epochs: time to the winner with ASHA, against a notebook's time.
+"""The whole 12-point grid on `synthetic`, 300 epochs: time to the winner with ASHA, against a notebook's time.
 
 A notebook's 3,600 epochs take hours, and each is as long as the next: it is run for some epochs of every trial, before
-our sweep and after it, and its whole time is reckoned from those.
+our sweep and after it, and its whole time is estimated from those.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run(settings: Settings) -> None:
 
 
 def _notebook(folder: Path, data: Path, when: str, settings: Settings) -> float:
-    """Seconds of the whole grid, reckoned from some epochs of each trial."""
+    """Seconds of the whole grid, estimated from some epochs of each trial."""
     print(f"winner: notebook, {EVAL_EVERY} epochs a trial, {when}", end=" ", flush=True)
     events = folder / f"{when}.csv"
     job = ["--data", str(data), "--events", str(events), "--folder", str(folder), "--epochs", str(EVAL_EVERY)]

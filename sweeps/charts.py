@@ -22,8 +22,8 @@ from matplotlib.ticker import MaxNLocator
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
 from ae.words import counted
-from sweeps.display import settings, text
 from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry
+from sweeps.words import hyperparameter, settings
 
 MARKS = {
     STOPPED: ("x", GREY, "stopped early"),
@@ -224,12 +224,12 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
     if len(set(map(str, values))) <= 6 or len(numbers) < len(values):
         distinct = sorted(set(values), key=lambda value: (value is None, isinstance(value, str), value or 0))
         height = {value: rank / max(1, len(distinct) - 1) for rank, value in enumerate(distinct)}
-        return [height[value] for value in values], [(height[value], text(value)) for value in distinct]
+        return [height[value] for value in values], [(height[value], hyperparameter(value)) for value in distinct]
     low, high = min(numbers), max(numbers)
     scale = np.log if low > 0 and high > 8 * low else np.asarray
     bottom, top = scale(low), scale(high)
     heights = [float((scale(value) - bottom) / (top - bottom)) for value in values]
-    return heights, [(0.0, text(low)), (1.0, text(high))]
+    return heights, [(0.0, hyperparameter(low)), (1.0, hyperparameter(high))]
 
 
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:

@@ -17,9 +17,9 @@ from rich.table import Table
 from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, log_scale
-from sweeps.display import duration, settings, spread
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
+from sweeps.words import duration, settings, spread
 
 COSTS = {"epochs": "epochs trained in the search", "wall_s": "wall time of the search, s"}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from ray import tune
@@ -18,6 +16,7 @@ from rich.text import Text
 from sweeps.ledger import RUNNING, STATUSES, Ledger
 from sweeps.pace import seconds_left
 from sweeps.turns import name_of
+from sweeps.words import duration, settings
 
 SHOWN_TRIALS = 12
 LINE_S = 1.0
@@ -134,32 +133,3 @@ def best(ledger: Ledger, varied: list[str]) -> str:
     first, metric = ranked[0], ledger.objective.metric
     found = f"best {metric} {first.best:.4g}, {first.name} at epoch {first.best_epoch}"
     return f"{found} ({settings(first.configuration, varied)})"
-
-
-def settings(configuration: Mapping[str, Any], names: list[str]) -> str:
-    """Hyperparameters in words: 'lr 0.001, clip none'."""
-    return ", ".join(f"{name} {text(configuration[name])}" for name in names)
-
-
-def text(value: Any) -> str:
-    """One hyperparameter's value as a person writes it."""
-    if value is None:
-        return "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def spread(values: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation in words, to two digits of the deviation: '0.98710 ± 0.00062'."""
-    if values is None:
-        return "not tested"
-    mean, deviation = values["mean"], values["std"]
-    if not deviation or not math.isfinite(deviation):
-        return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
-    decimals = 1 - math.floor(math.log10(deviation))
-    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss, of days as well."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -15,11 +15,12 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweeps import storage
 from sweeps.folder import LOCK, RECORD, Unusable, held, read
+from sweeps.journal import STUDY
 from sweeps.tables import CURVES, TRIALS
 
 MANIFEST = "mirror.json"
 """Which session wrote the storage last, and how much of the growing files belongs together; `sweeps.mirror` has why."""
-GROWING = ("study.log", CURVES, TRIALS)
+GROWING = (STUDY, CURVES, TRIALS)
 STAYS = ("checkpoints", "ray")
 """Folders of the storage that are not brought down."""
 

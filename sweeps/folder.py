@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -10,11 +11,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None  # type: ignore[assignment]  # Windows has none: nothing keeps two sessions apart there
 
 RECORD, SPACE, LOCK = "sweep.json", "space.yaml", "lock"
 
@@ -118,8 +114,7 @@ def held(folder: Path) -> Iterator[None]:
         raise Unusable(f"{folder} cannot be written: {error.strerror}") from None
     with file:
         try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Unusable(f"{folder} is in use by a sweep that runs; wait for it, or stop it") from None
         yield

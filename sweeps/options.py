@@ -10,7 +10,8 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from ae import tasks
 from ae.task import Task
-from sweeps.plan import DEVICES, SAMPLERS, SCHEDULERS, TRACKERS
+from sweeps.plan import DEVICES, SCHEDULERS, TRACKERS
+from sweeps.samplers import SAMPLERS
 
 EPILOG = """\
 examples:
@@ -61,7 +62,7 @@ def parser(task: Task | None = None) -> Parser:
     """The command line, with the task's own options if it is known; what is left out comes from the task."""
     parser = Parser(
         prog="python sweeps/run.py",
-        description="Find the best LSTM autoencoder for a task, retrain it, test it once, report it.",
+        description="Search for the best LSTM autoencoder for a task, retrain it, test it once, report it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -82,12 +83,18 @@ def _add_what(parser: Parser) -> None:
     what.add_argument("--list", action="store_true", help="name the tasks, a line each, and end")
     what.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
     what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
-    what.add_argument("--data", type=Path, metavar="PATH", help="your own data instead of the embedded")
-    what.add_argument("--subset", type=int, metavar="N", help="use N training sequences, and of the rest in proportion")
+    what.add_argument("--data", type=Path, metavar="PATH", help="your own data (default: what comes with the task)")
+    what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")
     what.add_argument("--name", help="name of the results folder (default: the time)")
     what.add_argument("--resume", metavar="DIR", help="go on with a sweep: a results folder, or STORAGE/TASK/NAME")
     what.add_argument("--or-resume", action="store_true", help="if the sweep of that --name is there, go on with it")
-    what.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    what.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="for results folders (default: results)",
+    )
     what.add_argument(
         "--storage", metavar="URI", help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results"
     )
@@ -131,22 +138,29 @@ def _add_retraining(parser: Parser) -> None:
 def _add_resources(parser: Parser) -> None:
     where = parser.add_argument_group(
         "resources, which a resumed sweep may change",
-        "The word none takes back what it began with of --gpus-per-trial, --max-concurrent,\n"
-        "--time-limit, --address, --track and --autoscale.",
+        "The value none resets --gpus-per-trial, --max-concurrent, --time-limit, --address, --track or --autoscale.",
     )
     where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
     where.add_argument(
-        "--gpus-per-trial", type=or_none(float), metavar="X", help="default: a quarter, more of many GPUs; 0 without"
+        "--gpus-per-trial",
+        type=or_none(float),
+        metavar="X",
+        help="share of a GPU, 0 to 1 (default: 1/4, more where there are many GPUs, 0 where there are none)",
     )
     where.add_argument(
         "--max-concurrent", type=or_none(int), metavar="N", help="trials at once (default: all there is room for)"
     )
     where.add_argument(
-        "--time-limit", type=or_none(float), metavar="S", help="seconds from one report of a trial to the next"
+        "--time-limit",
+        type=or_none(float),
+        metavar="S",
+        help="fail a trial that is silent for S seconds, after one retry (default: no limit)",
     )
     where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(
-        "--core", default="auto", help="of the LSTMs on the CPU: auto (default), fast or stock (nn.LSTM)"
+        "--core",
+        default="auto",
+        help="LSTM code on the CPU: fast (compiled C++), stock (nn.LSTM), or auto (fast if it compiles; default)",
     )
     where.add_argument(
         "--address", type=or_none(str), help="a running Ray cluster to join, 'auto' on one of its machines"
@@ -154,13 +168,13 @@ def _add_resources(parser: Parser) -> None:
     flag = argparse.BooleanOptionalAction
     where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, on this machine alone")
     where.add_argument(
-        "--track", type=or_none(str), metavar="NAME", help=f"a tracker to tell of every trial: {', '.join(TRACKERS)}"
+        "--track", type=or_none(str), metavar="NAME", help=f"log every trial there as well: {', '.join(TRACKERS)}"
     )
     where.add_argument(
         "--autoscale",
         type=or_none(int),
         metavar="N",
-        help="ask a cluster that starts machines by itself for N trials at once",
+        help="on a cluster that starts machines by itself: ask for room for N trials at once",
     )
     where.add_argument("--verbose", action=flag, help="show Ray's own output")
     parser.set_defaults(dashboard=False, verbose=False)

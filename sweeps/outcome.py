@@ -8,7 +8,7 @@ import platform
 import statistics
 import subprocess
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Retrained:
     """A selected configuration and the models that came of it, one a seed; a run that failed left none."""
 
     configuration: Configuration
+    """With the epochs of the retraining."""
     trial: str
     """Name of the search's trial that it was chosen for."""
     models: list[Model]
@@ -138,7 +139,7 @@ class Outcome:
         entry = ranked[0]
         if self.retrained:
             wanted = self.retrained[0].configuration
-            entry = next(e for e in ranked if Configuration(**e.configuration) == wanted)
+            entry = next(e for e in ranked if replace(Configuration(**e.configuration), epochs=wanted.epochs) == wanted)
         return {"config": _config(entry.configuration), "val": entry.best_metrics}
 
 

@@ -16,13 +16,13 @@ from ae.task import Budget, Task
 from ae.words import counted
 from sweeps import space as spaces
 from sweeps import storage
-from sweeps.display import text
 from sweeps.folder import Record
+from sweeps.samplers import SAMPLERS
 from sweeps.space import Space
+from sweeps.words import hyperparameter
 
 TRACKERS = ("mlflow", "wandb")
 SEARCHES = ("grid", "optuna")
-SAMPLERS = ("tpe", "gp", "random", "cmaes")
 SCHEDULERS = ("asha", "asha-stop", "hyperband", "median", "none")
 DEVICES = ("auto", "cpu", "cuda")
 LONGEST_S = 1e9
@@ -250,6 +250,6 @@ class Plan:
 
 def _range(distribution: Any) -> str:
     if hasattr(distribution, "choices"):
-        return " | ".join(map(text, distribution.choices))
+        return " | ".join(map(hyperparameter, distribution.choices))
     log = " (log)" if distribution.log else ""
-    return f"{text(distribution.low)} to {text(distribution.high)}{log}"
+    return f"{hyperparameter(distribution.low)} to {hyperparameter(distribution.high)}{log}"

@@ -76,7 +76,7 @@ def make_plan(
         trials=trials,
         budget=_budget(options, SMOKE_BUDGET if options.smoke else task.budget),
         top_k=options.top_k if options.top_k is not None else min(trials, smoke.get("top_k", task.budget.top_k)),
-        seeds=options.seeds if options.seeds is not None else smoke.get("seeds", 3),
+        seeds=options.seeds if options.seeds is not None else smoke.get("seeds", task.budget.seeds),
         options=task.options(**{one.name: getattr(options, one.name) for one in fields(task.options)}),
         subset=usual_subset if options.subset is None else options.subset,
         folder=resumed or options.results / task.name / name,

@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-
-from sweeps import retraining, study, tables
+from sweeps import journal, retraining, study, tables
 from sweeps.asha import Rungs
 from sweeps.folder import Unusable
 from sweeps.ledger import PAUSED, RUNNING, Ledger
@@ -96,15 +92,13 @@ def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
 
 
 def _configurations(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Of every trial that was asked for, by name; reading takes no lock."""
-    path = plan.folder / "study.log"
+    """Of every trial that was asked for, by name."""
+    path = plan.folder / journal.STUDY
     if not path.exists():
         return {}
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        found = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(path))))
-        return study.configurations(found, plan.base)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        return study.configurations(journal.study(plan.folder), plan.base)
+    except (OSError, *journal.DAMAGED) as error:
         raise Unusable(f"{path}: not a whole Optuna study: {error}") from None
 
 

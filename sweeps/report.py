@@ -14,10 +14,10 @@ from jinja2 import Environment, StrictUndefined
 from ae.task import Splits
 from ae.words import counted
 from sweeps import charts, importance
-from sweeps.display import duration, settings, spread, text
 from sweeps.ledger import FAILED
 from sweeps.outcome import Outcome
 from sweeps.tables import curves
+from sweeps.words import duration, hyperparameter, settings, spread
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -72,7 +72,7 @@ def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
 def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Path]]) -> str:
     plan = outcome.plan
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"hyperparameter": text, "duration": duration, "spread": spread, "counted": counted}
+    environment.filters |= {word.__name__: word for word in (hyperparameter, duration, spread, counted)}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     pictures = {
         section: [base64.b64encode(path.read_bytes()).decode() for path in paths] for section, paths in figures.items()

@@ -133,5 +133,6 @@ def models(
                 model.test = tested.recall(plan.folder, model)
                 kept.append(model)
         if kept:
-            found.append(Retrained(configuration=configuration, trial=trial, models=kept))
+            retrained = replace(configuration, epochs=plan.retrain_epochs)
+            found.append(Retrained(configuration=retrained, trial=trial, models=kept))
     return sorted(found, key=lambda one: one.order(plan.task.objective))

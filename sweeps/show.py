@@ -17,10 +17,11 @@ from rich.text import Text
 
 from ae.words import counted
 from sweeps import tables
-from sweeps.display import bar, best, counts, duration, settings, spread
+from sweeps.display import bar, best, counts
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
 from sweeps.recorded import Recorded, read
+from sweeps.words import duration, settings, spread
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """What a curve is drawn with, lowest first; the second where the terminal knows ASCII alone."""

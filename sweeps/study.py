@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState
@@ -21,6 +19,7 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
+from sweeps import journal
 from sweeps.asha import ASHA
 from sweeps.folder import Unusable
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
@@ -39,12 +38,11 @@ def open_(plan: Plan) -> optuna.Study:
     Raises:
         Unusable: if the file cannot be read.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    path = plan.folder / "study.log"
+    path = plan.folder / journal.STUDY
     direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
 
     def load() -> optuna.Study:
-        storage = JournalStorage(JournalFileBackend(str(path)))
+        storage = journal.storage(plan.folder)
         if storage.get_all_studies():  # its name stays, whatever the folder is called by now
             return optuna.load_study(study_name=None, storage=storage)
         name = f"{plan.task.name}/{plan.name}"
@@ -56,7 +54,7 @@ def open_(plan: Plan) -> optuna.Study:
         if plan.search == "optuna" and own(study) and len(own(study)[-1].params) < len(plan.space):
             _forget_last(path)
             study = load()
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+    except journal.DAMAGED as error:
         raise Unusable(f"{path}: not a whole Optuna study: {error}; begin a new sweep") from None
     if not study.user_attrs:
         with warnings.catch_warnings():

@@ -206,7 +206,7 @@ def _keep_best(outcome: Outcome) -> None:
     save(
         plan.folder / "best",
         plan.task.name,
-        replace(winner.configuration, seed=model.seed, epochs=plan.retrain_epochs),
+        replace(winner.configuration, seed=model.seed),
         model.weights,
         **facts,
         data=str(plan.data.absolute()) if plan.data else None,

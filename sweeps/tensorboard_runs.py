@@ -14,9 +14,9 @@ from tensorboardX.record_writer import RecordWriter, register_writer_factory
 from tensorboardX.summary import hparams
 
 from sweeps import tables
-from sweeps.display import text
 from sweeps.folder import Unusable
 from sweeps.ledger import Entry, Ledger
+from sweeps.words import hyperparameter
 
 FOLDER = "tensorboard"
 METRICS = ("train_loss", "val_")
@@ -88,7 +88,7 @@ class TensorBoard:
         self.best[entry.name] = None
         (self.folder / entry.name).mkdir(parents=True)
         shown = {name: entry.configuration[name] for name in self.varied}
-        shown = {name: text(value) if value is None else value for name, value in shown.items()}
+        shown = {name: hyperparameter(value) if value is None else value for name, value in shown.items()}
         metric = self.objective.metric
         experiment, start, _ = hparams(shown, {f"validation/{metric}": None, f"best/{metric}": None})
         now = time.time()

@@ -11,10 +11,10 @@ from typing import Any
 
 from ray.tune.logger import LoggerCallback
 
-from sweeps.display import text
 from sweeps.folder import Unusable
 from sweeps.ledger import FAILED, Entry
 from sweeps.plan import Plan
+from sweeps.words import hyperparameter
 
 UPLOAD_S = 60
 """Seconds that Weights & Biases may take, at the end of a phase, to take in what it was told."""
@@ -78,7 +78,7 @@ class Tracker:
 
     def _shown(self, entry: Entry) -> Shown:
         plan = self.plan
-        configuration = {name: text(v) if v is None else v for name, v in entry.configuration.items()}
+        configuration = {name: hyperparameter(v) if v is None else v for name, v in entry.configuration.items()}
         return Shown(
             trial_id=f"{plan.task.name}-{plan.name}-{self.phase}-{entry.name}",
             name=entry.name,

@@ -87,9 +87,9 @@ class SweepTrial(tune.Trainable):
         found = self.checkpoints.load(self.name)
         self.warning = found.warning or (NO_GPU if self.lacks_gpu else "")
         self.reports: list[dict[str, Any]] = []
-        if found.state and found.state.get("configuration", self.run["configuration"]) == self.run["configuration"]:
+        if found.state and found.state["configuration"] == self.run["configuration"]:
             training.load_state_dict(found.state)
-            self.reports = found.state.get("reports", [])
+            self.reports = found.state["reports"]
         self.unheard = [report for report in self.reports if report["epoch"] > self.run.get("known", math.inf)]
         self.saved_epoch = training.epoch
         return training

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps import journal
 from sweeps.folder import Unusable
 from sweeps.plan import Plan
 from sweeps.space import Space
@@ -49,14 +48,12 @@ def older_study(plan: Plan) -> optuna.Study:
     """
     folder = plan.warm_start
     assert folder is not None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    path = folder / "study.log"
+    path = folder / journal.STUDY
     if not path.is_file():
-        raise Unusable(f"--warm-start {folder}: not the results folder of a sweep: it has no study.log")
+        raise Unusable(f"--warm-start {folder}: not the results folder of a sweep: it has no {journal.STUDY}")
     try:
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        older = optuna.load_study(study_name=None, storage=storage)
-    except (ValueError, KeyError, TypeError) as error:
+        older = journal.study(folder)
+    except (OSError, *journal.DAMAGED) as error:
         raise Unusable(f"--warm-start {path}: not an Optuna study: {error}") from None
     task = older.study_name.partition("/")[0]
     if task != plan.task.name:

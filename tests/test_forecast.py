@@ -78,7 +78,7 @@ def test_the_last_day_leaves_no_trace_in_what_the_model_reads(split):
     np.testing.assert_array_equal(first, second)
 
 
-def test_the_loss_is_the_mission_s_and_the_last_day_is_named_apart(model):
+def test_the_loss_is_the_mean_of_both_and_the_last_day_is_named_apart(model):
     inputs = torch.rand(4, 10, 1)
     metrics = TASK.measure(model, inputs, None)
     output = model(inputs[:, :-1])

@@ -5,7 +5,7 @@ from ae import LSTM_AE
 from ae.model import initialise_
 
 
-def test_the_heads_have_the_shapes_of_the_mission():
+def test_the_heads_have_their_shapes():
     output = LSTM_AE(input_size=28, hidden_size=16, output_size=28, labels=10)(torch.rand(4, 9, 28))
     assert output.reconstruction_BTO.shape == (4, 9, 28)
     assert output.logits_BC.shape == (4, 10)

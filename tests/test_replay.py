@@ -111,7 +111,7 @@ def space(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_ray")
-def test_a_replay_is_the_sweep_that_it_foretells(run, space, capsys):
+def test_a_replay_is_the_sweep_that_it_predicts(run, space, capsys):
     full = run(*SMALL, *FEW, *space, "--scheduler", "none", name="full", task="synthetic-smooth")[3]
     early = ("--scheduler", "asha", "--grace-period", "1", "--max-concurrent", "1")
     real = run(*SMALL, *FEW, *space, *early, name="real", task="synthetic-smooth")[3]

@@ -207,6 +207,21 @@ def test_a_file_among_the_tasks_that_is_none_is_one_line(arguments, tmp_path, mo
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("content", ["{}\n", '{"op_code": 99}\n', "nonsense\nmore\n"])
+def test_a_warm_start_from_a_damaged_study_is_refused_in_one_line(run, tmp_path, content):
+    (tmp_path / "study.log").write_text(content)
+    status, _, error, folder = run("--search", "optuna", "--trials", "2", "--top-k", "1", "--warm-start", tmp_path)
+    assert status == 2
+    assert "study.log: not an Optuna study" in error
+    assert error.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_the_command_line_is_read_without_ray(request):
+    code = "import sys, sweeps.run; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=request.config.rootpath).returncode == 0
+
+
 @pytest.mark.parametrize("script", ["run.py", "evaluate.py", "show.py", "compare.py"])
 def test_the_scripts_run_as_scripts(script, request, tmp_path):
     command = [sys.executable, str(request.config.rootpath / "sweeps" / script), "--help"]

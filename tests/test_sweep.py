@@ -155,6 +155,7 @@ def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epo
     trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str}).set_index("phase")
     assert trials.loc["retrain", "status"] == "diverged"
     assert trials.loc["retrain", "best_epoch"] < trials.loc["retrain", "epochs"] < 30
+    assert summary_of(folder)["retrained"][0]["config"]["epochs"] == 30
     said = (
         f"1 retraining failed or diverged; 0000-seed1 diverged: {trials.loc['retrain', 'reason']}, its model is that of"
     )

@@ -47,7 +47,7 @@ def test_its_splits_share_no_sequence_and_have_one_shape(task, splits):
     assert splits.train.inputs_NTF.dtype == "float32"
 
 
-def test_its_grid_is_the_mission_s_and_its_space_draws_valid_configurations(task):
+def test_its_grid_has_12_points_and_its_space_draws_valid_configurations(task):
     assert len(space.points(space.grid(task.grid))) == 12
     study = create_study(sampler=RandomSampler(seed=0))
     drawn = [study.ask(dict(task.space)).params for _ in range(30)]

@@ -20,10 +20,11 @@ from ae import tasks
 from ae.task import Budget
 from ae.words import counted
 from sweeps import compare, metrics, recorded, replay, show, tables
-from sweeps.display import Display, bar, duration, spread
+from sweeps.display import Display, bar
 from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
+from sweeps.words import duration, spread
 
 SPACE = "lr: [0.01, 1.0e+30]\nclip: none\nhidden_size: [4, 8]\nbatch_size: 32\n"
 """Two trials that train, two that diverge."""

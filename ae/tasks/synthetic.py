@@ -8,7 +8,7 @@ from pathlib import Path
 from ae import figures
 from ae.configuration import Configuration
 from ae.data import signals
-from ae.measures import reconstruction
+from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 
@@ -32,4 +32,6 @@ TASK = Task(
     base=Configuration(batch_size=32),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=25, reduction_factor=4),
     figures=draw,
+    baseline=pca,
+    remark=beside_pca,
 )
