@@ -14,7 +14,7 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweeps import storage
-from sweeps.folder import LOCK, RECORD, Unusable, held, read
+from sweeps.folder import LOCK, RECORD, Record, Unusable, held, parse, read
 from sweeps.journal import STUDY
 from sweeps.tables import CURVES, TRIALS
 
@@ -101,28 +101,38 @@ def local(place: str, results: Path) -> Path:
     if "://" not in place and not _is_file(Path(place) / MANIFEST):
         folder = Path(place)
         if mirrored := read(folder).place:
-            _bring_down(mirrored, folder)
+            bring_down(mirrored, folder)
         return folder
     place = storage.join(storage.absolute(place))
     *_, task, name = ["", *place.partition("?")[0].rstrip("/").split("/")]
     if not exists(place):
         raise Unusable(f"--resume {place}: no sweep is there; give STORAGE/TASK/NAME")
     folder = results / task / name
-    if os.path.realpath(place.removeprefix("file://")) == os.path.realpath(folder):
-        raise Unusable(f"--resume {place}: must be elsewhere than the results; give another --results")
-    _bring_down(place, folder)
+    bring_down(place, folder)
     if read(folder).place != place:
         raise Unusable(f"--resume {place}: this sweep is stored at {read(folder).place}; resume that")
     return folder
 
 
-def _bring_down(place: str, folder: Path) -> None:
+def bring_down(place: str, folder: Path) -> None:
+    """Copy what a person reads, and a session needs, unless the folder is at least as new; checkpoints stay there.
+
+    Args:
+        place: STORAGE/TASK/NAME.
+        folder: the results folder; may hold an older copy of the same sweep, and is locked meanwhile.
+
+    Raises:
+        Unusable: if one of the two cannot be used, or the folder has another sweep.
+    """
+    if os.path.realpath(place.removeprefix("file://")) == os.path.realpath(folder):
+        raise Unusable(f"{place}: must be elsewhere than the results; give another folder")
     with _reading(place):
         filesystem, root = FileSystem.from_uri(place)
         theirs = manifest(filesystem, root)
         if theirs is None or (_is_file(folder / RECORD) and read(folder).session == theirs["session"]):
             return
-        _check_same(filesystem, root, folder)
+        record = parse(storage.read(filesystem, f"{root}/{RECORD}"), f"{root}/{RECORD}")
+        _check_same(record, folder)
         files = filesystem.get_file_info(FileSelector(root, recursive=True))
         contents = {}
         for file in files:
@@ -130,7 +140,8 @@ def _bring_down(place: str, folder: Path) -> None:
             parts = PurePosixPath(name).parts
             if file.type == FileType.File and parts[0] not in STAYS and ".." not in parts and name != MANIFEST:
                 contents[name] = storage.read(filesystem, file.path)[: theirs["sizes"].get(name)]
-    _put(folder, contents)
+    # until a session goes on with it, it is an older copy
+    _put(folder, contents | {RECORD: replace(record, session="").text().encode()})
 
 
 def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -146,19 +157,17 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
                     part = folder / (name + ".part")
                     part.write_bytes(contents[name])
                     os.replace(part, folder / name)
-            replace(read(folder), session="").write(folder)  # an older copy, until a session goes on with it
     except OSError as error:
-        raise Unusable(f"{folder} cannot be written: {error.strerror or error}; give another --results") from None
+        raise Unusable(f"{folder} cannot be written: {error.strerror or error}; give another folder") from None
 
 
-def _check_same(filesystem: FileSystem, root: str, folder: Path) -> None:
+def _check_same(theirs: Record, folder: Path) -> None:
     """Refuse to write over what is not an older copy of the same sweep."""
     if not folder.exists() or not any(path.name != LOCK for path in folder.iterdir()):
         return
-    theirs = json.loads(storage.read(filesystem, f"{root}/{RECORD}"))
     ours = read(folder)
-    if [ours.arguments, ours.fixed] != [theirs.get("arguments"), theirs.get("fixed", [])]:
-        raise Unusable(f"{folder} has another sweep, and is never overwritten; give another --results")
+    if (ours.arguments, ours.fixed) != (theirs.arguments, theirs.fixed):
+        raise Unusable(f"{folder} has another sweep, and is never overwritten; give another folder")
 
 
 def _is_file(path: Path) -> bool:

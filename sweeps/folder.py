@@ -65,7 +65,23 @@ def read(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        return parse(path.read_bytes(), path)
+    except (FileNotFoundError, NotADirectoryError):
+        inside = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{RECORD}")))
+        rule = f"it has no {RECORD}" + (f", but there are {inside}" if inside else "")
+        raise Unusable(f"--resume {folder}: not the results folder of a sweep: {rule}") from None
+    except OSError as error:
+        raise Unusable(f"{path}: cannot be read: {error}") from None
+
+
+def parse(content: bytes, path: Path | str) -> Record:
+    """The record that a file has.
+
+    Raises:
+        Unusable: if it is damaged, naming the path.
+    """
+    try:
+        record = Record(**json.loads(content))
         lists = (record.arguments, record.fixed)
         numbers = (record.trials, record.top_k or 0, record.seeds or 0)
         if not all(isinstance(one, list) for one in lists) or not all(isinstance(number, int) for number in numbers):
@@ -76,11 +92,7 @@ def read(folder: Path) -> Record:
         if not isinstance(record.defaults, dict):
             raise TypeError("defaults must be an object")
         return record
-    except (FileNotFoundError, NotADirectoryError):
-        inside = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{RECORD}")))
-        rule = f"it has no {RECORD}" + (f", but there are {inside}" if inside else "")
-        raise Unusable(f"--resume {folder}: not the results folder of a sweep: {rule}") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Unusable(f"{path}: cannot be read: {error}") from None
 
 

@@ -2,9 +2,12 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from sweeps.folder import Record, read
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,26 +24,26 @@ def fetch(cluster_module, capsys):
 
 @pytest.fixture
 def stored(tmp_path):
-    """A sweep in a storage."""
+    """A sweep in a storage, as a session that runs leaves it."""
     place = tmp_path / "storage/mnist-cls/first"
-    for name in ("sweep.json", "curves.csv", "best/model.json", "checkpoints/0000/epoch-1.pt", "ray/search/x"):
+    for name in ("curves.csv", "best/model.json", "checkpoints/0000/epoch-1.pt", "ray/search/x"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(name)
-    (place / "sweep.json").write_text('{"trials": 2, "session": "of the storage"}')
-    (place / "mirror.json").write_text("{}")
+    Record(arguments=["--task", "mnist-cls"], trials=2, place=str(place), session="of the storage").write(place)
+    sizes = {"study.log": 0, "curves.csv": 6, "trials.csv": 0}
+    (place / "mirror.json").write_text(json.dumps({"session": "of the storage", "sizes": sizes}))
     return place
 
 
 def test_results_are_fetched_and_what_is_large_stays(fetch, stored, tmp_path):
     folder = tmp_path / "results/first"
-    assert fetch(stored, folder) == (0, f"3 files in {folder}; the sweep has not ended yet\n", "")
+    assert fetch(stored, folder) == (0, f"results in {folder}; the sweep has not ended yet\n", "")
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert there == {"sweep.json", "curves.csv", "best/model.json"}
-    assert json.loads((folder / "sweep.json").read_text()) == {"trials": 2, "session": ""}
+    assert there == {"sweep.json", "curves.csv", "best/model.json", "lock"}
+    assert (folder / "curves.csv").read_text() == "curves", "as much of it as belongs to the other tables"
+    assert read(folder) == replace(read(stored), session="")
     (stored / "report.html").write_text("report")
-    (stored / "curves.csv").write_text("longer")
     assert fetch(stored, folder)[1].endswith(f"open {folder}/report.html\n")
-    assert (folder / "curves.csv").read_text() == "longer"
 
 
 def test_a_place_without_a_sweep_is_refused(fetch, tmp_path):
@@ -50,11 +53,28 @@ def test_a_place_without_a_sweep_is_refused(fetch, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_damaged_record_is_one_line(fetch, stored, tmp_path, content):
-    (stored / "sweep.json").write_text(content)
+@pytest.mark.parametrize("name", ["sweep.json", "mirror.json"])
+def test_a_damaged_record_is_one_line(fetch, stored, tmp_path, name, content):
+    (stored / name).write_text(content)
     status, output, error = fetch(stored, tmp_path / "results/first")
     assert (status, output, error.count("\n")) == (2, "", 1)
+    assert name in error
     assert not (tmp_path / "results").exists()
+
+
+def test_neither_another_sweep_nor_the_storage_itself_is_written_over(fetch, stored, tmp_path):
+    folder = tmp_path / "results/first"
+    folder.mkdir(parents=True)
+    Record(arguments=["--task", "mnist-cls", "--smoke"], trials=8).write(folder)
+    (folder / "curves.csv").write_text("its own")
+    status, _, error = fetch(stored, folder)
+    assert (status, error) == (
+        2,
+        f"error: {folder} has another sweep, and is never overwritten; give another folder\n",
+    )
+    assert (folder / "curves.csv").read_text() == "its own"
+    assert fetch(stored, stored)[0] == 2
+    assert (stored / "curves.csv").read_text() == "curves.csv"
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     (folder / "sweep.json").write_text(json.dumps(record | {"arguments": ["--task", TASK], "session": "x"}))
     status, error, _ = resume("--resume", place)
     assert status == 2
-    assert error == f"error: {folder} has another sweep, and is never overwritten; give another --results\n"
+    assert error == f"error: {folder} has another sweep, and is never overwritten; give another folder\n"
 
 
 def test_what_was_brought_here_and_not_gone_on_with_is_brought_anew(stored, resume):
@@ -165,7 +165,7 @@ def test_what_was_brought_here_and_not_gone_on_with_is_brought_anew(stored, resu
 def test_results_that_were_fetched_during_a_run_are_brought_anew(stored, resume, tmp_path, cluster_module):
     cut_back(stored[0], reports=5, trials=1)
     folder = tmp_path / "other" / TASK / "sweep"
-    cluster_module("results").fetch(str(stored[0]), folder)
+    assert cluster_module("results").main([str(stored[0]), str(folder)]) == 0
     cut_back(stored[0], reports=7, trials=2)  # the session that runs elsewhere has gone on
     status, error, _ = resume("--resume", folder, "--dry-run", machine="other")
     assert status == 0, error
@@ -177,7 +177,7 @@ def test_a_storage_is_not_taken_for_the_results(stored, resume):
     cut_back(place, reports=0)
     status, error, _ = resume("--resume", place, "--dry-run", machine="shared")
     assert status == 2
-    assert error == f"error: --resume {place}: must be elsewhere than the results; give another --results\n"
+    assert error == f"error: {place}: must be elsewhere than the results; give another folder\n"
 
 
 def test_a_session_that_fails_before_the_storage_is_its_own_leaves_the_folder_newer(stored, resume):
