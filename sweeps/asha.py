@@ -176,6 +176,6 @@ class ASHA(Turns):
             return self.paused.pop(name)
         if self.over:
             for trial_name, trial in saved.items():
-                controller.stop_trial(trial)
+                self.stop(controller, trial)
                 self.paused.pop(trial_name)
         return None

@@ -85,6 +85,11 @@ class Checkpoints:
         matches = (NAME.fullmatch(file.base_name) for file in files if file.type == FileType.File)
         return sorted(int(match[1]) for match in matches if match)
 
+    def trials(self) -> set[str]:
+        """The trials that have a folder here."""
+        there = self.filesystem.get_file_info(FileSelector(self.root, allow_not_found=True))
+        return {one.base_name for one in there if one.type == FileType.Directory}
+
     def drop(self, trial: str) -> None:
         """Remove what the trial kept, which it needs no more."""
         if self.epochs(trial):

@@ -27,6 +27,8 @@ RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
     "failed",
     "interrupted",
 )
+ENDED = (FINISHED, STOPPED, DIVERGED, FAILED)
+"""Statuses of trials that no session goes on with."""
 
 
 @dataclass(kw_only=True)
@@ -265,9 +267,9 @@ class Ledger(tune.Callback):
         """The trials as of now, for whoever looks from another thread, as a live display does."""
         return list(self.entries.values())
 
-    def names(self, status: str) -> set[str]:
-        """The trials of that status."""
-        return {entry.name for entry in self.trials if entry.status == status}
+    def names(self, *statuses: str) -> set[str]:
+        """The trials of one of these statuses."""
+        return {entry.name for entry in self.trials if entry.status in statuses}
 
     def count(self, status: str) -> int:
         """How many trials have that status."""

@@ -84,7 +84,7 @@ def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
         if entry.open:
             waits = plan.scheduler == "asha" and rungs.waiting(entry.name)
             entry.status = PAUSED if waits else RUNNING
-    runs = retraining.runs(plan, retraining.select(search, plan.top_k))
+    runs = retraining.runs(plan, retraining.select(plan, search))
     retrained = retraining.ledger_of(plan, search, runs)
     for entry in retrained.entries.values():
         entry.status = RUNNING if entry.open else entry.status

@@ -18,13 +18,23 @@ from sweeps.plan import Plan
 from sweeps.turns import Turns
 
 
-def select(search: Ledger, top_k: int) -> dict[str, Configuration]:
-    """The best distinct configurations by their best validation value, best first, by the name of their first trial."""
+def select(plan: Plan, search: Ledger) -> dict[str, Configuration]:
+    """What is retrained, best of the search first, by the name of a configuration's first trial.
+
+    The best `top_k` distinct configurations by their best validation value, and those of which a model has met the test
+    split: more trials do not take away an answer.
+    """
     names: dict[Configuration, str] = {}
     for entry in search.ranked():
         configuration = Configuration(**entry.configuration)
         names[configuration] = min(names.get(configuration, entry.name), entry.name)  # it stays, whatever is added
-    return {name: configuration for configuration, name in list(names.items())[:top_k]}
+    ranked = [(name, configuration) for configuration, name in names.items()]
+    met = tested.names(plan.folder)
+    return {
+        name: configuration
+        for place, (name, configuration) in enumerate(ranked)
+        if place < plan.top_k or met & runs(plan, {name: configuration}).keys()
+    }
 
 
 def runs(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Container
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -16,8 +18,8 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
     "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
 }
-UNPRUNED = ("gp", "cmaes")
-"""Samplers that learn from COMPLETE trials alone."""
+JOINT = ("gp", "cmaes")
+"""Samplers that model all hyperparameters together, and learn from COMPLETE trials alone."""
 
 
 class Seen(optuna.Study):
@@ -28,7 +30,8 @@ class Seen(optuna.Study):
     its samplers a study of the same kind.
 
     Attributes:
-        stands: the state in which such trials are shown; COMPLETE gives them their last value.
+        stands: the state in which such trials are shown; COMPLETE gives them their last value, and diverged ones, which
+            are PRUNED and infeasible, the worst of all, as a sampler that reads COMPLETE trials would go there again.
     """
 
     stands = TrialState.PRUNED
@@ -36,7 +39,9 @@ class Seen(optuna.Study):
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        trials = map(self._shown, super()._get_trials(deepcopy, use_cache=use_cache))
+        trials = [self._shown(trial) for trial in super()._get_trials(deepcopy, use_cache=use_cache)]
+        if self.stands == TrialState.COMPLETE:
+            trials = self._with_diverged(trials)
         return [trial for trial in trials if states is None or trial.state in states]
 
     def _shown(self, trial: FrozenTrial) -> FrozenTrial:
@@ -49,6 +54,22 @@ class Seen(optuna.Study):
             trial.value = trial.intermediate_values[max(trial.intermediate_values)]
         return trial
 
+    def _with_diverged(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        values = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+        if not values:
+            return trials
+        worst = max(values) if self.direction == StudyDirection.MINIMIZE else min(values)
+        return [_scored(trial, worst) if trial.constraints else trial for trial in trials]
+
+
+def _scored(trial: FrozenTrial, value: float) -> FrozenTrial:
+    """A diverged trial as if it had come to that value."""
+    trial = copy.copy(trial)
+    trial.state, trial.value = TrialState.COMPLETE, value
+    kept = {name: entry for name, entry in trial.system_attrs.items() if not name.startswith(_CONSTRAINTS_KEY)}
+    trial.system_attrs = kept
+    return trial
+
 
 def seen(study: optuna.Study, kind: str, seed: int, number: int) -> Seen:
     """The study as the sampler of that kind is to see it when it draws a trial.
@@ -57,5 +78,5 @@ def seen(study: optuna.Study, kind: str, seed: int, number: int) -> Seen:
     """
     sampler = SAMPLERS[kind](int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
     shown = Seen(study.study_name, study._storage, sampler)
-    shown.stands = TrialState.COMPLETE if kind in UNPRUNED else TrialState.PRUNED
+    shown.stands = TrialState.COMPLETE if kind in JOINT else TrialState.PRUNED
     return shown

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ae.words import counted
-from sweeps import tables
+from sweeps import retraining, tables
 from sweeps.display import bar, best, counts
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
@@ -126,6 +126,9 @@ def state(found: Recorded) -> str:
     summary = found.plan.folder / "summary.json"
     if found.summary and found.search.ended == found.search.requested and not found.search.ranked():
         return "ended, as no trial can be selected"
+    retrained = found.retraining
+    if retrained.entries and retrained.ended == retrained.requested and not retraining.with_model(retrained):
+        return "ended, as no retraining left a model"
     if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
         return f"ended before its test; go on with --resume {shlex.quote(str(found.plan.folder))}"
     return f"last report {duration(found.quiet_s)} ago"

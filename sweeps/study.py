@@ -201,6 +201,8 @@ class StudySearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Hand a validation to the study as an intermediate value, its step the epoch."""
         value = result[self.metric]
+        if trial_id not in self.trials:  # its end was told, and a later callback failed: Tune tries it again
+            return
         if math.isfinite(value) and result["epoch"] > self.reported.get(trial_id, 0):
             self.trials[trial_id].report(value, step=result["epoch"])
             self.reported[trial_id] = result["epoch"]
@@ -212,8 +214,8 @@ class StudySearcher(Searcher):
         """
         if result:
             self.on_trial_result(trial_id, result)
-        trial = self.trials[trial_id]
-        if error and name_of(trial.number) in self.turns.ledger.again:
+        trial = self.trials.get(trial_id)  # None where its end was told before, and a later callback failed
+        if trial and error and name_of(trial.number) in self.turns.ledger.again:
             self.open[name_of(trial.number)] = trial._trial_id
             del self.trials[trial_id]
 

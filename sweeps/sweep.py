@@ -19,7 +19,7 @@ from ae.words import counted
 from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
-from sweeps.ledger import STOPPED
+from sweeps.ledger import ENDED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
@@ -34,7 +34,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     """Carry out a plan, or go on with it, and write its results folder; returns the exit status.
 
     A Ctrl-C keeps all that was finished, reports it, and gives 130; a sweep in which nothing could be selected or
-    retrained, or whose results cannot be written any more, gives 1. `--resume` goes on after each of them.
+    retrained, or whose results cannot be written any more, gives 1. `--resume` goes on with what was not ended.
 
     Raises:
         CannotStart: if the cluster is not there, has no room for a trial, or a machine that does not see the results.
@@ -120,11 +120,12 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
     ledger.restore(study.configurations(record, plan.base))
     study.agree(record, plan.base, ledger)
     recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
+    checkpoints = Checkpoints(plan.checkpoints)
+    tidy = Tidy(ledger, checkpoints, later=mirror.ended if mirror else None)
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(record, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
-        tidy = Tidy(ledger, Checkpoints(plan.checkpoints), later=mirror.ended if mirror else None)
         mirrors = [mirror] if mirror else []
         with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
@@ -136,14 +137,14 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
                 turns=turns,
             )
         study.close(record, ledger)
-        tidy.drop(ledger.names(STOPPED))
+    tidy.drop(checkpoints.trials() & ledger.names(*ENDED))  # what a session left that was killed
     outcome.interrupted |= ledger.ended < ledger.requested
 
 
 def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
     """Train the selected configurations from scratch, once a seed; `Retrained.order` says which of them wins."""
     plan, objective = outcome.plan, outcome.plan.task.objective
-    chosen = retraining.select(outcome.search, plan.top_k)
+    chosen = retraining.select(plan, outcome.search)
     runs = retraining.runs(plan, chosen)
     ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
     states = retraining.states(plan, runs, ledger)
@@ -152,7 +153,8 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, room.slots(plan))
-        title = f"{plan.task.name}: retraining the best {len(chosen)} from scratch, {counted(plan.seeds, 'seed')} each"
+        what = counted(len(chosen), "configuration")
+        title = f"{plan.task.name}: retraining {what} from scratch, {counted(plan.seeds, 'seed')} each"
         with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,

@@ -19,6 +19,11 @@ def recall(folder: Path, model: Model) -> dict[str, float]:
     return test
 
 
+def names(folder: Path) -> set[str]:
+    """The retrainings whose models have met the test split."""
+    return set(_read(folder))
+
+
 def keep(folder: Path, model: Model) -> None:
     """Write down the test metrics of a model."""
     found = _read(folder) | {model.name: {"validation": model.validation, "test": model.test}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Any
 
@@ -97,6 +98,16 @@ class Turns(FIFOScheduler):
         elif trial.status == Trial.ERROR and OUT_OF_MEMORY.search(last_line(trial.error_file)):
             self._make_room(trial)
 
+    def stop(self, controller: TuneController, trial: Trial) -> None:
+        """End a paused trial.
+
+        Raises:
+            OSError: if a table could not say so; Tune keeps what a callback raises here to itself.
+        """
+        controller.stop_trial(trial)
+        if not trial.is_finished():
+            raise OSError(errno.EIO, f"the end of trial {name_of(trial)} could not be written", self.ledger.folder)
+
     def _make_room(self, trial: Trial) -> None:
         """Twice the share of a GPU for a trial that ran out of its memory: fewer beside it as it tries again."""
         needs = dict(trial.placement_group_factory.required_resources)
@@ -151,10 +162,10 @@ class RayTurns(Turns):
         trial = self.inner.choose_trial_to_run(controller)
         if trial and trial.status == Trial.PAUSED:
             return trial
-        left = controller.get_live_trials()
+        left = [trial for trial in controller.get_live_trials() if not trial.is_finished()]  # it has failed ones too
         if self.idle and all(trial.status == Trial.PAUSED for trial in left):
-            for forgotten in list(left):
-                controller.stop_trial(forgotten)
+            for forgotten in left:
+                self.stop(controller, forgotten)
         return None
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:

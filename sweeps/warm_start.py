@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps import journal
 from sweeps.folder import Unusable
 from sweeps.plan import Plan
+from sweeps.samplers import JOINT
 from sweeps.space import Space
 
 OLDER = "warm_start"
@@ -21,22 +24,27 @@ def warm_start(study: optuna.Study, plan: Plan) -> str:
     What an earlier session added before it was killed is not added again.
 
     Of each trial the hyperparameters that the new space has, within its ranges, are taken; a trial of which none is
-    left is not. Its epochs are those of its own sweep: the values are compared as they are.
+    left is not. Samplers that model all hyperparameters together get the trials that have every one: what one trial
+    lacks they would draw at random from then on. Its epochs are those of its own sweep: the values are compared as they
+    are.
 
     Raises:
         Unusable: if there is no study, or it is of another task.
     """
     older = older_study(plan)
     already, taken, missing = len(study.get_trials(deepcopy=False)), 0, set(plan.space)
+    least = len(plan.space) if plan.sampler in JOINT else 1
     for trial in older.get_trials(deepcopy=False, states=TOLD):
         params = fitting(trial, plan.space)
-        missing -= set(params)
-        if not params:
+        if len(params) < least:
             continue
+        missing -= set(params)
         if taken >= already:
             study.add_trial(_copy(trial, params, plan))
         taken += 1
     told = f"warm start: {taken} of {len(older.trials)} trials of {plan.warm_start} are known to the sampler"
+    if plan.sampler in JOINT and taken < len(older.trials):
+        return f"{told}; {plan.sampler} takes those that have every hyperparameter of this search, within its range"
     return f"{told}; none of them says anything on {', '.join(sorted(missing))}" if missing else told
 
 
@@ -49,7 +57,7 @@ def older_study(plan: Plan) -> optuna.Study:
     folder = plan.warm_start
     assert folder is not None
     path = folder / journal.STUDY
-    if not path.is_file():
+    if not os.path.isfile(path):  # False for a name too long
         raise Unusable(f"--warm-start {folder}: not the results folder of a sweep: it has no {journal.STUDY}")
     try:
         older = journal.study(folder)
@@ -81,5 +89,5 @@ def _copy(trial: FrozenTrial, params: dict[str, object], plan: Plan) -> FrozenTr
         distributions={name: plan.space[name] for name in params},
         intermediate_values=trial.intermediate_values,
         user_attrs={**trial.user_attrs, OLDER: str(plan.warm_start)},
-        system_attrs=trial.system_attrs,
+        constraints=trial.constraints,
     )

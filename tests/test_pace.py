@@ -54,7 +54,7 @@ def test_successive_halving_is_expected_to_train_a_part_of_them_on(ledger):
 
 def test_the_budget_of_halving_is_what_a_sweep_of_synthetic_trained():
     assert sum(tasks.find("synthetic").budget.halving(12)) == 725
-    assert sum(tasks.find("mnist-cls").budget.halving(12)) == 55
+    assert sum(tasks.find("mnist-cls").budget.halving(12)) == 93
 
 
 def test_before_the_first_report_nothing_is_said(ledger):

@@ -79,6 +79,19 @@ def test_no_sampler_is_poisoned_by_diverged_trials(new_searcher, sampler):
     assert TrialState.COMPLETE in states
 
 
+def test_a_sampler_that_reads_complete_trials_does_not_stay_where_they_diverge(new_searcher):
+    searcher = new_searcher(*optuna_options("gp", trials=16))
+    diverged = []
+    for index in range(16):
+        lr = searcher.suggest(str(index))["run"]["configuration"]["lr"]
+        diverged.append(lr > 5e-3)
+        value = math.nan if diverged[-1] else 0.9 + lr  # the larger the better, until it diverges
+        searcher.on_trial_complete(str(index), report(10, value))
+        end(searcher, str(index), DIVERGED if diverged[-1] else FINISHED, value)
+    assert any(diverged[:10])
+    assert sum(diverged[10:]) <= 2
+
+
 def test_the_study_knows_each_report_once_also_of_trials_that_pause(new_searcher):
     searcher = new_searcher(*optuna_options())
     for name in ("whole", "waiting"):
@@ -202,3 +215,22 @@ def test_a_warm_start_tells_what_fits_the_new_space_also_one_that_was_cut_off(ne
     assert not any("hidden_size" in trial.params for trial in told)
     assert newer.suggest("new")["run"]["trial"] == "0002"
     assert newer.asked == 1
+
+
+@pytest.mark.parametrize(("sampler", "taken"), [("tpe", 2), ("gp", 1), ("cmaes", 1)])
+def test_a_joint_sampler_takes_only_older_trials_that_have_every_hyperparameter(new_searcher, tmp_path, sampler, taken):
+    older = new_searcher(*optuna_options("cmaes", trials=3))
+    runs = [older.suggest(str(index))["run"]["configuration"] for index in range(2)]
+    for index in range(2):
+        end(older, str(index), best=0.9)
+    lrs = sorted(run["lr"] for run in runs)
+    (tmp_path / "mnist-cls" / "x").rename(tmp_path / "mnist-cls" / "older")
+    space = tmp_path / "space.yaml"
+    space.write_text(f"lr: {{low: {sum(lrs) / 2}, high: 0.1}}\nhidden_size: {{low: 16, high: 256}}\n")
+    folder = tmp_path / "mnist-cls" / "older"
+    newer = new_searcher(*optuna_options(sampler), "--space", str(space), "--warm-start", str(folder))
+    words = warm_start(newer.study, newer.plan)
+    assert words.startswith(f"warm start: {taken} of 2 trials of ")
+    assert (f"; {sampler} takes those that have every hyperparameter" in words) == (sampler != "tpe")
+    assert len(newer.study.trials) == taken
+    assert not any(trial.system_attrs for trial in newer.study.trials), "a sampler's own state is not taken over"

@@ -46,6 +46,6 @@ TASK = Task(
     measure=measure,
     objective=Objective(metric="accuracy", mode="max"),
     base=Configuration(batch_size=64),
-    budget=Budget(max_epochs=15, eval_every=1, grace_period=2, reduction_factor=2),
+    budget=Budget(max_epochs=15, eval_every=1, grace_period=4, reduction_factor=2),
     figures=draw,
 )
