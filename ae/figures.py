@@ -11,31 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.model import LSTM_AE, Output
-from ae.training import evaluation_batch
 from ae.words import counted
 
 BLUE, ORANGE, GREY = "#1f6fb2", "#d9730d", "#6b7280"
 DPI = 120
-
-
-@torch.inference_mode()
-def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
-    """The model's output for all N sequences, in batches, on the CPU."""
-    batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
-    outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
-    logits = [output.logits_BC for output in outputs if output.logits_BC is not None]
-    predictions = [output.prediction_BTO for output in outputs if output.prediction_BTO is not None]
-    return Output(
-        torch.cat([output.reconstruction_BTO for output in outputs]),
-        torch.cat(logits) if logits else None,
-        torch.cat(predictions) if predictions else None,
-    )
 
 
 def write(figure: Figure, path: Path) -> Path:

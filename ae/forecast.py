@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae.data import price_scale
-from ae.figures import forward
 from ae.model import LSTM_AE
 from ae.task import Split
+from ae.training import forward
 
 ORIGINS = 20
 """Days from which the next day is forecast, evenly spaced over the second half of each sequence."""

@@ -9,12 +9,14 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ae.configuration import Configuration
 from ae.core import use_fast
-from ae.model import LSTM_AE
+from ae.model import LSTM_AE, Output
 from ae.task import Split, Task
 from ae.threads import Threads
 
@@ -216,3 +218,17 @@ def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]
         for name, mean in task.measure(model, inputs_BTF, labels_B).items():
             totals[name] = totals.get(name, torch.zeros_like(mean)) + mean * len(inputs_BTF)
     return {name: total.item() / len(split) for name, total in totals.items()}
+
+
+@torch.inference_mode()
+def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
+    """The model's output for all N sequences, in batches, on the CPU."""
+    batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
+    outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
+    logits = [output.logits_BC for output in outputs if output.logits_BC is not None]
+    predictions = [output.prediction_BTO for output in outputs if output.prediction_BTO is not None]
+    return Output(
+        torch.cat([output.reconstruction_BTO for output in outputs]),
+        torch.cat(logits) if logits else None,
+        torch.cat(predictions) if predictions else None,
+    )

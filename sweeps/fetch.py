@@ -13,6 +13,7 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
+from ae.files import write_whole
 from sweeps import storage
 from sweeps.folder import LOCK, RECORD, Record, Unusable, held, parse, read
 from sweeps.journal import STUDY
@@ -154,9 +155,7 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
             for name in sorted(contents, key=lambda name: name == RECORD):
                 if contents[name]:
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                    part = folder / (name + ".part")
-                    part.write_bytes(contents[name])
-                    os.replace(part, folder / name)
+                    write_whole(folder / name, contents[name])
     except OSError as error:
         raise Unusable(f"{folder} cannot be written: {error.strerror or error}; give another folder") from None
 

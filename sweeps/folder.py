@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ae.files import write_whole
 
 RECORD, SPACE, LOCK = "sweep.json", "space.yaml", "lock"
 
@@ -52,9 +53,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Keep it in the folder, whole."""
-        part = folder / (RECORD + ".part")
-        part.write_text(self.text())
-        os.replace(part, folder / RECORD)
+        write_whole(folder / RECORD, self.text())
 
 
 def read(folder: Path) -> Record:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from ae.files import write_whole
 from ae.task import Splits
 from ae.words import counted
 from sweeps import charts, importance
@@ -31,11 +31,9 @@ def write(outcome: Outcome, splits: Splits) -> None:
     """
     folder = outcome.plan.folder
     summary = outcome.summary()
-    part = folder / "summary.json.part"  # those who watch read it again and again
-    part.write_text(json.dumps(summary, indent=2) + "\n")
-    os.replace(part, folder / "summary.json")
+    write_whole(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
     page = _page(outcome, summary, _figures(outcome, splits))
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    write_whole(folder / "report.html", page)
 
 
 def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:

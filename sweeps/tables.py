@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ae.files import write_whole
 from sweeps.folder import Unusable
 
 CURVES, TRIALS = "curves.csv", "trials.csv"
@@ -58,14 +59,11 @@ def clean(folder: Path) -> None:
 
 def rewrite(path: Path, rows: list[dict[str, str]]) -> None:
     """Write a table anew, whole: under a temporary name first."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-        if rows:
-            writer.writeheader()
-        writer.writerows(rows)
-    if rows:
-        os.replace(part, path)
-    else:
-        part.unlink()
+    if not rows:
         path.unlink(missing_ok=True)
+        return
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, table.getvalue())

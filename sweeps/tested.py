@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from ae.files import write_whole
 from sweeps.outcome import Model
 
 TESTED = "tested.json"
@@ -27,9 +27,7 @@ def names(folder: Path) -> set[str]:
 def keep(folder: Path, model: Model) -> None:
     """Write down the test metrics of a model."""
     found = _read(folder) | {model.name: {"validation": model.validation, "test": model.test}}
-    part = folder / (TESTED + ".part")
-    part.write_text(json.dumps(found, indent=1) + "\n")
-    os.replace(part, folder / TESTED)
+    write_whole(folder / TESTED, json.dumps(found, indent=1) + "\n")
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:

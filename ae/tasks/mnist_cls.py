@@ -12,6 +12,7 @@ from ae.configuration import Configuration
 from ae.data import mnist
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
+from ae.training import forward
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
@@ -28,7 +29,7 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Confusion matrix, the digits it gets wrong, and digits beside their reconstructions."""
     split = splits.test
     assert split.labels_N is not None
-    output = figures.forward(model, split.inputs_NTF)
+    output = forward(model, split.inputs_NTF)
     assert output.logits_BC is not None
     predicted_N = output.logits_BC.argmax(dim=1).numpy()
     images = (split.inputs_NTF, output.reconstruction_BTO.numpy())

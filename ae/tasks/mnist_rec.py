@@ -10,6 +10,7 @@ from ae.data import mnist
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
+from ae.training import forward
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
@@ -20,7 +21,7 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     classes, titles = figures.first_of_each(labels_N)
     first = range(min(3, len(images_NRP)))
     chosen = [*first, *classes]
-    reconstructed_NTF = figures.forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
+    reconstructed_NTF = forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
     pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
     three = [f"digit {labels_N[index]}" for index in first]
     return [

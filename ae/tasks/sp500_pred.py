@@ -15,12 +15,13 @@ from pathlib import Path
 from torch import Tensor
 from torch.nn import functional
 
-from ae import figures, forecast, price_figures
+from ae import forecast, price_figures
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
+from ae.training import forward
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
@@ -52,7 +53,7 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     There is no forecast where no test stock moves in its first half.
     """
     three = sp500.first_stocks(splits.test, 3)
-    reconstructed_NT = figures.forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
+    reconstructed_NT = forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
     paths = [price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png")]
     prices_NT = price_scale.prices_of(three)
     if price_scale.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ae import figures, price_figures
+from ae import price_figures
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Split, Splits, Task
+from ae.training import forward
 
 SHOWN_STOCKS = ("AMZN", "GOOGL")
 
@@ -31,7 +32,7 @@ SHOWN_STOCKS = ("AMZN", "GOOGL")
 def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
     """rmse_dollars: the root mean squared error of the reconstruction in the prices' own unit."""
     assert split.info is not None
-    reconstructed_NT = figures.forward(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
+    reconstructed_NT = forward(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     errors_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.of(split.info)) - price_scale.prices_of(split)
     return {"rmse_dollars": float(np.sqrt(np.mean(errors_NT**2)))}
 
@@ -39,7 +40,7 @@ def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three test stocks reconstructed in their own prices, and the histories of two well-known stocks."""
     three = sp500.first_stocks(splits.test, 3)
-    reconstructed_NT = figures.forward(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
+    reconstructed_NT = forward(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     return [
         price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
         price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png"),

@@ -11,12 +11,13 @@ from ae.data import signals
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
+from ae.training import forward
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three signals of the data, and two test signals with their reconstructions."""
     shown_NT1 = splits.test.inputs_NTF[:2]
-    reconstructed_NT1 = figures.forward(model, shown_NT1).reconstruction_BTO.numpy()
+    reconstructed_NT1 = forward(model, shown_NT1).reconstruction_BTO.numpy()
     return [
         figures.signal_pairs(shown_NT1[:, :, 0], reconstructed_NT1[:, :, 0], folder / "reconstructions.png"),
         figures.signals(splits.train.inputs_NTF[:3, :, 0], folder / "examples.png"),
