@@ -172,7 +172,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     status, output, _, folder = run("--dry-run", "--search", "optuna", "--trials", "7", "--max-epochs", "45")
     assert status == 0
     assert "7 trials chosen by Optuna (tpe)" in output
-    assert "rungs at epochs 2, 4, 8, 16, 32" in output
+    assert "rungs at epochs 4, 8, 16, 32" in output
     assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()
