@@ -182,5 +182,5 @@ def _reading(place: str) -> Iterator[None]:
         yield
     except Unusable:
         raise
-    except (OSError, ValueError, NotImplementedError) as error:  # the last: a scheme pyarrow was not built for
+    except storage.FAILS as error:
         raise Unusable(f"{place}: cannot be read: {storage.reason(error)}") from None

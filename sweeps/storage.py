@@ -13,6 +13,8 @@ from pyarrow.fs import FileSystem, FileType
 
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """Where a file is not there before all of it is, and folders are a way of speaking."""
+FAILS = (OSError, ValueError, NotImplementedError)
+"""What pyarrow raises for a storage that cannot be used; the last for a scheme that it was not built for."""
 ANSWER_S = 30.0
 """Seconds that a storage has to answer in: some clients would try for a quarter of an hour."""
 
@@ -97,7 +99,7 @@ def check(storage: str) -> None:
         try:
             with token(storage) as path:
                 found.append(sees(storage, path))
-        except (OSError, ValueError, NotImplementedError) as error:  # the last: a scheme pyarrow was not built for
+        except FAILS as error:
             found.append(error)
 
     thread = threading.Thread(target=try_it, daemon=True)
