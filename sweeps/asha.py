@@ -118,18 +118,26 @@ class ASHA(Turns):
         self.rungs = rungs
         self.paused: dict[str, Trial] = {}
 
-    def promotion(self) -> str | None:
-        """The trial that is to go on next, or None; it may be one of an earlier session, which Tune does not know."""
-        return self.rungs.promotion() or (self.rungs.last_chance() if self.idle else None)
-
     @property
     def over(self) -> bool:
         """Whether nobody trains, nobody comes, and nobody is to be promoted."""
         return self.idle and self.promotion() is None
 
+    def close(self) -> None:
+        """Who still waits at a rung waits in vain."""
+        self.ledger.over = True
+
+    def promotion(self) -> str | None:
+        """The best that a rung can promote; when no other trial can come, the best of the highest rung."""
+        return self.rungs.promotion() or (self.rungs.last_chance() if self.idle else None)
+
     def promote(self, name: str) -> None:
-        """Let a trial go on."""
+        """Write down that a trial goes on."""
         self.rungs.promote(name)
+
+    def waits(self, name: str) -> bool:
+        """Whether a trial reached a rung and was not promoted."""
+        return self.rungs.waiting(name)
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial failed: nobody is to wait for it, unless it is added again."""

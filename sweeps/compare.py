@@ -18,7 +18,7 @@ from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, log_scale
 from sweeps.options import Parser, one_line
-from sweeps.recorded import Recorded, read
+from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
 
 COSTS = {"epochs": "epochs trained in the search", "wall_s": "wall time of the search, s"}
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def check(found: Sequence[Recorded]) -> None:
+def check(found: Sequence[Snapshot]) -> None:
     """ValueError unless all the sweeps have one task and one objective."""
     first = found[0]
     for other in found[1:]:
@@ -65,13 +65,13 @@ def check(found: Sequence[Recorded]) -> None:
             )
 
 
-def labels(found: Sequence[Recorded]) -> list[str]:
+def labels(found: Sequence[Snapshot]) -> list[str]:
     """The sweeps' names; the folders of those whose name another one has too."""
     names = [one.plan.name for one in found]
     return [name if names.count(name) == 1 else str(one.plan.folder) for name, one in zip(names, found, strict=True)]
 
 
-def table(found: Sequence[Recorded]) -> Table:
+def table(found: Sequence[Snapshot]) -> Table:
     """A column a sweep: how it searched, what it cost, what it found."""
     metric = found[0].plan.task.objective.metric
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{found[0].plan.task.name}, {metric}")
@@ -86,7 +86,7 @@ def table(found: Sequence[Recorded]) -> Table:
     return shown
 
 
-def facts(one: Recorded) -> dict[str, str]:
+def facts(one: Snapshot) -> dict[str, str]:
     """What the table says of a sweep; its best configuration is the tested one, or the search's best before that."""
     plan, search, metric = one.plan, one.search, one.plan.task.objective.metric
     ranked = search.ranked()
@@ -107,7 +107,7 @@ def facts(one: Recorded) -> dict[str, str]:
     }
 
 
-def notes(found: Sequence[Recorded]) -> list[str]:
+def notes(found: Sequence[Snapshot]) -> list[str]:
     """Where the sweeps differ in what makes their values comparable."""
     words = {"data": "data", "options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
     first = found[0].plan
@@ -115,7 +115,7 @@ def notes(found: Sequence[Recorded]) -> list[str]:
     return [f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []
 
 
-def progress(one: Recorded) -> pd.DataFrame:
+def progress(one: Snapshot) -> pd.DataFrame:
     """The best validation value so far, a row a report of the search: "epochs" trained by all, "wall_s", "best".
 
     Trials that failed or diverged cost what they cost and find nothing, as in the ranking.
@@ -135,7 +135,7 @@ def progress(one: Recorded) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["epochs", "wall_s", "best"], dtype=float).dropna()
 
 
-def draw(found: Sequence[Recorded], path: Path) -> Path:
+def draw(found: Sequence[Snapshot], path: Path) -> Path:
     """Best validation value so far against epochs and against wall time: a line a sweep; returns the PNG's path."""
     figure = Figure(figsize=(6.4 * len(COSTS), 4.6))
     metric = found[0].plan.task.objective.metric

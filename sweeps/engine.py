@@ -91,7 +91,7 @@ def turns(plan: Plan, ledger: Ledger) -> Turns:
 
 
 def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Turns:
-    """One of `sweeps.plan.SCHEDULERS`, in epochs; ASHA takes in what earlier sessions reported.
+    """One of `sweeps.schedulers.SCHEDULERS`, in epochs; ASHA takes in what earlier sessions reported.
 
     Args:
         kind: of scheduler.

@@ -105,7 +105,7 @@ class Ledger(tune.Callback):
         self.before_s = 0.0
         """Seconds that earlier sessions took, up to their last report."""
         self.over = False
-        """Whether trials that still wait at a rung wait in vain; the searcher says so."""
+        """Whether trials that still wait at a rung wait in vain; the scheduler says so."""
         self.again: set[str] = set()
         """Trials that come again, as their process was lost in the moment in which it took them over."""
         self.started = time.monotonic()

@@ -10,8 +10,9 @@ from typing import Any, NoReturn, get_args, get_type_hints
 
 from ae import tasks
 from ae.task import Task
-from sweeps.plan import DEVICES, SCHEDULERS, TRACKERS
+from sweeps.plan import DEVICES, TRACKERS
 from sweeps.samplers import SAMPLERS
+from sweeps.schedulers import SCHEDULERS
 
 EPILOG = """\
 examples:

@@ -18,12 +18,12 @@ from sweeps import space as spaces
 from sweeps import storage
 from sweeps.folder import Record
 from sweeps.samplers import SAMPLERS
+from sweeps.schedulers import SCHEDULERS
 from sweeps.space import Space
 from sweeps.words import hyperparameter
 
 TRACKERS = ("mlflow", "wandb")
 SEARCHES = ("grid", "optuna")
-SCHEDULERS = ("asha", "asha-stop", "hyperband", "median", "none")
 DEVICES = ("auto", "cpu", "cuda")
 LONGEST_S = 1e9
 """Seconds of the longest time limit; some ten times as many are more than `faulthandler` can wait."""
@@ -199,8 +199,8 @@ class Plan:
     @property
     def expected(self) -> list[int]:
         """Epochs that the trials are expected to train for, the longest first; nobody knows with Ray's other rules."""
-        halves = self.scheduler in ("asha", "asha-stop")
-        return self.budget.halving(self.trials) if halves else [self.budget.max_epochs] * self.trials
+        budget, halves = self.budget, SCHEDULERS[self.scheduler].halves
+        return budget.halving(self.trials) if halves else [budget.max_epochs] * self.trials
 
     @property
     def varied(self) -> list[str]:
@@ -214,13 +214,9 @@ class Plan:
         how = f"grid of {counted(self.trials, 'configuration')}"
         if self.search == "optuna":
             how = f"{counted(self.trials, 'trial')} chosen by Optuna ({self.sampler})"
-        early = {
-            "asha": f"asha, promotes 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
-            "asha-stop": f"Ray's asha, keeps 1 of {budget.reduction_factor} at each rung; rungs at epochs {rungs}",
-            "hyperband": f"Ray's HyperBand, reduction factor {budget.reduction_factor}",
-            "median": f"Ray's median stopping rule, after epoch {budget.grace_period}",
-            "none": "none: every trial trains to its last epoch",
-        }[self.scheduler]
+        early = SCHEDULERS[self.scheduler].description.format(
+            rungs=rungs, factor=budget.reduction_factor, grace=budget.grace_period
+        )
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
         given = asdict(self.options).items() - asdict(self.task.options()).items()
         own = "".join(f", {name} {value}" for name, value in sorted(given))

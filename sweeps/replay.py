@@ -23,9 +23,10 @@ from ae.task import Objective
 from ae.words import counted
 from sweeps import replay_figure, simulation
 from sweeps.options import Parser, one_line
-from sweeps.plan import SCHEDULERS, Plan
-from sweeps.recorded import read
+from sweeps.plan import Plan
+from sweeps.schedulers import SCHEDULERS
 from sweeps.simulation import Recording, Result, Setting, simulate
+from sweeps.snapshot import read
 
 EPILOG = """\
 example:
@@ -35,8 +36,6 @@ example:
 
 Exit status: 0 done, 2 bad input.
 """
-NO_GRACE_PERIOD, NO_REDUCTION_FACTOR = ("hyperband", "none"), ("median", "none")
-"""Schedulers that have none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,8 +112,8 @@ def settings(options: argparse.Namespace, plan: Plan) -> list[Setting]:
     found = (
         Setting(
             scheduler=scheduler,
-            grace_period=None if scheduler in NO_GRACE_PERIOD else grace,
-            reduction_factor=None if scheduler in NO_REDUCTION_FACTOR else factor,
+            grace_period=grace if SCHEDULERS[scheduler].grace_period else None,
+            reduction_factor=factor if SCHEDULERS[scheduler].reduction_factor else None,
             workers=workers,
         )
         for workers, scheduler, grace, factor in itertools.product(

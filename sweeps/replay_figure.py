@@ -16,8 +16,9 @@ from matplotlib.ticker import LogLocator
 from ae.figures import GREY, write
 from ae.task import Task
 from ae.words import counted
+from sweeps.schedulers import SCHEDULERS
 
-MARKERS = {"asha": "o", "asha-stop": "s", "hyperband": "D", "median": "^", "none": "P"}
+MARKERS = dict(zip(SCHEDULERS, "osD^P", strict=True))
 SIZE = 8.0
 """Of a mark with the smallest reduction factor, in points."""
 COSTS = {"epochs_percent": "epochs spent, % of the full grid", "wall_s": "predicted wall time, s"}

@@ -20,7 +20,7 @@ from sweeps import retraining, tables
 from sweeps.display import bar, best, counts
 from sweeps.ledger import Ledger
 from sweeps.options import Parser, one_line
-from sweeps.recorded import Recorded, read
+from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
@@ -84,7 +84,7 @@ def trials(text: str) -> int:
     return int(text)
 
 
-def watch(found: Recorded, options: argparse.Namespace, console: Console) -> None:
+def watch(found: Snapshot, options: argparse.Namespace, console: Console) -> None:
     """Show the sweep again and again, until it is finished."""
     with Live(page(found, options.trials, console), console=console, auto_refresh=False) as live:
         while not found.plan.record.finished:
@@ -93,7 +93,7 @@ def watch(found: Recorded, options: argparse.Namespace, console: Console) -> Non
             live.update(page(found, options.trials, console), refresh=True)
 
 
-def page(found: Recorded, lines: int, console: Console) -> Group:
+def page(found: Snapshot, lines: int, console: Console) -> Group:
     """Everything that is shown.
 
     Args:
@@ -117,7 +117,7 @@ def page(found: Recorded, lines: int, console: Console) -> Group:
     return Group(*parts)
 
 
-def state(found: Recorded) -> str:
+def state(found: Snapshot) -> str:
     """Whether the sweep goes on, as far as its folder tells: a session writes curves first, and the summary last."""
     if found.plan.record.finished:
         return "finished"
@@ -145,7 +145,7 @@ def phase(name: str, ledger: Ledger, varied: list[str]) -> list[RenderableType]:
     return [*lines, Text(f"  {best(ledger, varied)}", style="green")]
 
 
-def ranking(found: Recorded, lines: int, console: Console) -> Table:
+def ranking(found: Snapshot, lines: int, console: Console) -> Table:
     """The best trials of the search, then those that cannot be chosen, each with its learning curve where it fits."""
     ledger, metric = found.search, found.plan.task.objective.metric
     ranked = ledger.ranked()
@@ -168,7 +168,7 @@ def ranking(found: Recorded, lines: int, console: Console) -> Table:
     return table
 
 
-def sparklines(found: Recorded, names: Sequence[str], encoding: str) -> dict[str, str]:
+def sparklines(found: Snapshot, names: Sequence[str], encoding: str) -> dict[str, str]:
     """The validation value against epochs of some trials, all to one scale, as high as it is good or bad."""
     metric, curves = f"val_{found.plan.task.objective.metric}", dict[str, dict[int, float]]()
     for row in tables.rows(found.plan.folder / tables.CURVES):

@@ -15,7 +15,6 @@ from ray.tune.schedulers import TrialScheduler
 
 from ae.task import Budget, Objective
 from sweeps import engine, tables
-from sweeps.asha import ASHA
 from sweeps.ledger import DIVERGED, FINISHED, RUNNING, STOPPED, Entry, Ledger
 from sweeps.plan import Plan
 from sweeps.turns import name_of
@@ -183,9 +182,8 @@ class Simulation:
 
     def _suggest(self) -> Trial | None:
         """The next new trial, by the rule of `StudySearcher.suggest`: if there is room, and nobody to be promoted."""
-        asha = self.turns if isinstance(self.turns, ASHA) else None
         self.turns.exhausted = not self.to_come
-        if not self.to_come or not self.turns.free or (asha and asha.promotion()):
+        if not self.to_come or not self.turns.free or self.turns.promotion():
             return None
         name = self.to_come.popleft()
         trial = Trial("replayed", trial_id=name, config={"run": {"trial": name}}, stub=True)

@@ -20,16 +20,13 @@ from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from sweeps import journal
-from sweeps.asha import ASHA
 from sweeps.folder import Unusable
 from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
-from sweeps.plan import SCHEDULERS, Plan
+from sweeps.plan import Plan
 from sweeps.samplers import seen
+from sweeps.schedulers import SCHEDULERS
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
-
-STOPPED_BY = {name: "outside the best of its rung" for name in SCHEDULERS} | {"median": "worse than the median"}
-"""Why each scheduler stops a trial, in words."""
 
 
 def open_(plan: Plan) -> optuna.Study:
@@ -80,7 +77,7 @@ def ledger_of(plan: Plan) -> Ledger:
         time_limit_s=plan.time_limit_s,
         planned={name_of(number): asdict(replace(plan.base, **point)) for number, point in enumerate(points)},
         expected=plan.expected,
-        why_stopped=STOPPED_BY[plan.scheduler],
+        why_stopped=SCHEDULERS[plan.scheduler].why_stopped,
     )
 
 
@@ -158,20 +155,19 @@ class StudySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's name and configuration; None while there is no room, FINISHED when no trial will come."""
-        asha = self.turns if isinstance(self.turns, ASHA) else None
-        cut_off = [name for name in self.open if not (asha and asha.rungs.waiting(name))]
-        exhausted = not cut_off and self.asked == self.total
-        self.turns.exhausted = exhausted
-        if exhausted and (asha.over if asha else not self.turns.starting):
-            self.turns.ledger.over = asha is not None
+        turns = self.turns
+        cut_off = [name for name in self.open if not turns.waits(name)]
+        turns.exhausted = exhausted = not cut_off and self.asked == self.total
+        if turns.over:
+            turns.close()
             return str(Searcher.FINISHED)
-        if not self.turns.free:
+        if not turns.free:
             return None
         if cut_off:
             return self._again(trial_id, cut_off[0])
-        promoted = asha.promotion() if asha else None
-        if asha and promoted in self.open:
-            asha.promote(promoted)
+        promoted = turns.promotion()
+        if promoted and promoted in self.open:
+            turns.promote(promoted)
             return self._again(trial_id, promoted)
         if promoted or exhausted:
             return None  # Tune knows the promoted trial, and lets it go on

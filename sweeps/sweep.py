@@ -16,7 +16,7 @@ from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
 from ae.words import counted
-from sweeps import engine, folder, nodes, recording, report, retraining, room, study, tables, tested
+from sweeps import engine, folder, loggers, nodes, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import ENDED
@@ -42,7 +42,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         ValueError: if what earlier sessions left there cannot be read.
     """
     outcome = Outcome(plan=plan, source=splits.source, search=study.ledger_of(plan))
-    recording.check(plan)
+    loggers.check(plan)
     if plan.warm_start and not plan.resume:
         older_study(plan)
     with engine.session(plan) as dashboard:
@@ -114,29 +114,29 @@ def _cut_off(plan: Plan, error: OSError) -> int:
 
 def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
     plan, ledger = outcome.plan, outcome.search
-    record = study.open_(plan)
-    if plan.warm_start and not study.own(record):
-        console.print(warm_start(record, plan), soft_wrap=True, highlight=False, markup=False)
-    ledger.restore(study.configurations(record, plan.base))
-    study.agree(record, plan.base, ledger)
-    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
+    trials = study.open_(plan)
+    if plan.warm_start and not study.own(trials):
+        console.print(warm_start(trials, plan), soft_wrap=True, highlight=False, markup=False)
+    ledger.restore(study.configurations(trials, plan.base))
+    study.agree(trials, plan.base, ledger)
+    told = loggers.Loggers(ledger, loggers.of(plan, ledger))
     checkpoints = Checkpoints(plan.checkpoints)
     tidy = Tidy(ledger, checkpoints, later=mirror.ended if mirror else None)
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
-        searcher = study.StudySearcher(record, plan, turns)
+        searcher = study.StudySearcher(trials, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
         mirrors = [mirror] if mirror else []
-        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
+        with told, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
-                callbacks=[ledger, study.Told(searcher), display, recorded, tidy, *Metrics.of(plan, ledger), *mirrors],
+                callbacks=[ledger, study.Told(searcher), display, told, tidy, *Metrics.of(plan, ledger), *mirrors],
                 searcher=searcher,
                 turns=turns,
             )
-        study.close(record, ledger)
+        study.close(trials, ledger)
     tidy.drop(checkpoints.trials() & ledger.names(*ENDED))  # what a session left that was killed
     outcome.interrupted |= ledger.ended < ledger.requested
 
@@ -149,18 +149,18 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
     states = retraining.states(plan, runs, ledger)
     ledger.reopen(retraining.with_model(ledger) - set(states))
-    recorded = recording.Recording(ledger, recording.recorders(plan, ledger))
+    told = loggers.Loggers(ledger, loggers.of(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, room.slots(plan))
         what = counted(len(chosen), "configuration")
         title = f"{plan.task.name}: retraining {what} from scratch, {counted(plan.seeds, 'seed')} each"
-        with recorded, Display(ledger, title, plan.varied, console) as display, ledger:
+        with told, Display(ledger, title, plan.varied, console) as display, ledger:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="retrain",
                 plan=plan,
-                callbacks=[ledger, display, recorded, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
+                callbacks=[ledger, display, told, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )

@@ -58,6 +58,25 @@ class Turns(FIFOScheduler):
         entries = self.ledger.entries
         return any(name not in entries or entries[name].status != RUNNING for name in self.busy)
 
+    @property
+    def over(self) -> bool:
+        """Whether the searcher is asked for no trial any more."""
+        return self.exhausted and not self.starting
+
+    def close(self) -> None:
+        """The searcher has said that no trial will come any more."""
+
+    def promotion(self) -> str | None:
+        """The trial that is to go on before any new one, or None; it may be one of an earlier session."""
+        return None
+
+    def promote(self, name: str) -> None:
+        """Let a trial go on that `promotion` named."""
+
+    def waits(self, name: str) -> bool:
+        """Whether a trial of an earlier session is not to go on before it is promoted."""
+        return False
+
     def decide(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """What becomes of a trial after a report: CONTINUE, PAUSE or STOP."""
         return str(TrialScheduler.CONTINUE)

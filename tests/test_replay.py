@@ -13,9 +13,9 @@ from ae import tasks
 from ae.task import Budget, Objective
 from sweeps import defaults, replay, tables
 from sweeps.ledger import STOPPED
-from sweeps.plan import SCHEDULERS
-from sweeps.recorded import recorded_plan
+from sweeps.schedulers import SCHEDULERS
 from sweeps.simulation import Recording, Setting, Simulation, simulate
+from sweeps.snapshot import plan_of
 
 SECONDS = 2.0
 """What every report of `recording` takes."""
@@ -116,8 +116,8 @@ def test_a_replay_is_the_sweep_that_it_predicts(run, space, capsys):
     early = ("--scheduler", "asha", "--grace-period", "1", "--max-concurrent", "1")
     real = run(*SMALL, *FEW, *space, *early, name="real", task="synthetic-smooth")[3]
 
-    plan = recorded_plan(real)
-    simulation = Simulation(replay.simulation.read(full, recorded_plan(full)), setting("asha"))
+    plan = plan_of(real)
+    simulation = Simulation(replay.simulation.read(full, plan_of(full)), setting("asha"))
     simulation.run()
     trained = pd.read_csv(real / "curves.csv", dtype={"trial": str}).query("phase == 'search'")
     assert plan.budget.rungs() == [1, 2, 4]
@@ -170,7 +170,7 @@ def test_recorded_trials_come_in_the_order_of_their_numbers(kept, tmp_path):
     later = {"0010": "1001", "0011": "10000"}
     rows = [row | {"trial": later.get(row["trial"], row["trial"])} for row in tables.rows(full / "curves.csv")]
     tables.rewrite(full / "curves.csv", rows)
-    assert list(replay.simulation.read(full, recorded_plan(full)).curves)[-3:] == ["0009", "1001", "10000"]
+    assert list(replay.simulation.read(full, plan_of(full)).curves)[-3:] == ["0009", "1001", "10000"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):

@@ -17,7 +17,7 @@ from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps import data_hash, evaluate
 from sweeps.outcome import Model, Retrained
-from sweeps.plan import SCHEDULERS
+from sweeps.schedulers import SCHEDULERS
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 FEW = ("--top-k", "2", "--seeds", "2")

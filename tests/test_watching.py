@@ -19,7 +19,7 @@ from tensorboardX.proto.event_pb2 import Event
 from ae import tasks
 from ae.task import Budget
 from ae.words import counted
-from sweeps import compare, metrics, recorded, replay, show, tables
+from sweeps import compare, metrics, replay, show, snapshot, tables
 from sweeps.display import Display, bar
 from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
@@ -262,13 +262,13 @@ def test_tensorboard_finds_every_point_of_the_curves_and_the_hyperparameters(swe
 
 def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(running):
     for _ in range(2):
-        TensorBoard(recorded.read(running).search, ["lr", "hidden_size"])
+        TensorBoard(snapshot.read(running).search, ["lr", "hidden_size"])
         np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
 
 
 def test_the_runs_of_retrainings_that_are_selected_no_more_stay(swept, tmp_path):
     folder = shutil.copytree(swept, tmp_path / "extended")
-    retraining = recorded.read(folder).retraining
+    retraining = snapshot.read(folder).retraining
     gone, _ = sorted(retraining.entries)
     del retraining.entries[gone]
     runs = folder / "tensorboard" / "retrain"
@@ -280,7 +280,7 @@ def test_the_runs_of_retrainings_that_are_selected_no_more_stay(swept, tmp_path)
 
 
 def test_a_table_that_is_damaged_is_said(running):
-    search = recorded.read(running).search
+    search = snapshot.read(running).search
     rows = tables.rows(running / "curves.csv")
     tables.rewrite(running / "curves.csv", [row | {"train_loss": "x"} for row in rows])
     with pytest.raises(ValueError, match=r"curves\.csv: not the table of a sweep: .*'x'"):

@@ -1,4 +1,4 @@
-"""Tells further records of a sweep what happens in it: TensorBoard, and a tracker if there is one."""
+"""Tells the loggers of a sweep what happens in it: TensorBoard, and a tracker if there is one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sweeps.tensorboard_runs import METRICS, TensorBoard
 from sweeps.turns import name_of
 
 
-class Recorder(Protocol):
-    """A record of a phase of a sweep, beside the ledger's tables."""
+class Logger(Protocol):
+    """Keeps a phase of a sweep in a form of its own, beside the ledger's tables."""
 
     def begin(self, entry: Entry) -> None:
         """A trial starts, or goes on in a later session."""
@@ -34,7 +34,7 @@ class Recorder(Protocol):
 
 
 def check(plan: Plan) -> None:
-    """Raise Unusable if a recorder that a plan asks for cannot be had."""
+    """Raise Unusable if a logger that a plan asks for cannot be had."""
     if plan.track and not importlib.util.find_spec(plan.track):
         raise Unusable(f"--track {plan.track} needs a package that is not installed: pip install {plan.track}")
     if plan.track:
@@ -43,9 +43,9 @@ def check(plan: Plan) -> None:
         tracking.check(plan)
 
 
-def recorders(plan: Plan, ledger: Ledger) -> list[Recorder]:
+def of(plan: Plan, ledger: Ledger) -> list[Logger]:
     """Those that a plan asks for, for a phase as earlier sessions left it."""
-    found: list[Recorder] = [TensorBoard(ledger, [*plan.varied, *(["seed"] if ledger.phase == "retrain" else [])])]
+    found: list[Logger] = [TensorBoard(ledger, [*plan.varied, *(["seed"] if ledger.phase == "retrain" else [])])]
     if plan.track:
         from sweeps.tracking import tracker  # imports the tracker's own package
 
@@ -53,42 +53,42 @@ def recorders(plan: Plan, ledger: Ledger) -> list[Recorder]:
     return found
 
 
-class Recording(tune.Callback):
-    """Tells recorders each report once, whatever a fault makes a trial train again; comes after the ledger.
+class Loggers(tune.Callback):
+    """Tells loggers each report once, whatever a fault makes a trial train again; comes after the ledger.
 
     A context manager around the ledger's: on leaving, trials that the ledger closed meanwhile are told too.
 
     Args:
         ledger: the phase.
-        recorders: who is told.
+        loggers: who is told.
     """
 
-    def __init__(self, ledger: Ledger, recorders: Sequence[Recorder]) -> None:
-        self.ledger, self.recorders = ledger, recorders
+    def __init__(self, ledger: Ledger, loggers: Sequence[Logger]) -> None:
+        self.ledger, self.loggers = ledger, loggers
         self.epochs = {entry.name: entry.epoch for entry in ledger.entries.values()}
         """The last epoch that was told of a trial."""
         self.begun: set[str] = set()
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> Loggers:
         return self
 
     def __exit__(self, *exception: object) -> None:
         for entry in self.ledger.entries.values():
             if entry.name in self.begun and entry.status != INTERRUPTED:
                 self._end(entry)
-        for recorder in self.recorders:
-            recorder.close()
+        for logger in self.loggers:
+            logger.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks' state; recorders have none that a session could go on with
+        return {}  # Tune saves its callbacks' state; loggers have none that a session could go on with
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial starts for the first time, or goes on."""
         entry = self.ledger.entries[name_of(trial)]
         if entry.name not in self.begun:
             self.begun.add(entry.name)
-            for recorder in self.recorders:
-                recorder.begin(entry)
+            for logger in self.loggers:
+                logger.begin(entry)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -98,8 +98,8 @@ class Recording(tune.Callback):
         if result["epoch"] > self.epochs.get(entry.name, 0):
             self.epochs[entry.name] = result["epoch"]
             metrics = {name: value for name, value in result.items() if name.startswith(METRICS)}
-            for recorder in self.recorders:
-                recorder.report(entry, result["epoch"], metrics, time.time())
+            for logger in self.loggers:
+                logger.report(entry, result["epoch"], metrics, time.time())
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial ended."""
@@ -113,5 +113,5 @@ class Recording(tune.Callback):
     def _end(self, entry: Entry) -> None:
         if entry.name in self.begun:
             self.begun.discard(entry.name)
-            for recorder in self.recorders:
-                recorder.end(entry)
+            for logger in self.loggers:
+                logger.end(entry)

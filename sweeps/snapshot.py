@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps import journal, retraining, study, tables
-from sweeps.asha import Rungs
+from sweeps import engine, journal, retraining, study, tables
 from sweeps.folder import Unusable
 from sweeps.ledger import PAUSED, RUNNING, Ledger
 from sweeps.options import parser
@@ -22,7 +21,7 @@ READS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recorded:
+class Snapshot:
     """What there is of a sweep."""
 
     plan: Plan
@@ -42,7 +41,7 @@ class Recorded:
         return test and test[self.plan.task.objective.metric]
 
 
-def recorded_plan(folder: Path) -> Plan:
+def plan_of(folder: Path) -> Plan:
     """The plan of the sweep in a results folder.
 
     Raises:
@@ -54,13 +53,13 @@ def recorded_plan(folder: Path) -> Plan:
         raise Unusable(str(error).removeprefix("--resume ")) from None
 
 
-def read(folder: Path) -> Recorded:
+def read(folder: Path) -> Snapshot:
     """The sweep in a results folder, as of now.
 
     Raises:
         ValueError: if there is none, or it is damaged; it names the file.
     """
-    plan = recorded_plan(folder)
+    plan = plan_of(folder)
     for attempt in range(READS):
         try:
             search, retrained = _phases(plan)
@@ -71,19 +70,16 @@ def read(folder: Path) -> Recorded:
             time.sleep(0.1)
     curves = folder / tables.CURVES
     quiet_s = time.time() - curves.stat().st_mtime if curves.exists() else None
-    return Recorded(plan=plan, search=search, retraining=retrained, summary=_summary(folder), quiet_s=quiet_s)
+    return Snapshot(plan=plan, search=search, retraining=retrained, summary=_summary(folder), quiet_s=quiet_s)
 
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
     search = study.ledger_of(plan)
     search.restore(_configurations(plan))
-    if plan.scheduler == "asha":
-        rungs = Rungs(plan.task.objective, plan.budget.rungs(), plan.budget.reduction_factor)
-        rungs.replay(search.reports)
+    turns = engine.early_stopping(plan.scheduler, plan.budget, search, slots=1)
     for entry in search.entries.values():
         if entry.open:
-            waits = plan.scheduler == "asha" and rungs.waiting(entry.name)
-            entry.status = PAUSED if waits else RUNNING
+            entry.status = PAUSED if turns.waits(entry.name) else RUNNING
     runs = retraining.runs(plan, retraining.select(plan, search))
     retrained = retraining.ledger_of(plan, search, runs)
     for entry in retrained.entries.values():
