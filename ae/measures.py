@@ -33,7 +33,8 @@ def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
 
     Returns:
         pca_mse, the mean squared error in the loss's units, and pca_components: as many as the context vector z has
-        numbers, or as there can be of these sequences.
+        numbers, or as there can be of these sequences; mean_mse, that of the mean training sequence, which is a PCA
+        with none.
     """
     from sklearn.decomposition import PCA  # here, as every trial's process reads this file and none needs it
 
@@ -42,19 +43,20 @@ def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
     )
     count, values = train_ND.shape
     components = min(configuration.hidden_size, count - 1, values)
-    if components:
+    errors_ND = without_ND = train_ND.mean(axis=0) - test_ND
+    if components:  # more than one sequence
         linear = PCA(components, svd_solver="covariance_eigh" if count > values else "full").fit(train_ND)
         errors_ND = linear.inverse_transform(linear.transform(test_ND)) - test_ND
-    else:  # one sequence: its mean is all there is
-        errors_ND = train_ND - test_ND
-    return {"pca_mse": float(np.mean(errors_ND**2)), "pca_components": components}
+    mse, mean_mse = (float(np.mean(each_ND**2)) for each_ND in (errors_ND, without_ND))
+    return {"pca_mse": mse, "pca_components": components, "mean_mse": mean_mse}
 
 
 def beside_pca(test: Mapping[str, float]) -> str:
-    """Which of the two codes is the better one."""
+    """Which of the two codes is the better one, and what can be had without any."""
     loss, linear = test["loss"], test["pca_mse"]
     code = f"a PCA of the training split with {counted(int(test['pca_components']), 'component')}"
+    mean = f"the mean training sequence has {test['mean_mse']:.3g}"
     if linear < LOSSLESS:
-        return f"Here {code} loses nothing; the autoencoder's test MSE is {loss:.3g}."
+        return f"Here {code} loses nothing; the autoencoder's test MSE is {loss:.3g}, {mean}."
     verb = "beats" if loss < linear else "loses to"
-    return f"The autoencoder {verb} {code}: test MSE {loss:.3g} against {linear:.3g}."
+    return f"The autoencoder {verb} {code}: test MSE {loss:.3g} against {linear:.3g}; {mean}."

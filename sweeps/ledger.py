@@ -151,7 +151,7 @@ class Ledger(tune.Callback):
         self.reports.append((name, epoch, best, not math.isfinite(metrics["val_loss"])))
 
     def reopen(self, names: Collection[str]) -> None:
-        """Let trials that had ended go on: what they came to is not there any more."""
+        """Let trials go on that had ended: they failed, or what they came to is not there any more."""
         if not names:
             return
         kept = [row for row in tables.rows(self.folder / TRIALS) if row["trial"] not in names]

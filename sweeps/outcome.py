@@ -32,8 +32,6 @@ class Model:
     epoch: int
     weights: dict[str, Tensor]
     validation: dict[str, float]
-    diverged: bool = False
-    """Whether its training diverged in a later epoch."""
     test: dict[str, float] = field(default_factory=dict)
     """Empty until the test split was met."""
 
@@ -47,6 +45,8 @@ class Retrained:
     trial: str
     """Name of the search's trial that it was chosen for."""
     models: list[Model]
+    diverged: int = 0
+    """Retrainings of it that diverged, those included that left no model."""
 
     @property
     def tested(self) -> bool:
@@ -54,10 +54,12 @@ class Retrained:
         return all(model.test for model in self.models)
 
     def order(self, objective: Objective) -> tuple[int, float]:
-        """Sorts the best first: by retrainings that finished, then by mean validation value."""
+        """Sorts the best first: by retrainings that diverged, then by mean validation value.
+
+        One that failed, or has not ended yet, says nothing of its configuration.
+        """
         mean = statistics.fmean(model.validation[objective.metric] for model in self.models)
-        finished = sum(not model.diverged for model in self.models)
-        return -finished, -mean if objective.mode == "max" else mean
+        return self.diverged, -mean if objective.mode == "max" else mean
 
     def kept(self, objective: Objective) -> Model:
         """The model of the best validation value: the one that is saved."""

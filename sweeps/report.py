@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,18 @@ def write(outcome: Outcome, splits: Splits) -> None:
     """
     folder = outcome.plan.folder
     summary = outcome.summary()
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_whole(folder / "summary.json", json.dumps(_valid(summary), indent=2, allow_nan=False) + "\n")
     page = _page(outcome, summary, _figures(outcome, splits))
     write_whole(folder / "report.html", page)
+
+
+def _valid(value: Any) -> Any:
+    """With null for numbers that JSON has not, as NaN."""
+    if isinstance(value, dict):
+        return {key: _valid(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_valid(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:

@@ -127,9 +127,10 @@ def models(
     A model that an earlier session tested has its test metrics.
     """
     found = []
+    lost = ledger.names(DIVERGED)
     for trial, configuration in chosen.items():
-        kept = []
-        for name, run in runs(plan, {trial: configuration}).items():
+        kept, retrainings = [], runs(plan, {trial: configuration})
+        for name, run in retrainings.items():
             if name in states:
                 best = states[name]["best"]
                 model = Model(
@@ -138,11 +139,10 @@ def models(
                     epoch=best["epoch"],
                     weights=best["weights"],
                     validation=best["metrics"],
-                    diverged=ledger.entries[name].status == DIVERGED,
                 )
                 model.test = tested.recall(plan.folder, model)
                 kept.append(model)
         if kept:
-            retrained = replace(configuration, epochs=plan.retrain_epochs)
-            found.append(Retrained(configuration=retrained, trial=trial, models=kept))
+            retrained, diverged = replace(configuration, epochs=plan.retrain_epochs), len(lost & retrainings.keys())
+            found.append(Retrained(configuration=retrained, trial=trial, models=kept, diverged=diverged))
     return sorted(found, key=lambda one: one.order(plan.task.objective))

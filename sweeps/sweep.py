@@ -19,7 +19,7 @@ from ae.words import counted
 from sweeps import engine, folder, loggers, nodes, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
-from sweeps.ledger import ENDED
+from sweeps.ledger import ENDED, FAILED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
@@ -148,7 +148,7 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     runs = retraining.runs(plan, chosen)
     ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
     states = retraining.states(plan, runs, ledger)
-    ledger.reopen(retraining.with_model(ledger) - set(states))
+    ledger.reopen(retraining.with_model(ledger) - set(states) | ledger.names(FAILED))
     told = loggers.Loggers(ledger, loggers.of(plan, ledger))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:

@@ -24,6 +24,8 @@ def spread(values: Mapping[str, Any] | None) -> str:
     if values is None:
         return "not tested"
     mean, deviation = values["mean"], values["std"]
+    if mean is None:
+        return "not a number"
     if not deviation or not math.isfinite(deviation):
         return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
     decimals = 1 - math.floor(math.log10(deviation))

@@ -151,6 +151,19 @@ def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model
     assert len(trials(folder)) == 2
 
 
+@pytest.mark.usefixtures("one_ray")
+def test_a_retraining_that_failed_is_tried_again(run, summary_of):
+    status, _, _, folder = run(*SMALL, *FEW, task=TASK)
+    assert status == 0
+    whole = tables.rows(folder / "trials.csv")
+    failed = [row | {"status": "failed", "reason": "killed"} if row["phase"] == "retrain" else row for row in whole]
+    tables.rewrite(folder / "trials.csv", failed)
+    assert main(["--resume", str(folder), "--seeds", "+1"]) == 0
+    again = [row for row in tables.rows(folder / "trials.csv") if row["phase"] == "retrain"]
+    assert [row["status"] for row in again] == ["finished"] * 2
+    assert len(summary_of(folder)["test"]["loss"]["values"]) == 2
+
+
 def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
     task = tasks.find(TASK)
     task = replace(task, budget=replace(task.budget, max_epochs=77, top_k=2), grid={"lr": (0.5, 0.25, 0.125)})

@@ -166,19 +166,17 @@ def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epo
     ]
 
 
-def test_a_configuration_of_which_more_seeds_finished_comes_first_then_the_better_mean():
-    def retrained(name, **models):
+def test_configurations_that_diverged_come_last_and_a_missing_seed_counts_for_nothing():
+    def retrained(name, *losses, diverged=0):
         validated = [
-            Model(
-                name=f"{name}-{seed}", seed=0, epoch=1, weights={}, validation={"loss": loss}, diverged=seed == "lost"
-            )
-            for seed, loss in models.items()
+            Model(name=f"{name}-{seed}", seed=seed, epoch=1, weights={}, validation={"loss": loss})
+            for seed, loss in enumerate(losses)
         ]
-        return Retrained(configuration=Configuration(), trial=name, models=validated)
+        return Retrained(configuration=Configuration(), trial=name, models=validated, diverged=diverged)
 
-    found = [retrained("a", one=0.1, lost=0.1), retrained("b", one=0.9), retrained("c", one=0.5, two=0.7)]
+    found = [retrained("a", 0.1, 0.1, diverged=1), retrained("b", 0.5, 0.7), retrained("c", 0.3)]
     order = sorted(found, key=lambda one: one.order(Objective(metric="loss", mode="min")))
-    assert [one.trial for one in order] == ["c", "a", "b"]
+    assert [one.trial for one in order] == ["c", "b", "a"]
 
 
 @pytest.mark.usefixtures("one_ray")

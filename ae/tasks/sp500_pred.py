@@ -41,7 +41,7 @@ def remark(test: Mapping[str, float]) -> str:
         return "No price moved on the days that were forecast: there is no persistence to compare the forecast with."
     verb = "beats" if skill > 0 else "loses to" if skill < 0 else "equals"
     return (
-        f"The forecast of the unseen next day {verb} persistence (tomorrow = today): "
+        f"The forecast of a test stock's unseen next day {verb} persistence (tomorrow = today): "
         f"MSE {test['forecast_mse']:.3g} against {test['persistence_mse']:.3g}, skill {skill:.3g}; "
         f"RMSE {test['forecast_rmse_dollars']:.3g} against {test['persistence_rmse_dollars']:.3g} dollars."
     )
