@@ -1,6 +1,6 @@
 """Checks a RayJob of KubeRay's: the fields that its operator knows, GPUs of the workers, one image, the token.
 
-Fields are those of KubeRay 1.5 (ray-operator/apis/ray/v1/rayjob_types.go, raycluster_types.go); what lies inside a
+Fields are those of KubeRay 1.5.1 (ray-operator/apis/ray/v1/rayjob_types.go, raycluster_types.go); what lies inside a
 pod's template is Kubernetes' own matter, and `kubectl apply --dry-run=server` checks it against a cluster.
 """
 

@@ -9,11 +9,12 @@ import pickle
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from pyarrow import ArrowException
-from pyarrow.fs import FileSelector, FileSystem, FileType
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 from ray import tune
 from ray.tune.experiment import Trial
 
@@ -55,6 +56,11 @@ class Checkpoints:
 
     def __init__(self, place: str) -> None:
         self.filesystem, self.root = FileSystem.from_uri(place)
+
+    def within_reach(self) -> bool:
+        """Whether this machine sees the sweep's folder, where it is one: a machine of its own would write its own."""
+        parent = self.root.rpartition("/")[0]
+        return not isinstance(self.filesystem, LocalFileSystem) or Path(parent).is_dir()
 
     def save(self, trial: str, epoch: int, state: dict[str, Any]) -> None:
         """Keep a state, of which no reader ever sees a part."""

@@ -126,6 +126,8 @@ def held(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise Unusable(f"{folder} is in use by a sweep that runs; wait for it, or stop it") from None
+        except OSError as error:
+            raise Unusable(f"{folder} cannot be locked: {error.strerror}; give --results on another disk") from None
         yield

@@ -296,13 +296,14 @@ class Ledger(tune.Callback):
         return sorted(usable, key=lambda entry: (sign * (entry.best or 0.0), entry.name))
 
     def close(self, entry: Entry, status: str, reason: str) -> None:
-        """Write down how a trial ended."""
+        """Write down how a trial ended, for good: the study, which is told next, is never ahead of the tables."""
         entry.status = status
         entry.reason = "; ".join(filter(None, (reason, entry.retried, entry.warning)))
         settings = {name: value for name, value in entry.configuration.items() if name != "epochs"}
         values = {"epochs": entry.epoch, f"best_{self.objective.metric}": entry.best, "best_epoch": entry.best_epoch}
         row = {"phase": self.phase, "trial": entry.name, **settings, "status": status, **values}
         tables.append(self.folder / TRIALS, row | {"train_s": entry.train_s, "reason": entry.reason})
+        tables.sync(self.folder)
 
     def _entry(self, trial: Trial) -> Entry:
         run = trial.config["run"]

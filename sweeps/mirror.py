@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +26,12 @@ from sweeps.fetch import GROWING, MANIFEST, manifest
 from sweeps.folder import LOCK, RECORD, Record
 from sweeps.plan import Plan
 
+log = logging.getLogger(__name__)
+
 EVERY_S = 3.0
 """Seconds between two copies, at least."""
+SILENT_S = 60.0
+"""Seconds without a copy after which the user is told."""
 
 
 class Mirror(tune.Callback):
@@ -53,6 +58,10 @@ class Mirror(tune.Callback):
         self.worker = ThreadPoolExecutor(1, "mirror")
         self.copying: Future[None] | None = None
         self.copied, self.pause_s = time.monotonic(), EVERY_S
+        self.whole = time.monotonic()
+        """When the last copy succeeded."""
+        self.failing = False
+        """Whether the user knows that copies fail."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its callbacks' state; a mirror has none
@@ -82,10 +91,22 @@ class Mirror(tune.Callback):
         """
         if time.monotonic() - self.copied < self.pause_s or (self.copying and not self.copying.done()):
             return
-        if self.copying and isinstance(error := self.copying.exception(), OSError) and error.errno == errno.EBUSY:
-            raise error
+        if self.copying:
+            self._heed(self.copying.exception())
         self.copied = time.monotonic()
         self.copying = self.worker.submit(self._copy, self._sizes(), list(self.ended))
+
+    def _heed(self, error: BaseException | None) -> None:
+        """Say that copies fail, once it is no moment's matter, and that they succeed again."""
+        if isinstance(error, OSError) and error.errno == errno.EBUSY:
+            raise error
+        if error and not self.failing and time.monotonic() - self.whole > SILENT_S:
+            self.failing = True
+            log.warning("%s: cannot be written: %s; it is tried again, %s has all", self.place, error, self.folder)
+        if not error:
+            if self.failing:
+                log.warning("%s: is written again", self.place)
+            self.whole, self.failing = time.monotonic(), False
 
     def _sizes(self) -> dict[str, int]:
         return {name: path.stat().st_size if (path := self.folder / name).exists() else 0 for name in GROWING}

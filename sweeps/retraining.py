@@ -92,8 +92,8 @@ class Runs(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing is learned from it; one whose process was lost before it began comes again."""
-        run = self.taken.pop(trial_id)
-        if error and run[0] in self.turns.ledger.again:
+        run = self.taken.pop(trial_id, None)  # None where its end was told before, and a later callback failed
+        if run and error and run[0] in self.turns.ledger.again:
             self.left.insert(0, run)
 
     def save(self, checkpoint_path: str) -> None:

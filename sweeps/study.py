@@ -25,6 +25,7 @@ from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
 from sweeps.plan import Plan
 from sweeps.samplers import seen
 from sweeps.schedulers import SCHEDULERS
+from sweeps.tables import CURVES
 from sweeps.turns import Turns
 from sweeps.warm_start import OLDER
 
@@ -104,11 +105,19 @@ def _forget_last(path: Path) -> None:
 
 
 def agree(study: optuna.Study, base: Configuration, ledger: Ledger) -> None:
-    """Bring the study and the ledger to say the same of trials that ended as a session died between the two."""
+    """Bring the study and the ledger to say the same of trials that ended as a session died between the two.
+
+    Raises:
+        Unusable: if the ledger lacks reports that the study's trial had.
+    """
     for trial in own(study):
         name = name_of(trial.number)
         entry = ledger.entries.get(name)
         if trial.state.is_finished() and (entry is None or entry.open):
+            epochs, known = trial.user_attrs.get("epochs", 0), entry.epoch if entry else 0
+            if known < epochs:
+                rule = f"it ends at epoch {known} of trial {name}, which {journal.STUDY} has to epoch {epochs}"
+                raise Unusable(f"{ledger.folder / CURVES}: {rule}; the file is damaged")
             ledger.end(name, asdict(replace(base, **trial.params)), failed=trial.state == TrialState.FAIL)
         elif trial.state == TrialState.RUNNING and entry and not entry.open:
             tell(study, optuna.Trial(study, trial._trial_id), entry)

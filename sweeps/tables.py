@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ def append(path: Path, row: dict[str, Any]) -> None:
         if new:
             writer.writerow(row)
         writer.writerow("none" if name == "clip" and value is None else value for name, value in row.items())
+
+
+def sync(folder: Path) -> None:
+    """Have both tables on the disk, whatever the machine dies of."""
+    for path in (folder / CURVES, folder / TRIALS):
+        if path.exists():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def curves(folder: Path) -> pd.DataFrame:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,11 @@ from ray.tune.logger import LoggerCallback
 
 from sweeps.folder import Unusable
 from sweeps.ledger import FAILED, Entry
+from sweeps.options import one_line
 from sweeps.plan import Plan
 from sweeps.words import hyperparameter
+
+log = logging.getLogger(__name__)
 
 UPLOAD_S = 60
 """Seconds that Weights & Biases may take, at the end of a phase, to take in what it was told."""
@@ -53,28 +57,41 @@ class Tracker:
     def __init__(self, callback: LoggerCallback, plan: Plan, phase: str) -> None:
         self.callback, self.plan, self.phase = callback, plan, phase
         self.open: dict[str, Entry] = {}
+        self.lost = False
+        """Whether the tracker failed, and is told no more."""
         callback.setup()
 
     def begin(self, entry: Entry) -> None:
         """A trial starts, or goes on."""
         self.open[entry.name] = entry
-        self.callback.log_trial_start(self._shown(entry))
+        self._tell(self.callback.log_trial_start, self._shown(entry))
 
     def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
         """A trial was validated: its metrics, at the epoch as the step."""
         result = {**metrics, "training_iteration": epoch, "timesteps_total": epoch}
-        self.callback.log_trial_result(epoch, self._shown(entry), result)
+        self._tell(self.callback.log_trial_result, epoch, self._shown(entry), result)
 
     def end(self, entry: Entry) -> None:
         """A trial ended."""
         self.open.pop(entry.name)
-        self.callback.log_trial_end(self._shown(entry), failed=entry.status == FAILED)
+        self._tell(self.callback.log_trial_end, self._shown(entry), failed=entry.status == FAILED)
 
     def close(self) -> None:
         """End the runs of trials that were interrupted, and wait until all is handed on."""
         for entry in list(self.open.values()):
             self.end(entry)
-        self.callback.on_experiment_end([])
+        self._tell(self.callback.on_experiment_end, [])
+
+    def _tell(self, tell: Callable[..., None], *what: Any, **more: Any) -> None:
+        """Hand something on; whatever a tracker raises then, the sweep goes on without it."""
+        if self.lost:
+            return
+        try:
+            tell(*what, **more)
+        except Exception as error:
+            self.lost = True
+            why = one_line(error) or type(error).__name__
+            log.warning("--track %s: %s; it is told no more of this phase, which goes on", self.plan.track, why)
 
     def _shown(self, entry: Entry) -> Shown:
         plan = self.plan

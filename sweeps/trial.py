@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import faulthandler
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -28,7 +30,8 @@ class SweepTrial(tune.Trainable):
     A report has `epoch`, `train_loss`, `val_` and each metric of the task, `best` (the objective's best value so far),
     `best_epoch`, `diverged`, `train_s` (seconds in training and validation since the last report) and `warning` (what
     went wrong with a checkpoint, or nothing). An actor that has ended a trial takes the next one by `reset_config`, its
-    data in place. A step that takes longer than the time limit ends the process, and so the trial, as a failure.
+    data in place. A step or a pause that takes longer than the time limit ends the process, and so the trial, as a
+    failure.
 
     `config["run"]["known"]` is the last epoch that the driver has heard of. Where a checkpoint is ahead of that, as its
     tables may be of an older moment, the reports between the two come first: they are in the checkpoint.
@@ -80,6 +83,9 @@ class SweepTrial(tune.Trainable):
     def _begin(self) -> Training:
         """Start the trial, or go on with it where its checkpoints are; those of other configurations are none of it."""
         self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
+        if not self.checkpoints.within_reach():
+            rule = "this machine does not see the results; give --storage, a bucket or a folder that every machine sees"
+            raise FileNotFoundError(errno.ENOENT, rule, self.checkpoints.root)
         if self.on_device is None:
             train, validation = self.splits
             self.on_device = DeviceSplit(train, self.device), DeviceSplit(validation, self.device)
@@ -96,16 +102,22 @@ class SweepTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train to the next validation; a loss that is not finite ends the trial as diverged."""
-        if begins := self.training is None:
-            self.training = self._begin()
-        if self.unheard:
-            return dict(self.unheard.pop(0))
-        self._save(self.training)  # what the driver has heard of, before it is trained on
-        self.training.threads.choices = (self.threads,) if begins else self._idle_too()
+        with self._limited():
+            if begins := self.training is None:
+                self.training = self._begin()
+            if self.unheard:
+                return dict(self.unheard.pop(0))
+            self._save(self.training)  # what the driver has heard of, before it is trained on
+            self.training.threads.choices = (self.threads,) if begins else self._idle_too()
+            return self._report(self.training)
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Kill this process once the time limit is over; only that ends a call that hangs in a driver or a storage."""
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
-            return self._report(self.training)
+            yield
         finally:
             faulthandler.cancel_dump_traceback_later()
 
@@ -161,7 +173,8 @@ class SweepTrial(tune.Trainable):
         there are; its restored sweeps forget the newest. Ours are named by trial and epoch, and any session finds them.
         """
         assert self.training, "a trial pauses after a report"
-        self._save(self.training)
+        with self._limited():
+            self._save(self.training)
         return {"epoch": self.training.epoch}
 
     def load_checkpoint(self, checkpoint: dict[str, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections import Counter
 from typing import Any
 
 from ray.tune import PlacementGroupFactory
@@ -11,9 +12,11 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from sweeps.failure import last_line
+from sweeps.failure import last_line, machine_died
 from sweeps.ledger import RUNNING, Ledger
 
+MACHINES = 10
+"""Machines that a trial may lose before that counts as its failure: it may be what kills them."""
 OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA error: out of memory|_ALLOC_FAILED")
 """In the error of torch, or of cuBLAS or cuDNN, where the memory of a GPU is at an end."""
 
@@ -41,6 +44,8 @@ class Turns(FIFOScheduler):
         """Whether no trial will come that was not here before; the searcher says so."""
         self.lost: set[str] = set()
         """Trials whose process was lost as it took them over: once, they come again."""
+        self.machines: Counter[str] = Counter()
+        """How many machines each trial has lost."""
 
     @property
     def free(self) -> bool:
@@ -105,7 +110,8 @@ class Turns(FIFOScheduler):
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial failed.
 
-        If it may try again, Tune adds it again, unless it had not begun to train: a process that is lost as it takes a
+        Tune lets it try again once, and a machine that is lost, which spot ones are, does not count for that. If it may
+        try again, Tune adds it again, unless it had not begun to train: a process that is lost as it takes a
         trial over fails it twice, for the process and for the task, and the second time it is pending, which ends it
         (`_actor_task_failed`, `_process_trial_failure`). The searcher brings such a one again, as another of Tune's.
         """
@@ -114,6 +120,10 @@ class Turns(FIFOScheduler):
         if trial.status == Trial.PENDING and name not in self.lost:
             self.lost.add(name)
             self.ledger.again.add(name)
+        elif trial.status == Trial.ERROR and machine_died(trial.error_file):
+            self.machines[name] += 1
+            if self.machines[name] <= MACHINES:
+                trial.run_metadata.num_failures -= 1
         elif trial.status == Trial.ERROR and OUT_OF_MEMORY.search(last_line(trial.error_file)):
             self._make_room(trial)
 

@@ -9,6 +9,7 @@ from ae.task import Budget, Objective
 from sweeps.asha import ASHA, Rungs
 from sweeps.engine import early_stopping
 from sweeps.ledger import FAILED, INTERRUPTED, PAUSED, STOPPED, Entry, Ledger
+from sweeps.turns import MACHINES, Turns
 
 LOW = Objective(metric="loss", mode="min")
 
@@ -129,6 +130,28 @@ def test_nobody_waits_for_a_trial_that_failed_as_it_was_to_pause(tmp_path):
     assert turns.promotion() is None
     turns.on_trial_add(None, trial)
     assert not turns.rungs.waiting("a"), "a trial that may try again trains at once"
+
+
+def test_a_machine_that_is_lost_does_not_count_as_a_failure_until_many_are(tmp_path):
+    def lose(error):
+        trial.run_metadata.num_failures += 1  # as Tune does before it asks the scheduler
+        with (tmp_path / "error.txt").open("a") as file:
+            file.write(f"Failure # {trial.run_metadata.num_failures} (occurred at noon)\n{error}\n")
+        turns.on_trial_error(None, trial)
+
+    class Lost(Trial):
+        error_file = str(tmp_path / "error.txt")
+
+    turns = Turns(Ledger("search", tmp_path, LOW, 1, 2), slots=1)
+    trial = Lost("any", config={"run": {"trial": "a"}}, stub=True)
+    trial.set_status(Trial.ERROR)
+    for _ in range(MACHINES):
+        lose("The actor died unexpectedly.\nThe actor died because its node has died. Node Id: 12")
+    assert trial.run_metadata.num_failures == 0
+    lose("ValueError: its own")
+    assert trial.run_metadata.num_failures == 1
+    lose("The actor died because its node has died. Node Id: 12")
+    assert trial.run_metadata.num_failures == 2
 
 
 def test_a_sweep_that_is_gone_on_with_does_not_wait_for_trials_that_had_ended(tmp_path):

@@ -1,5 +1,6 @@
 """Sweeps that are gone on with after their end."""
 
+import errno
 import html
 import json
 import os
@@ -253,6 +254,18 @@ def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, m
         line = f"error: --data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep"
         assert capsys.readouterr().err.splitlines()[-1] == line
     assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
+
+
+def test_a_disk_without_locks_is_not_taken_for_a_sweep_that_runs(run, monkeypatch):
+    def flock(*what):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    status, _, error, folder = run("--smoke")
+    assert (status, error) == (
+        2,
+        f"error: {folder} cannot be locked: No locks available; give --results on another disk\n",
+    )
 
 
 def test_nothing_to_add_is_refused(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """A sweep that keeps its checkpoints and a copy of its results in a storage: a shared folder, a bucket."""
 
+import concurrent.futures
 import json
 import os
 import shutil
@@ -352,3 +353,29 @@ def test_checkpoints_of_all_that_ended_are_gone_when_the_session_is(tmp_path):
         Tidy(ledger_of(plan), checkpoints, later=copy.ended).drop(["0000", "0001", "0002"])
         assert checkpoints.epochs("0000") == [1], "not before the storage says that it has ended"
     assert [name for name in ("0000", "0001", "0002", "0003") if checkpoints.epochs(name)] == ["0003"]
+
+
+def test_a_storage_that_fails_for_long_is_said_and_so_is_its_return(tmp_path, monkeypatch, caplog):
+    (tmp_path / "space.yaml").write_text(SPACE)
+    arguments = [*begun(tmp_path), "--results", str(tmp_path / "here")]
+    plan = make_plan(parser().parse(arguments), arguments)
+    make(plan.folder, plan.record, None)
+    monkeypatch.setattr(mirror, "SILENT_S", 0)
+
+    def tick(copy):
+        copy.pause_s = 0
+        copy.on_step_begin(0, [])
+        concurrent.futures.wait([copy.copying])
+
+    with mirror.Mirror(plan) as copy:
+        with monkeypatch.context() as broken:
+            broken.setattr(storage, "write", lambda *what: (_ for _ in ()).throw(OSError("ExpiredToken")))
+            for _ in range(3):
+                tick(copy)
+        for _ in range(3):
+            tick(copy)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
+        f"{plan.place}: cannot be written: ExpiredToken; it is tried again, {plan.folder} has all",
+        f"{plan.place}: is written again",
+    ]

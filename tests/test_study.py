@@ -234,3 +234,15 @@ def test_a_joint_sampler_takes_only_older_trials_that_have_every_hyperparameter(
     assert (f"; {sampler} takes those that have every hyperparameter" in words) == (sampler != "tpe")
     assert len(newer.study.trials) == taken
     assert not any(trial.system_attrs for trial in newer.study.trials), "a sampler's own state is not taken over"
+
+
+def test_a_table_that_lacks_reports_of_a_trial_that_ended_is_damaged(new_searcher):
+    searcher = new_searcher(*optuna_options())
+    searcher.suggest("whole")
+    end(searcher, "whole", best=0.9)
+    ledger = searcher.turns.ledger
+    ledger.entries["0000"] = Entry(name="0000", configuration={}, epoch=5, best=0.8)
+    with pytest.raises(
+        ValueError, match=r"curves.csv: it ends at epoch 5 of trial 0000, which study.log has to epoch 10"
+    ):
+        study.agree(searcher.study, searcher.plan.base, ledger)

@@ -1,6 +1,11 @@
 """Sweeps told to MLflow and to Weights & Biases."""
 
+from types import SimpleNamespace
+
 import pytest
+
+from sweeps.ledger import Entry
+from sweeps.tracking import Tracker
 
 SMALL = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--grace-period", "1", "--scheduler", "none")
 SPACE = "lr: [0.01, 0.02]\nclip: none\nhidden_size: 4\nbatch_size: 32\n"
@@ -83,3 +88,24 @@ def test_a_place_where_no_mlflow_is_is_bad_input(run, monkeypatch):
     assert (status, output, error.count("\n")) == (2, "", 1)
     assert "--track mlflow: nonsense://nowhere cannot be used" in error
     assert not folder.parent.exists()
+
+
+def test_a_tracker_that_fails_is_said_once_and_told_no_more(caplog, tmp_path):
+    def unreachable(*what, **more):
+        asked.append(what)
+        raise ConnectionError("no route\nto host")
+
+    asked = []
+    calls = ("log_trial_start", "log_trial_result", "log_trial_end", "on_experiment_end")
+    callback = SimpleNamespace(setup=lambda: None, **dict.fromkeys(calls, unreachable))
+    plan = SimpleNamespace(track="mlflow", name="sweep", task=SimpleNamespace(name="mnist-cls"), folder=tmp_path)
+    tracker = Tracker(callback, plan, "search")
+    entry = Entry(name="0000", configuration={"lr": 0.1})
+    tracker.begin(entry)
+    tracker.report(entry, 1, {"val_loss": 0.1}, 0.0)
+    tracker.end(entry)
+    tracker.close()
+    assert len(asked) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "--track mlflow: no route to host; it is told no more of this phase, which goes on"
+    ]

@@ -119,3 +119,11 @@ def test_a_diverged_trial_ends_and_ranks_nothing(new_trial):
     assert report["epoch"] == 1
     assert math.isnan(report["val_accuracy"])
     assert math.isnan(report["best"])
+
+
+def test_a_machine_that_does_not_see_the_results_says_so_and_leaves_nothing(new_trial, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    trial = new_trial(config(), checkpoints=str(elsewhere / "sweep" / "checkpoints"))
+    with pytest.raises(FileNotFoundError, match="this machine does not see the results; give --storage"):
+        trial.train()
+    assert not elsewhere.exists()
