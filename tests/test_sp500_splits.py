@@ -95,6 +95,22 @@ def test_without_a_day_held_out_the_last_day_does_scale_the_others(tmp_path):
     assert (before["mean"] != after["mean"]).all()
 
 
+def test_a_test_stock_that_moves_like_one_outside_the_test_is_named(tmp_path, caplog):
+    table = prices(days=70)
+    where = sequences(load(save(table, tmp_path), Options()))["split"]
+    assert warnings_of(caplog) == []
+    tested, trained = (where.index[where == split][0] for split in ("test", "train"))
+    twice = table.loc[table["symbol"] == trained, "high"].astype(float) * 2
+    table.loc[table["symbol"] == tested, "high"] = twice.map("{:.2f}".format).to_numpy()
+    load(save(table, tmp_path), Options())
+    assert warnings_of(caplog)[0].endswith(
+        f": 1 test stock moving like one outside the test, which flatters it: {tested} like {trained}"
+    )
+    caplog.clear()
+    load(save(table, tmp_path), Options(min_days=70, symbols=",".join({*where.index} - {trained})))
+    assert warnings_of(caplog) == []
+
+
 def test_a_sequence_that_varies_on_the_held_out_day_alone_is_constant(tmp_path, caplog):
     table = prices()
     table.loc[table["symbol"] == "S02", "high"] = [*["5"] * (DAYS - 1), "6"]

@@ -11,6 +11,7 @@ A stock's days are those that the table has a row for; a day without a row is no
 | history shorter than --min-days or --window | the stock is dropped; counted |
 | days that do not fill a window | the oldest days are dropped; counted |
 | constant sequence (minimum = maximum) | dropped; counted, symbols named |
+| test stock that moves like one outside the test, as two classes of one company's shares do | both named |
 | two rows of a stock and day, same price | one is kept; counted |
 | two rows of a stock and day, prices differ | error with both rows |
 | rows out of order | sorted |
@@ -25,8 +26,9 @@ A stock's days are those that the table has a row for; a day without a row is no
 | missing or unreadable file, or another format | error |
 | fewer than 5 stocks left | error with what was dropped |
 
-Two classes of one company's shares are two stocks, though they move alike: of the table of 2014 to 2017, DISCK trains
-and DISCA validates; none of such a pair is in the test split without the other.
+Two classes of one company's shares are two stocks. Of the table of 2014 to 2017, whole, DISCK trains and DISCA
+validates, and none of such a pair is in the test split without the other; which split a stock is in depends on which
+others there are.
 """
 
 from __future__ import annotations
@@ -53,6 +55,10 @@ SAMPLE_WINDOW = 250
 DEFAULT_FIELD = "high"
 MIN_STOCKS = 5
 """Fewest stocks that split 60/20/20 with one in each part."""
+ALIKE = 0.9
+"""Correlation of daily returns above which two stocks are as good as one; two companies hardly reach it."""
+ALIKE_DAYS = 60
+"""Fewest days that say so."""
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +171,9 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     source = (
         f"{name}, {stocks} stocks, {cut}, {info['first_date'].min():%Y-%m-%d} to {info['last_date'].max():%Y-%m-%d}"
     )
-    return _split(values_NT[:, :, None], info, source)
+    splits = _split(values_NT[:, :, None], info, source)
+    _warn_of_twins(table, splits, name)
+    return splits
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -241,3 +249,24 @@ def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> 
         chosen_N = order_N[info["symbol"].isin(part).to_numpy()[order_N]]
         parts.append(Split(inputs_NTF=inputs_NTF[chosen_N], info=info.iloc[chosen_N].reset_index(drop=True)))
     return Splits(train=parts[0], validation=parts[1], test=parts[2], source=source)
+
+
+def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
+    """Name the test stocks that move like one that a model is trained or chosen on: they flatter the test."""
+    logs = table.assign(price=np.log(table["price"])).pivot(index="date", columns="symbol", values="price")
+    returns = logs.diff().fillna(0)
+    returns = returns.loc[:, returns.std() > 0]
+    if len(returns) < ALIKE_DAYS:
+        return
+    scaled = (returns - returns.mean()) / returns.std(ddof=0)
+    tested = scaled.columns.isin(_symbols(splits.test))
+    alike = scaled.loc[:, tested].T @ scaled.loc[:, ~tested] / len(scaled)
+    pairs = [f"{alike.index[one]} like {alike.columns[other]}" for one, other in np.argwhere(alike.to_numpy() > ALIKE)]
+    if pairs:
+        count = counted(len(pairs), "test stock")
+        log.warning("%s: %s moving like one outside the test, which flatters it: %s", name, count, ", ".join(pairs))
+
+
+def _symbols(split: Split) -> set[str]:
+    assert split.info is not None
+    return set(split.info["symbol"])
