@@ -40,7 +40,8 @@ class LSTM_AE(nn.Module):
     can. The weights are the same. `threads` are then those that share its work; None (the default) for as many as torch
     uses.
 
-    Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (unconditioned decoder, context at every step).
+    Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (an encoder and an unconditioned decoder LSTM); Cho
+    et al. 2014, https://arxiv.org/abs/1406.1078, section 2.2 (a decoder that reads the context at every step).
     """
 
     def __init__(
@@ -54,6 +55,12 @@ class LSTM_AE(nn.Module):
         self.predict = nn.Linear(hidden_size, output_size) if predict else None
         self.fast = False
         self.threads: int | None = None
+
+    def encode(self, inputs_BTF: Tensor) -> Tensor:
+        """The context vector z of each sequence, (B, H)."""
+        _, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
+        context_BH: Tensor = last_hidden_1BH[0]
+        return context_BH
 
     def forward(self, inputs_BTF: Tensor) -> Output:
         """Encode, decode and read every head.
@@ -69,8 +76,7 @@ class LSTM_AE(nn.Module):
     def _decode(self, inputs_BTF: Tensor) -> Tensor:
         if self.fast:
             return core.decode(self.encoder, self.decoder, inputs_BTF, self.threads)
-        _, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
-        context_BTH = last_hidden_1BH[0].unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
+        context_BTH = self.encode(inputs_BTF).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH: Tensor = self.decoder(context_BTH)[0]
         return decoded_BTH
 

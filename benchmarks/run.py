@@ -12,6 +12,7 @@ import agreement
 import candidates
 import grid
 import overhead
+import redrawn
 import samplers
 import scale
 import step
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "overhead": overhead.run,
     "scale": scale.run,
     "samplers": samplers.run,
+    "redrawn": redrawn.run,
 }
 
 

@@ -40,6 +40,8 @@ class Settings:
     """Sizes of the sweeps of `samplers`."""
     seeds: int = 12
     """Sweeps of each of them."""
+    grids: int = 60
+    """Grids of `redrawn`."""
 
 
 QUICK = Settings(
@@ -57,5 +59,6 @@ QUICK = Settings(
     trials=(20,),
     drawn=(12,),
     seeds=2,
+    grids=3,
 )
 """Settings that show that all works; their figures mean nothing, and they leave the real results alone."""

@@ -14,6 +14,9 @@ from sweeps import fetch, storage
 
 def main(arguments: list[str]) -> int:
     """Fetch, and say what to open; returns the exit status."""
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if len(arguments) != 2:
         print("error: name two places: python cluster/results.py s3://BUCKET/TASK/NAME FOLDER", file=sys.stderr)
         return 2

@@ -18,6 +18,7 @@ from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, log_scale
 from sweeps.options import Parser, one_line
+from sweeps.schedulers import SCHEDULERS
 from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
 
@@ -97,6 +98,7 @@ def facts(one: Snapshot) -> dict[str, str]:
     return {
         "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
         "scheduler": plan.scheduler,
+        "rungs": ", ".join(map(str, plan.budget.rungs())) if SCHEDULERS[plan.scheduler].halves else "none",
         "trials ended": f"{search.ended} of {search.requested}",
         "epochs": f"{search.epochs:,} of {search.requested * search.max_epochs:,}",
         "wall time": duration(search.wall_s),
@@ -112,6 +114,9 @@ def notes(found: Sequence[Snapshot]) -> list[str]:
     words = {"data": "data", "options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
     first = found[0].plan
     differ = [words[name] for name in words if any(getattr(one.plan, name) != getattr(first, name) for one in found)]
+    for name, word in {"max_epochs": "epochs", "eval_every": "epochs between validations"}.items():
+        if any(getattr(one.plan.budget, name) != getattr(first.budget, name) for one in found):
+            differ.append(word)
     return [f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []
 
 

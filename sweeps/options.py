@@ -82,7 +82,9 @@ def _add_what(parser: Parser) -> None:
     what = parser.add_argument_group("what to do")
     what.add_argument("--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}")
     what.add_argument("--list", action="store_true", help="name the tasks, a line each, and end")
-    what.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    what.add_argument(
+        "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not looked at"
+    )
     what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
     what.add_argument("--data", type=Path, metavar="PATH", help="your own data (default: what comes with the task)")
     what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")

@@ -210,26 +210,31 @@ class Plan:
     def describe(self) -> str:
         """The plan in lines, as --dry-run prints it."""
         budget = self.budget
-        rungs = ", ".join(map(str, budget.rungs())) or "none below the last epoch"
+        rungs = ", ".join(map(str, budget.rungs()))
         how = f"grid of {counted(self.trials, 'configuration')}"
         if self.search == "optuna":
             how = f"{counted(self.trials, 'trial')} chosen by Optuna ({self.sampler})"
         early = SCHEDULERS[self.scheduler].description.format(
             rungs=rungs, factor=budget.reduction_factor, grace=budget.grace_period
         )
+        if SCHEDULERS[self.scheduler].halves and not rungs:
+            early = f"none: there is no rung below epoch {budget.max_epochs}"
         gpus = "a fraction of a GPU where there are any" if self.gpus_per_trial is None else self.gpus_per_trial
         given = asdict(self.options).items() - asdict(self.task.options()).items()
         own = "".join(f", {name} {value}" for name, value in sorted(given))
         concurrent = f"{self.max_concurrent or 'as many as there is room for'} at once"
         most, expected = self.trials * budget.max_epochs, sum(self.expected)
-        about = f", about {expected} with early stopping" if expected < most else ""
+        about = f", about {expected:,} with early stopping" if expected < most else ""
+        base = {name: value for name, value in asdict(self.base).items() if name not in (*self.space, "epochs", "seed")}
         seeds = counted(self.seeds, "seed")
         final = counted(self.retrain_epochs * self.top_k * self.seeds, "epoch")
         rows = {
             "task": f"{self.task.name}: {self.task.description}",
-            "data": f"{self.data or 'its own'}{own}" + (f", {self.subset:,} training sequences" if self.subset else ""),
+            "data": f"{self.data or 'what comes with the task'}{own}"
+            + (f", {self.subset:,} training sequences" if self.subset else ""),
             "search": how,
             "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
+            "fixed": ", ".join(f"{name} {hyperparameter(value)}" for name, value in base.items()) or "nothing",
             "budget": f"{counted(budget.max_epochs, 'epoch')} a trial, validated every {budget.eval_every}; "
             f"{counted(most, 'epoch')} at most{about}",
             "early stop": early,
@@ -241,11 +246,19 @@ class Plan:
             "seed": str(self.seed),
             "results": f"{self.folder}, and {self.place}" if self.storage else str(self.folder),
         }
+        if self.warm_start:
+            rows["warm start"] = f"the sampler knows the trials of {self.warm_start}"
         return "\n".join(f"{name:<11} {row}" for name, row in rows.items())
 
 
 def _range(distribution: Any) -> str:
     if hasattr(distribution, "choices"):
         return " | ".join(map(hyperparameter, distribution.choices))
-    log = " (log)" if distribution.log else ""
-    return f"{hyperparameter(distribution.low)} to {hyperparameter(distribution.high)}{log}"
+    how = (
+        " (log)"
+        if distribution.log
+        else f" in steps of {distribution.step}"
+        if distribution.step not in (None, 1)
+        else ""
+    )
+    return f"{hyperparameter(distribution.low)} to {hyperparameter(distribution.high)}{how}"

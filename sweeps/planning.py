@@ -134,7 +134,10 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
     try:
         return replace(budget, **given)
     except ValueError as error:
-        raise ValueError(f"budget: {error}") from None
+        message = str(error)
+        for name in names:
+            message = message.replace(name, _option(name))
+        raise ValueError(message) from None
 
 
 def _refuse_changed(before: Plan, after: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from sweeps.folder import Unusable
 from sweeps.options import named_task, one_line, parser
 from sweeps.plan import Plan
 from sweeps.planning import make_plan, resumed_plan
+from sweeps.warm_start import older_study
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in tasks.names():
                 print(f"{name:<16} {tasks.find(name).description}")
             return 0
-        options.resume = to_resume(options)
-        if options.resume:
-            plan = resumed_plan(options, arguments)
-            if plan.record.finished:
-                print(f"{plan.folder} is finished: see sweeps/show.py; --seeds +N or --top-k +K retrains more of it")
-                return 0
-        else:
-            plan = make_plan(options, arguments)
+        plan = _plan(options, arguments)
+        if plan.record.finished:
+            more = "; --trials +N searches on" if plan.search == "optuna" else ""
+            print(f"{plan.folder} is finished: see sweeps/show.py; --seeds +N or --top-k +K retrains more of it{more}")
+            return 0
         if options.dry_run:
             print(plan.describe())
             return 0
@@ -53,6 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return start(plan, splits)
+
+
+def _plan(options: argparse.Namespace, arguments: list[str]) -> Plan:
+    """Of a new sweep, or of the one to go on with."""
+    options.resume = to_resume(options)
+    if options.resume:
+        return resumed_plan(options, arguments)
+    plan = make_plan(options, arguments)
+    if plan.warm_start:
+        older_study(plan)
+    return plan
 
 
 def start(plan: Plan, splits: Splits) -> int:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,8 +19,9 @@ from rich.text import Text
 from ae.words import counted
 from sweeps import retraining, tables
 from sweeps.display import bar, best, counts
-from sweeps.ledger import Ledger
+from sweeps.ledger import INTERRUPTED, Ledger
 from sweeps.options import Parser, one_line
+from sweeps.plan import Plan
 from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
 
@@ -29,6 +31,7 @@ WIDTH = 24
 """Characters of a curve at most."""
 ROOMY = 100
 """Characters of a terminal from which on there is room for the curves."""
+SPLITS = {"val": "in validation", "test": "on the test split"}
 REPORT_S = 60.0
 """Seconds that a session may still draw its report, after its summary."""
 
@@ -106,12 +109,13 @@ def page(found: Snapshot, lines: int, console: Console) -> Group:
     if plan.search == "optuna":
         how = f"{counted(plan.trials, 'trial')} by Optuna ({plan.sampler})"
     parts.append(Text.assemble((f"{plan.task.name}/{plan.name}", "bold"), f"  {how}, {plan.scheduler}; ", state(found)))
-    parts += phase("search", found.search, plan.varied)
+    parts += [*phase("search", found.search), Text(f"  {best(found.search, plan.varied)}", style="green")]
     if found.retraining.entries:
-        parts += phase("retraining", found.retraining, plan.varied)
-    if found.summary and found.test and plan.record.finished:  # an extended sweep has its old summary
-        test = f"test {plan.task.objective.metric} {spread(found.test)}"
-        parts.append(Text(f"{test} ({settings(found.summary['best']['config'], plan.varied)})", style="green"))
+        parts += phase("retraining", found.retraining)
+        if found.summary and found.test and plan.record.finished:  # an extended sweep has its old summary
+            parts += answers(found.summary["retrained"], plan)
+        else:
+            parts.append(Text(f"  {best(found.retraining, plan.varied)}", style="green"))
     if found.search.entries:
         parts += [Text(), ranking(found, lines, console)]
     return Group(*parts)
@@ -131,18 +135,30 @@ def state(found: Snapshot) -> str:
         return "ended, as no retraining left a model"
     if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
         return f"ended before its test; go on with --resume {shlex.quote(str(found.plan.folder))}"
+    if found.search.names(INTERRUPTED) or retrained.names(INTERRUPTED):  # a session that goes on forgets them first
+        return f"interrupted; go on with --resume {shlex.quote(str(found.plan.folder))}"
     return f"last report {duration(found.quiet_s)} ago"
 
 
-def phase(name: str, ledger: Ledger, varied: list[str]) -> list[RenderableType]:
-    """How far a phase is: its bar while it lasts, its counts, its best."""
+def answers(retrained: Sequence[dict[str, Any]], plan: Plan) -> list[RenderableType]:
+    """A line for each retrained configuration, the best first, by its mean validation over the seeds."""
+    metric, lines = plan.task.objective.metric, list[RenderableType]()
+    for place, one in enumerate(retrained):
+        values = ", ".join(f"{name} {spread(one[key] and one[key][metric])}" for key, name in SPLITS.items())
+        style = "green" if place == 0 else ""
+        lines.append(Text(f"  {place + 1}. {settings(one['config'], plan.varied)}: {metric} {values}", style=style))
+    return lines
+
+
+def phase(name: str, ledger: Ledger) -> list[RenderableType]:
+    """How far a phase is: its bar while it lasts, its counts."""
     lines: list[RenderableType] = []
     over = ledger.ended >= ledger.requested
     took = f", {duration(ledger.wall_s)}" if over else ""
     lines.append(Text(f"{name}: {counts(ledger)}{took}"))
     if not over:
         lines.append(bar(ledger))
-    return [*lines, Text(f"  {best(ledger, varied)}", style="green")]
+    return lines
 
 
 def ranking(found: Snapshot, lines: int, console: Console) -> Table:

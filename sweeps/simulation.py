@@ -55,7 +55,7 @@ def read(folder: Path, plan: Plan) -> Recording:
     last, curves = plan.budget.max_epochs, dict[str, list[Report]]()
     for row in tables.rows(folder / tables.CURVES):
         if row["phase"] == "search":
-            curves.setdefault(row["trial"], []).append(_report(row, last))
+            curves.setdefault(row["trial"], []).append(report_of(row, last))
     rule = "a replay needs every trial to its last epoch: record with --scheduler none"
     for name, reports in curves.items():
         if not reports[-1]["done"]:
@@ -66,7 +66,7 @@ def read(folder: Path, plan: Plan) -> Recording:
     return Recording(objective=plan.task.objective, budget=plan.budget, curves=curves)
 
 
-def _report(row: dict[str, str], last: int) -> Report:
+def report_of(row: dict[str, str], last: int) -> Report:
     """The report that left a row of `curves.csv`."""
     epoch, metrics = int(row["epoch"]), {key: float(row[key]) for key in row if key.startswith("val_")}
     diverged = not math.isfinite(metrics["val_loss"])

@@ -25,7 +25,7 @@ from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.turns import Turns
-from sweeps.warm_start import older_study, warm_start
+from sweeps.warm_start import warm_start
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
@@ -43,8 +43,6 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
     """
     outcome = Outcome(plan=plan, source=splits.source, search=study.ledger_of(plan))
     loggers.check(plan)
-    if plan.warm_start and not plan.resume:
-        older_study(plan)
     with engine.session(plan) as dashboard:
         if dashboard:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"

@@ -18,6 +18,7 @@ def test_everything_decoded_comes_through_the_context_vector():
     _, (last_hidden, _) = model.encoder(inputs)
     decoded, _ = model.decoder(last_hidden[0].unsqueeze(1).repeat(1, 7, 1))
     torch.testing.assert_close(model(inputs).reconstruction_BTO, model.reconstruct(decoded))
+    torch.testing.assert_close(model.encode(inputs), last_hidden[0])
 
 
 def test_orthogonal_start_remembers_and_keeps_norms():

@@ -1,6 +1,7 @@
 """The command line: what it prints, refuses and leaves behind."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -26,10 +27,10 @@ from sweeps.options import parser
         (["--seeds", "+2"], "--seeds +2 goes with --resume; leave the + out"),
         (["--seed", "-1"], "--seed must be from 0"),
         (["--scheduler", "fast"], "--scheduler must be one of asha, asha-stop, hyperband, median, none"),
-        (["--max-epochs", "0"], "max_epochs must be >= 1"),
-        (["--max-epochs", "5", "--grace-period", "6"], "grace_period must be <= max_epochs (5), got 6"),
-        (["--eval-every", "0"], "eval_every must be >= 1"),
-        (["--reduction-factor", "1"], "reduction_factor must be >= 2"),
+        (["--max-epochs", "0"], "--max-epochs must be >= 1"),
+        (["--max-epochs", "5", "--grace-period", "6"], "--grace-period must be <= --max-epochs (5), got 6"),
+        (["--eval-every", "0"], "--eval-every must be >= 1"),
+        (["--reduction-factor", "1"], "--reduction-factor must be >= 2"),
         (["--subset", "0"], "--subset must be >= 1, got 0"),
         (["--cpus-per-trial", "0"], "--cpus-per-trial must be >= 1"),
         (["--gpus-per-trial", "-1"], "--gpus-per-trial must be from 0 to 1"),
@@ -173,6 +174,10 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert status == 0
     assert "7 trials chosen by Optuna (tpe)" in output
     assert "rungs at epochs 4, 8, 16, 32" in output
+    assert re.search(r"^fixed +batch_size 64, init uniform, schedule constant$", run("--dry-run")[1], re.MULTILINE)
+    assert re.search(
+        r"^early stop +none: there is no rung below epoch 2$", run("--dry-run", "--max-epochs", 2)[1], re.M
+    )
     assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()

@@ -24,7 +24,8 @@ def test_a_test_is_told_with_the_configuration_that_met_it(kept, shown, tmp_path
     status, output, _ = shown(show.main, kept("mnist-rec/asha"))
     assert status == 0
     assert "best loss 0.00389, 0003 at epoch 15 (lr 0.01, clip none, hidden_size 120)" in output
-    assert "test loss 0.003661 ± 0.000083 (lr 0.01, clip 1, hidden_size 120)" in output
+    values = "loss in validation 0.003705 ± 0.000087, on the test split 0.003661 ± 0.000083"
+    assert f"1. lr 0.01, clip 1, hidden_size 120: {values}" in " ".join(output.split())
     status, output, _ = shown(compare.main, kept("mnist-rec/asha"), "--output", tmp_path / "x.png")
     assert status == 0
     assert re.search(r"best validation of the search +0\.00389", output)
@@ -43,7 +44,7 @@ def test_sweeps_of_one_name_are_told_apart_by_their_folders(kept, shown, tmp_pat
 
 
 def test_an_extended_sweep_has_no_test_before_its_new_one(extended, shown, tmp_path):
-    assert "test loss" not in shown(show.main, extended)[1]
+    assert "on the test split" not in shown(show.main, extended)[1]
     output = shown(compare.main, extended, "--output", tmp_path / "x.png")[1]
     assert re.search("retrained, test +not tested", output)
     assert re.search(r"best configuration +lr 0\.01\s+clip none", output)
