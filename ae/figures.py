@@ -98,8 +98,9 @@ def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path:
         axes.plot(reconstructed_NT[index], ".--", color=ORANGE, ms=4, lw=1, label="reconstructed")
         axes.set(ylabel="value", title=f"test signal {index + 1}: MSE {mse:#.2g}")
         axes.grid(alpha=0.25)
-    rows[0].legend(loc="upper right")
     rows[-1].set_xlabel("time step")
+    handles = rows[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
 
