@@ -10,7 +10,7 @@ AUTOSCALE ?= 32
 STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
 # For machines of your own Ray's older autoscaler: its newer one counts the head as one of the workers to start.
 V1 := $(shell grep -qs 'type: local' $(CLUSTER) && echo RAY_UP_enable_autoscaler_v2=0)
-RAY := RAY_AUTH_MODE=token $(V1) $(BIN)/ray
+RAY := RAY_AUTH_MODE=token$(V1:%= %) $(BIN)/ray
 
 .PHONY: sweep bench test test-faults test-cluster test-hosts lint format clean
 .PHONY: cluster-up cluster-dashboard cluster-submit cluster-results cluster-down storage

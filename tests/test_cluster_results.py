@@ -88,6 +88,11 @@ def test_neither_another_sweep_nor_the_storage_itself_is_written_over(fetch, sto
         ("cluster-submit", ["AUTOSCALE="], "--name first --or-resume --storage /s --address auto  --smoke"),
         ("cluster-results", [], "cluster/results.py /s/sp500-rec/first results/sp500-rec/first"),
         ("cluster-up", ["CLUSTER=cluster/onprem.yaml"], "cluster/check.py cluster/onprem.yaml"),
+        (
+            "cluster-up",
+            ["CLUSTER=cluster/onprem.yaml"],
+            "RAY_AUTH_MODE=token RAY_UP_enable_autoscaler_v2=0 .venv/bin/ray up --yes cluster/onprem.yaml",
+        ),
         ("cluster-down", [], "RAY_AUTH_MODE=token .venv/bin/ray down --yes cluster/gpu.yaml"),
         ("cluster-dashboard", [], "RAY_AUTH_MODE=token .venv/bin/ray dashboard cluster/gpu.yaml"),
     ],
