@@ -103,7 +103,7 @@ def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summ
     assert "mnist-cls/grid  grid of 4, asha; finished" in output
     assert "2 diverged" in output
     test = summary_of(swept)["test"]["accuracy"]
-    assert f"test accuracy {spread(test)}" in output
+    assert f"on the test split {spread(test)}" in " ".join(output.split())
     ranking = re.split(r" configuration *\n", output)[1].splitlines()
     assert len(ranking) == 4
     assert ranking[0].split()[1] == "finished"
@@ -119,7 +119,7 @@ def test_a_running_sweep_is_shown_and_not_touched(running, shown):
     assert status == 0
     assert "last report 0:00:0" in output
     assert "1 running, 1 paused, 2 to come" in output
-    assert "test accuracy" not in output
+    assert "on the test split" not in output
     assert {path: path.read_bytes() for path in running.rglob("*") if path.is_file()} == before
 
 
