@@ -17,7 +17,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
@@ -31,6 +31,10 @@ MARKS = {
     FAILED: ("s", "#b3261e", "failed"),
 }
 PALE = "#b8bec8"
+CLOSE = 0.95
+"""A share above which its distance from 1 is what counts."""
+SHARES = (0.1, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999)
+"""Marked on an axis of shares."""
 MARKED_REPORTS = 30
 """Of a curve at most, for each to be marked; curves of more are drawn by their running median."""
 COLOURS = (
@@ -81,7 +85,7 @@ def learning_curves(
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}")
         axes.set_title(f"Validation {name}{_smoothing(window)}")
-        _finish(axes, curves[metric], log=name == "loss" or objective.mode == "min")
+        _finish(axes, curves[metric], "min" if name == "loss" else objective.mode)
     axes = figure.axes[0]
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
@@ -146,18 +150,23 @@ def _others(axes: Axes, curves: pd.DataFrame, metric: str, marker: str) -> None:
     axes.plot([], [], color=PALE, marker=marker, label="other trials")
 
 
-def _finish(axes: Axes, values: pd.Series[Any], log: bool) -> None:
-    """Whole epochs, a grid, and a logarithmic axis where the metric may have one and it helps."""
+def _finish(axes: Axes, values: pd.Series[Any], mode: str) -> None:
+    """Whole epochs, a grid, and the metric's scale."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    if log:
-        log_scale(axes, values)
+    scale(axes, values, mode)
 
 
-def log_scale(axes: Axes, values: pd.Series[Any]) -> None:
-    """A logarithmic axis where the values span more than a factor of 10."""
-    if _spans(values[np.isfinite(values) & (values > 0)]):
+def scale(axes: Axes, values: pd.Series[Any], mode: str) -> None:
+    """A logarithmic axis where what is to be low spans more than a factor of 10, a logit one for shares close to 1."""
+    finite = values[np.isfinite(values)]
+    if mode == "min" and _spans(finite[finite > 0]):
         axes.set_yscale("log")
+    if mode == "max" and len(finite) and finite.min() > 0 and CLOSE < finite.max() < 1:
+        axes.set_yscale("logit")
+        axes.yaxis.set_major_locator(FixedLocator(SHARES))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _spans(values: pd.Series[Any]) -> bool:
@@ -248,7 +257,7 @@ def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) ->
         _ends(axes, lines, f"val_{metric}", _diverged(curves))
         axes.set(xlabel="epoch", ylabel=metric)
         axes.set_title(f"The winner retrained, {counted(len(seeds), 'seed')}: {metric}{_smoothing(window)}")
-        _finish(axes, pd.concat([curves[column] for column in drawn]), log=metric == "loss" or objective.mode == "min")
+        _finish(axes, pd.concat([curves[column] for column in drawn]), "min" if metric == "loss" else objective.mode)
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from ae.figures import write
 from sweeps import tables
-from sweeps.charts import COLOURS, log_scale
+from sweeps.charts import COLOURS, scale
 from sweeps.options import Parser, one_line
 from sweeps.schedulers import SCHEDULERS
 from sweeps.snapshot import Snapshot, read
@@ -153,8 +153,7 @@ def draw(found: Sequence[Snapshot], path: Path) -> Path:
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)
         axes.set(xlabel=label, xlim=(0, None))
         axes.grid(alpha=0.25)
-        if found[0].plan.task.objective.mode == "min":
-            log_scale(axes, pd.concat([curve["best"] for curve in curves]))
+        scale(axes, pd.concat([curve["best"] for curve in curves]), found[0].plan.task.objective.mode)
     panels[0].set_ylabel(f"best validation {metric} so far")
     panels[0].legend()
     figure.suptitle(f"{found[0].plan.task.name}: what the search has found for what it cost")

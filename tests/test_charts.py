@@ -56,10 +56,21 @@ def test_a_trial_that_was_stopped_is_marked_where_its_line_ends(tmp_path):
     assert abs(line - mark) < 10, "pixels"
 
 
-@pytest.mark.parametrize(("values", "scale"), [([0.051, 0.0039], "log"), ([0.98, 0.8], "linear"), ([1, -1], "linear")])
-def test_an_axis_over_more_than_a_decade_is_logarithmic(values, scale):
+@pytest.mark.parametrize(
+    ("values", "mode", "scale"),
+    [
+        ([0.051, 0.0039], "min", "log"),
+        ([0.98, 0.8], "min", "linear"),
+        ([1, -1], "min", "linear"),
+        ([0.8, math.nan, 0.98], "max", "logit"),
+        ([0.3, 0.8], "max", "linear"),
+        ([0.8, 1.0], "max", "linear"),
+        ([math.nan], "max", "linear"),
+    ],
+)
+def test_an_axis_has_the_scale_that_tells_its_values_apart(values, mode, scale):
     axes = Figure().subplots()
-    charts.log_scale(axes, pd.Series(values))
+    charts.scale(axes, pd.Series(values), mode)
     assert axes.get_yscale() == scale
 
 
