@@ -254,11 +254,6 @@ class Plan:
 def _range(distribution: Any) -> str:
     if hasattr(distribution, "choices"):
         return " | ".join(map(hyperparameter, distribution.choices))
-    how = (
-        " (log)"
-        if distribution.log
-        else f" in steps of {distribution.step}"
-        if distribution.step not in (None, 1)
-        else ""
-    )
-    return f"{hyperparameter(distribution.low)} to {hyperparameter(distribution.high)}{how}"
+    log = " (log)" if distribution.log else ""
+    steps = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
+    return f"{hyperparameter(distribution.low)} to {hyperparameter(distribution.high)}{log}{steps}"

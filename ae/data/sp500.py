@@ -44,7 +44,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae.data import prices
-from ae.data.price_scale import moving, normalise, prices_of, restore
+from ae.data.price_scale import Scale, moving, normalise, prices_of, restore
 from ae.task import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
@@ -157,15 +157,7 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
             "--start and --end"
         )
     values_NT, scale = normalise(prices_NT, seen=seen)
-    with np.errstate(over="ignore"):
-        last_N = restore(values_NT[:, -1:], scale)[:, 0]
-    wild_N = ~(np.isfinite(last_N) & (last_N > 0))
-    if wild_N.any():
-        symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
-        raise ValueError(
-            f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
-            "--symbols"
-        )
+    _refuse_wild(sequences, values_NT, scale, name)
     info = sequences.assign(field=field, minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
     cut = f"{len(info):,} windows of {days:,} days" if window else f"{days:,} days each"
     source = (
@@ -237,6 +229,19 @@ def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -
         dropped = counted(int((~keep_N).sum()), "constant sequence")
         log.warning("%s: %s dropped, of %s", name, dropped, symbols)
     return keep_N
+
+
+def _refuse_wild(sequences: pd.DataFrame, values_NT: NDArray[np.float32], scale: Scale, name: str) -> None:
+    """ValueError if the last price of a sequence, which its scale may not know, does not come back from its value."""
+    with np.errstate(over="ignore"):
+        last_N = restore(values_NT[:, -1:], scale)[:, 0]
+    wild_N = ~(np.isfinite(last_N) & (last_N > 0))
+    if wild_N.any():
+        symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
+        raise ValueError(
+            f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
+            "--symbols"
+        )
 
 
 def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> Splits:
