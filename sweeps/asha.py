@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from ray.tune.execution.tune_controller import TuneController
@@ -36,6 +38,8 @@ class Rungs:
         self.objective, self.reduction_factor = objective, reduction_factor
         self.scores: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
         """Of each rung, the trials in the order of their reports; the higher score is better, -inf diverged."""
+        self.ranking: dict[int, list[tuple[float, int, str]]] = {epoch: [] for epoch in epochs}
+        """Of each rung, the best first: the score with its sign turned, the place of the report, the trial."""
         self.promoted: dict[int, set[str]] = {epoch: set() for epoch in epochs}
         self.gone: set[str] = set()
         """Trials that cannot go on."""
@@ -51,6 +55,7 @@ class Rungs:
                 self.promoted[rung].add(trial)  # it trains past it
             elif epoch >= rung or diverged:
                 scores[trial] = -math.inf if diverged or math.isnan(score) else score
+                insort(self.ranking[rung], (-scores[trial], len(scores), trial))
                 reached = True
                 break
         return reached
@@ -90,9 +95,9 @@ class Rungs:
 
     def _best(self, rung: int, count: int) -> str | None:
         """The best of the first `count` of a rung that is not promoted yet."""
-        scores = self.scores[rung]
-        for trial in sorted(scores, key=lambda trial: -scores[trial])[:count]:
-            if trial not in self.promoted[rung] | self.gone and scores[trial] > -math.inf:
+        promoted = self.promoted[rung]
+        for turned, _, trial in islice(self.ranking[rung], count):
+            if trial not in promoted and trial not in self.gone and turned < math.inf:
                 return trial
         return None
 

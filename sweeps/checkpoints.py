@@ -15,12 +15,9 @@ from typing import Any
 import torch
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
-from ray import tune
-from ray.tune.experiment import Trial
 
 from sweeps import storage
-from sweeps.ledger import Ledger
-from sweeps.turns import name_of
+from sweeps.ledger import Entry
 
 KEPT = 2
 """Checkpoints of a trial that stay: the last, and the one before in case the last is damaged."""
@@ -117,26 +114,20 @@ class Checkpoints:
         return state
 
 
-class Tidy(tune.Callback):
-    """Removes the checkpoints of trials that have ended; comes after the ledger.
+class Tidy:
+    """Removes the checkpoints of trials that have ended.
 
     Args:
-        ledger: says whether a trial that failed will go on.
         checkpoints: of the sweep.
         later: where their names go instead, if the checkpoints are to stay a while.
     """
 
-    def __init__(self, ledger: Ledger, checkpoints: Checkpoints, later: list[str] | None = None) -> None:
-        self.ledger, self.checkpoints, self.later = ledger, checkpoints, later
+    def __init__(self, checkpoints: Checkpoints, later: list[str] | None = None) -> None:
+        self.checkpoints, self.later = checkpoints, later
 
-    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """It will not go on."""
-        self.drop([name_of(trial)])
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """It failed, and will not go on unless it comes again."""
-        if not self.ledger.entries[name_of(trial)].open:
-            self.on_trial_complete(iteration, trials, trial)
+    def ended(self, entry: Entry) -> None:
+        """A trial will not go on."""
+        self.drop([entry.name])
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove what these trials kept."""

@@ -17,7 +17,7 @@ from rich.table import Table
 from ae.figures import write
 from sweeps import tables
 from sweeps.charts import COLOURS, scale
-from sweeps.options import Parser, one_line
+from sweeps.options import Parser, exit_status
 from sweeps.schedulers import SCHEDULERS
 from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
@@ -32,20 +32,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own.add_argument("--output", type=Path, metavar="FILE.png", help="default: compare.png beside the first folder")
     options = own.parse(arguments)
     path = options.output or options.folders[0].absolute().parent / "compare.png"
-    try:
-        if path.suffix != ".png":
-            raise ValueError(f"--output must end in .png, got {path}")
-        found = [read(folder) for folder in options.folders]
-        check(found)
-        draw(found, path)
-    except (OSError, ValueError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    console = Console()
+    return exit_status(lambda: compare(options.folders, path, Console()))
+
+
+def compare(folders: Sequence[Path], path: Path, console: Console) -> None:
+    """Draw the sweeps in these results folders into a .png file, and print their table.
+
+    Raises:
+        ValueError: if they are no sweeps', or cannot be compared.
+        OSError: if the figure cannot be written.
+    """
+    if path.suffix != ".png":
+        raise ValueError(f"--output must end in .png, got {path}")
+    found = [read(folder) for folder in folders]
+    check(found)
+    draw(found, path)
     console.print(table(found))
     for line in [*notes(found), str(path)]:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
-    return 0
 
 
 def check(found: Sequence[Snapshot]) -> None:

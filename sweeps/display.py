@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
 
-from ray import tune
-from ray.tune.experiment import Trial
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.ledger import RUNNING, STATUSES, Ledger
+from sweeps.ledger import RUNNING, STATUSES, Entry, Ledger
 from sweeps.pace import seconds_left
-from sweeps.turns import name_of
 from sweeps.words import duration, settings
 
 SHOWN_TRIALS = 12
@@ -23,8 +20,8 @@ LINE_S = 1.0
 """Seconds between two lines of plain output, at least."""
 
 
-class Display(tune.Callback):
-    """Shows a ledger; a context manager around the ledger's: its last line is of trials that are closed.
+class Display:
+    """Shows a ledger, as one of the loggers that are told of it.
 
     Args:
         ledger: what to show.
@@ -38,42 +35,34 @@ class Display(tune.Callback):
         self.live: Live | None = None
         self.printed = 0.0
 
-    def __enter__(self) -> Display:
+    def open(self) -> None:
+        """The live display comes up, or the title is printed."""
         if self.console.is_terminal:
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
             self.live.start()
         else:
             self._line(self.title)
-        return self
 
-    def __exit__(self, *exception: object) -> None:
+    def begin(self, entry: Entry) -> None:
+        """Nothing: a trial that starts is among those that run."""
+
+    def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
+        """A report came: its line, where there is no live display."""
+        metric = self.ledger.objective.metric
+        self._print(f"{entry.name} epoch {epoch}/{self.ledger.max_epochs} {metric} {metrics['val_' + metric]:.4g}")
+
+    def end(self, entry: Entry) -> None:
+        """A trial ended: its line, where there is no live display."""
+        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.lost)
+
+    def close(self) -> None:
+        """The live display goes, or the last line is printed; all the trials are closed."""
         if self.live:
             self.live.stop()
             self.live = None
         else:
             over = f"{duration(self.ledger.gone_s)} gone, over"
             self._line(f"{over} | {counts(self.ledger)} | {best(self.ledger, self.varied)}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks' state; a screen has none
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
-    ) -> None:
-        """A report came: its line, where there is no live display."""
-        entry, objective = self.ledger.entries[name_of(trial)], self.ledger.objective
-        value = f"{objective.metric} {result['val_' + objective.metric]:.4g}"
-        self._print(f"{entry.name} epoch {result['epoch']}/{self.ledger.max_epochs} {value}")
-
-    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial ended: its line, where there is no live display."""
-        entry = self.ledger.entries[name_of(trial)]
-        self._print(f"{entry.name} {entry.status}: {entry.reason}", bad=entry.lost)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial failed: its line, where there is no live display."""
-        if not self.ledger.entries[name_of(trial)].open:
-            self.on_trial_complete(iteration, trials, trial)
 
     def _print(self, news: str, bad: bool = False) -> None:
         """At most a line a second, but for bad news: a sweep of thousands of short trials is not held up by its log."""

@@ -22,6 +22,7 @@ from ae.task import Budget
 from sweeps import storage
 from sweeps.asha import ASHA, Rungs
 from sweeps.ledger import FAILED, Ledger
+from sweeps.options import one_line
 from sweeps.plan import Plan
 from sweeps.room import CannotStart, Room, idle, resources, slots
 from sweeps.trial import SweepTrial
@@ -39,7 +40,7 @@ def session(plan: Plan) -> Iterator[str | None]:
         the address of Ray's dashboard, if there is one.
 
     Raises:
-        CannotStart: if there is no cluster at `plan.address`.
+        CannotStart: if there is no cluster at `plan.address`, or Ray cannot start here.
     """
     level = logging.INFO if plan.verbose else logging.CRITICAL  # the ledger tells of failed trials
     options: dict[str, Any] = {"log_to_driver": plan.verbose, "logging_level": level}
@@ -48,8 +49,7 @@ def session(plan: Plan) -> Iterator[str | None]:
     if not already and plan.address:
         url = _join(plan.address, options)
     elif not already:
-        local = {"dashboard_host": "127.0.0.1", "include_dashboard": plan.dashboard}
-        url = ray.init(address="local", **local, **options).dashboard_url
+        url = _start(plan, options)
     heed_sigterm()
     try:
         yield f"http://{url}" if url else None
@@ -68,6 +68,17 @@ def heed_sigterm() -> None:
     signal.signal(signal.SIGTERM, as_ctrl_c)
 
 
+def _start(plan: Plan, options: dict[str, Any]) -> str | None:
+    """A Ray of this machine alone; returns its dashboard."""
+    try:
+        local = {"dashboard_host": "127.0.0.1", "include_dashboard": plan.dashboard}
+        url: str | None = ray.init(address="local", **local, **options).dashboard_url
+        return url
+    except (OSError, RuntimeError, ValueError) as error:
+        hint = "RAY_TMPDIR names another folder for its files, which must be short and writable"
+        raise CannotStart(f"Ray cannot start here: {one_line(error)}; {hint}") from None
+
+
 def _join(address: str, options: dict[str, Any]) -> str | None:
     """Connect to a running cluster; Ray alone would try for minutes where nothing answers. Returns its dashboard."""
     if address.startswith("ray://"):
@@ -79,10 +90,9 @@ def _join(address: str, options: dict[str, Any]) -> str | None:
         url: str | None = ray.init(address=address, **options).dashboard_url
         return url
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        why = " ".join(str(error).split())
         token = os.environ.get("RAY_AUTH_MODE") == "token"
         hint = "" if token else "; one with token authentication wants RAY_AUTH_MODE=token and its token"
-        raise CannotStart(f"--address {address}: no Ray cluster answers: {why}{hint}") from None
+        raise CannotStart(f"--address {address}: no Ray cluster answers: {one_line(error)}{hint}") from None
 
 
 def turns(plan: Plan, ledger: Ledger) -> Turns:

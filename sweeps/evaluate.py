@@ -16,7 +16,7 @@ from ae.task import Task
 from ae.training import final_metrics
 from sweeps import data_hash
 from sweeps.folder import RECORD, read
-from sweeps.options import Parser, one_line
+from sweeps.options import Parser, exit_status
 
 FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
 """What a finished sweep saves beside the task and the configuration, and of which types."""
@@ -29,14 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
     torch.set_num_threads(1)  # as in the sweep
-    try:
-        if not os.path.isdir(options.folder / "best"):  # False for a name too long
-            raise ValueError(f"{options.folder}: no results folder of a sweep that has its model: it has no best/")
-        print(report(options.folder / "best", options.data))
-    except ValueError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: print(report(options.folder / "best", options.data)))
 
 
 def report(folder: Path, data: Path | None) -> str:
@@ -47,6 +40,8 @@ def report(folder: Path, data: Path | None) -> str:
     Raises:
         ValueError: if the folder holds no saved model, or the data cannot be read or is not what the sweep began with.
     """
+    if not os.path.isdir(folder):  # False for a name too long
+        raise ValueError(f"{folder.parent}: no results folder of a sweep that has its model: it has no {folder.name}/")
     task, saved = _finished(folder)
     path = data or (Path(saved["data"]) if saved["data"] else None)
     splits = task.load(path, saved["options"])

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ray import tune
-from ray.tune.experiment import Trial
-
 from ae.task import Objective
 from sweeps import failure, tables
-from sweeps.folder import Unusable
 from sweeps.tables import CURVES, TRIALS
 
 RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
@@ -64,11 +60,11 @@ class Entry:
         return self.status in (FAILED, DIVERGED)
 
 
-class Ledger(tune.Callback):
-    """Follows one phase of a sweep, "search" or "retrain"; its rows go to `curves.csv` and `trials.csv` at once.
+class Ledger:
+    """One phase of a sweep, "search" or "retrain"; its rows go to `curves.csv` and `trials.csv` at once.
 
-    A context manager around the phase: on leaving, trials that are still open are closed. What earlier sessions wrote
-    is where it begins.
+    A context manager around the phase: on leaving, trials that are still open are closed. `sweeps.history` lets it
+    begin where earlier sessions ended, `sweeps.recorder` tells it what happens.
 
     Args:
         phase: first column of both tables.
@@ -111,92 +107,30 @@ class Ledger(tune.Callback):
         self.started = time.monotonic()
         self.wall_s = 0.0
 
-    def restore(self, configurations: Mapping[str, dict[str, Any]], others: Collection[str] = ()) -> None:
-        """Begin where the tables of earlier sessions end; trials that had not ended wait to go on.
-
-        Args:
-            configurations: of the phase's trials, by name.
-            others: trials whose rows tell the time alone.
-
-        Raises:
-            Unusable: if a table has a row that was not written by a sweep, naming it.
-        """
-        for row in self._rows(CURVES, configurations, others):
-            try:
-                self.before_s = max(self.before_s, float(row["wall_s"]))
-                if row["trial"] in configurations:
-                    self._replay(row, configurations[row["trial"]])
-            except (ValueError, KeyError) as error:
-                raise Unusable(
-                    f"{self.folder / CURVES}: not the table of a sweep: {error}; the file is damaged"
-                ) from None
-        for row in self._rows(TRIALS, configurations, others):
-            if row["trial"] in configurations:
-                entry = self.entries.setdefault(
-                    row["trial"], Entry(name=row["trial"], configuration=configurations[row["trial"]])
-                )
-                self._check(row, entry)
-                entry.status, entry.reason = row["status"], row["reason"]
-        self.wall_s = self.before_s
-
-    def _replay(self, row: Mapping[str, str], configuration: dict[str, Any]) -> None:
-        """Take in a report of an earlier session."""
-        name = row["trial"]
-        entry = self.entries.setdefault(name, Entry(name=name, configuration=configuration, status=PAUSED))
-        epoch, train_s = int(row["epoch"]), float(row["train_s"])
-        metrics = {name: float(value) for name, value in row.items() if name.startswith("val_")}
-        self.take(entry, epoch, metrics)
-        entry.train_s += train_s
-        best = math.nan if entry.best is None else entry.best
-        self.reports.append((name, epoch, best, not math.isfinite(metrics["val_loss"])))
-
-    def reopen(self, names: Collection[str]) -> None:
-        """Let trials go on that had ended: they failed, or what they came to is not there any more."""
-        if not names:
-            return
-        kept = [row for row in tables.rows(self.folder / TRIALS) if row["trial"] not in names]
-        tables.rewrite(self.folder / TRIALS, kept)
-        for name in names:
-            self.entries[name].status = PAUSED
-
-    def _rows(self, table: str, names: Collection[str], others: Collection[str]) -> list[dict[str, str]]:
-        path = self.folder / table
-        whole = tables.rows(path)
-        if whole and "phase" not in whole[0]:
-            raise Unusable(f"{path}: not the table of a sweep: it has no column phase; the file is damaged")
-        rows = [row for row in whole if row["phase"] == self.phase]
-        if strange := {row.get("trial") or "without a name" for row in rows} - {*names, *others}:
-            raise Unusable(f"{path}: trial {min(strange)} is none of this sweep's; it or study.log is damaged")
-        return rows
-
-    def _check(self, row: dict[str, str], entry: Entry) -> None:
-        path = self.folder / TRIALS
-        if row.get("status") not in STATUSES or "reason" not in row or not row.get("epochs", "").isdecimal():
-            raise Unusable(f"{path}: not the table of a sweep: see trial {entry.name}; the file is damaged")
-        if int(row["epochs"]) and not entry.epoch:
-            raise Unusable(f"{self.folder / CURVES} lacks the reports of trial {entry.name}; the file is damaged")
-
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Open the trial's entry; a trial that starts again keeps it."""
-        entry = self._entry(trial)
+    def begin(self, name: str, configuration: dict[str, Any]) -> Entry:
+        """A trial starts, or goes on."""
+        entry = self.entry(name, configuration)
         entry.status = RUNNING
-        self.heard[entry.name] = time.monotonic()
+        self.heard[name] = time.monotonic()
+        return entry
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
-    ) -> None:
-        """Record a report, and write its row; epochs trained again after a fault are in the tables already."""
-        entry = self._entry(trial)
+    def report(self, entry: Entry, result: Mapping[str, Any]) -> bool:
+        """A trial was validated: its row, unless this was trained again after a fault and is there already.
+
+        Returns:
+            whether it is new.
+        """
         self.heard[entry.name] = time.monotonic()
         entry.train_s += result["train_s"]
         entry.warning = result["warning"] or entry.warning
         if result["epoch"] <= entry.epoch:
-            return
+            return False
         metrics = {name: value for name, value in result.items() if name.startswith("val_")}
         self.take(entry, result["epoch"], metrics)
         row = {"phase": self.phase, "trial": entry.name, "epoch": entry.epoch, "train_loss": result["train_loss"]}
         clock = {"train_s": result["train_s"], "wall_s": round(self.gone_s, 3)}
         tables.append(self.folder / CURVES, row | metrics | clock)
+        return True
 
     def take(self, entry: Entry, epoch: int, metrics: dict[str, float]) -> None:
         """Bring an entry up to a report's epoch and metrics, named `val_` and the metric."""
@@ -210,19 +144,8 @@ class Ledger(tune.Callback):
         """The scheduler lets a trial wait at a rung."""
         self.entries[name].status = PAUSED
 
-    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Close the entry: finished, stopped early or diverged."""
-        self._end(self._entry(trial), trial.last_result.get("diverged", False))
-
-    def end(self, name: str, configuration: dict[str, Any], failed: bool) -> None:
-        """Close the entry of a trial that ended as its session died, before this could be written down."""
-        entry = self.entries.setdefault(name, Entry(name=name, configuration=configuration))
-        if failed or not entry.epoch:
-            self.close(entry, FAILED, "the sweep was killed before the reason was written down")
-        else:
-            self._end(entry, next(diverged for trial, *_, diverged in reversed(self.reports) if trial == name))
-
-    def _end(self, entry: Entry, diverged: bool) -> None:
+    def end(self, entry: Entry, diverged: bool) -> None:
+        """A trial ended by itself, or was stopped: finished, stopped early or diverged."""
         if diverged:
             self.close(entry, DIVERGED, f"the loss became NaN or infinite in epoch {entry.epoch}")
         elif entry.epoch >= self.max_epochs:
@@ -230,13 +153,21 @@ class Ledger(tune.Callback):
         else:
             self.close(entry, STOPPED, f"{self.why_stopped} at epoch {entry.epoch}")
 
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Close the entry as failed, with the error's last line, or with what is known of a process that died."""
-        entry, reason = self._entry(trial), failure.last_line(trial.error_file)
+    def end_unseen(self, name: str, configuration: dict[str, Any], failed: bool) -> None:
+        """A trial ended as its session died, before this could be written down."""
+        entry = self.entry(name, configuration)
+        if failed or not entry.epoch:
+            self.close(entry, FAILED, "the sweep was killed before the reason was written down")
+        else:
+            self.end(entry, next(diverged for trial, *_, diverged in reversed(self.reports) if trial == name))
+
+    def fail(self, entry: Entry, error_file: str | None) -> None:
+        """A trial failed: with its error's last line, or what is known of a process that died; or it comes again."""
         if entry.name in self.again:
             self.again.discard(entry.name)
             entry.status = PAUSED
             return
+        reason = failure.last_line(error_file)
         if reason.startswith(failure.PROCESS_DIED):
             reason = failure.NO_MESSAGE
             quiet_s = time.monotonic() - self.heard.get(entry.name, math.inf)
@@ -253,7 +184,7 @@ class Ledger(tune.Callback):
         self.wall_s = self.gone_s
         for entry in [entry for entry in self.trials if entry.open]:
             if self.over and entry.status == PAUSED:
-                self._end(entry, diverged=False)
+                self.end(entry, diverged=False)
             else:
                 self.close(entry, INTERRUPTED, f"the sweep was interrupted after its epoch {entry.epoch}")
 
@@ -295,6 +226,12 @@ class Ledger(tune.Callback):
         sign = -1 if self.objective.mode == "max" else 1
         return sorted(usable, key=lambda entry: (sign * (entry.best or 0.0), entry.name))
 
+    def listed(self) -> list[Entry]:
+        """All the trials: those that can be chosen, best first, then the others."""
+        ranked = self.ranked()
+        chosen = {entry.name for entry in ranked}
+        return [*ranked, *(entry for entry in self.trials if entry.name not in chosen)]
+
     def close(self, entry: Entry, status: str, reason: str) -> None:
         """Write down how a trial ended, for good: the study, which is told next, is never ahead of the tables."""
         entry.status = status
@@ -305,6 +242,6 @@ class Ledger(tune.Callback):
         tables.append(self.folder / TRIALS, row | {"train_s": entry.train_s, "reason": entry.reason})
         tables.sync(self.folder)
 
-    def _entry(self, trial: Trial) -> Entry:
-        run = trial.config["run"]
-        return self.entries.setdefault(run["trial"], Entry(name=run["trial"], configuration=run["configuration"]))
+    def entry(self, name: str, configuration: dict[str, Any], status: str = RUNNING) -> Entry:
+        """The trial's entry; a new one, of that status, where there is none."""
+        return self.entries.setdefault(name, Entry(name=name, configuration=configuration, status=status))

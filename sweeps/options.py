@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -52,6 +53,18 @@ class Parser(argparse.ArgumentParser):
             if value == []:
                 self.error(f"argument --{name.replace('_', '-')}: expected one argument")
         return options
+
+
+def exit_status(work: Callable[[], None]) -> int:
+    """Do the work of a command: 0 when it is done, 2 and one line on bad input, 130 on a Ctrl-C."""
+    try:
+        work()
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 def one_line(message: object) -> str:

@@ -119,6 +119,8 @@ def _name(options: argparse.Namespace) -> str:
         raise ValueError(
             f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
         )
+    if "://" in (options.storage or "") and any(mark in name for mark in "?#%"):
+        raise ValueError(f"--name must be without ?, # and % where --storage is a URI, got {name!r}")
     return name
 
 

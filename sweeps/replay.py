@@ -22,7 +22,7 @@ from rich.table import Table
 from ae.task import Objective
 from ae.words import counted
 from sweeps import replay_figure, simulation
-from sweeps.options import Parser, one_line
+from sweeps.options import Parser, exit_status
 from sweeps.plan import Plan
 from sweeps.schedulers import SCHEDULERS
 from sweeps.simulation import Recording, Result, Setting, simulate
@@ -41,24 +41,30 @@ Exit status: 0 done, 2 bad input.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for a recording or settings that cannot be replayed."""
     options = command_line().parse(arguments)
-    console = Console()
-    try:
-        plan = read(options.folder).plan
-        recording = simulation.read(options.folder, plan)
-        if options.check:
-            console.print(checked(recording, plan, options.check, options.workers))
-            return 0
-        results = [simulate(recording, setting) for setting in settings(options, plan)]
-        full = simulate(recording, Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1))
-        frame = compared(results, full, plan)
-        frame.to_csv(options.folder / "replay.csv", index=False)
-        picture = replay_figure.draw(frame, plan.task, options.folder / "figures" / "replay.png")
-    except (OSError, ValueError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
+    return exit_status(lambda: replay(options, Console()))
+
+
+def replay(options: argparse.Namespace, console: Console) -> None:
+    """Replay the recording under the settings, or check the replay against a real sweep.
+
+    Raises:
+        ValueError: if it is no recording, or the settings cannot be replayed.
+        OSError: if the results cannot be written.
+    """
+    plan = read(options.folder).plan
+    recording = simulation.read(options.folder, plan)
+    if options.check:
+        console.print(checked(recording, plan, options.check, options.workers))
+        return
+    results = [simulate(recording, setting) for setting in settings(options, plan)]
+    full = simulate(recording, Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1))
+    frame = compared(results, full, plan)
+    output = options.output or options.folder
+    output.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(output / "replay.csv", index=False)
+    picture = replay_figure.draw(frame, plan.task, output / "figures" / "replay.png")
     show(frame, full, recording.objective, console)
-    console.print(f"{options.folder / 'replay.csv'}\n{picture}", soft_wrap=True, highlight=False, markup=False)
-    return 0
+    console.print(f"{output / 'replay.csv'}\n{picture}", soft_wrap=True, highlight=False, markup=False)
 
 
 def command_line() -> Parser:
@@ -83,6 +89,9 @@ def command_line() -> Parser:
     )
     own.add_argument("--reduction-factor", type=numbers, metavar="LIST", help="default: the sweep's own")
     own.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
+    own.add_argument(
+        "--output", type=Path, metavar="DIR", help="where the table and the figure go (default: RESULTS_DIR)"
+    )
     own.add_argument(
         "--check", type=Path, metavar="DIR", help="a real sweep of the same trials: only compare it with its replay"
     )

@@ -85,14 +85,12 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
     pictures = {
         section: [base64.b64encode(path.read_bytes()).decode() for path in paths] for section, paths in figures.items()
     }
-    ranked = outcome.search.ranked()
-    rest = [entry for entry in outcome.search.entries.values() if entry not in ranked]
     test = summary["test"]
     return template.render(
         summary=summary,
         plan=plan,
         outcome=outcome,
-        entries=[*ranked, *rest],
+        entries=outcome.search.listed(),
         pictures=pictures,
         remark=_remark(outcome, test),
         progress=progress(outcome),

@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
 from ae.task import Objective
-from sweeps import tested
+from sweeps import history, tested
 from sweeps.checkpoints import Checkpoints
 from sweeps.ledger import DIVERGED, FINISHED, Ledger
 from sweeps.outcome import Model, Retrained
@@ -63,7 +63,7 @@ def ledger_of(plan: Plan, search: Ledger, runs: Mapping[str, Configuration]) -> 
         time_limit_s=plan.time_limit_s,
         planned=planned,
     )
-    ledger.restore(planned, others=all_runs(plan, search))
+    history.restore(ledger, planned, others=all_runs(plan, search))
     return ledger
 
 

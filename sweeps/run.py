@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from rich.console import Console
@@ -13,9 +14,8 @@ from rich.console import Console
 from ae import tasks
 from ae.task import Splits
 from ae.words import counted
-from sweeps import data_hash, storage
+from sweeps import data_hash, history, storage
 from sweeps.fetch import refuse_other, to_resume
-from sweeps.folder import Unusable
 from sweeps.options import named_task, one_line, parser
 from sweeps.plan import Plan
 from sweeps.planning import make_plan, resumed_plan
@@ -58,7 +58,9 @@ def _plan(options: argparse.Namespace, arguments: list[str]) -> Plan:
     """Of a new sweep, or of the one to go on with."""
     options.resume = to_resume(options)
     if options.resume:
-        return resumed_plan(options, arguments)
+        plan = resumed_plan(options, arguments)
+        again = history.failed(plan.folder, "retrain")  # these are tried once more
+        return replace(plan, record=replace(plan.record, finished=plan.record.finished and not again))
     plan = make_plan(options, arguments)
     if plan.warm_start:
         older_study(plan)
@@ -68,7 +70,7 @@ def _plan(options: argparse.Namespace, arguments: list[str]) -> Plan:
 def start(plan: Plan, splits: Splits) -> int:
     """Run the sweep; returns the exit status."""
     try:
-        from sweeps import engine, room, sweep  # import ray, which --help, --list and --dry-run do without
+        from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
     except KeyboardInterrupt:
         return 130
     engine.heed_sigterm()
@@ -77,7 +79,7 @@ def start(plan: Plan, splits: Splits) -> int:
         return sweep.run(plan, splits, Console())
     except KeyboardInterrupt:  # while Ray starts, or another one while an interrupted sweep writes its report
         return 130
-    except (room.CannotStart, Unusable) as error:
+    except ValueError as error:  # CannotStart, Unusable
         return _refuse(error)
 
 

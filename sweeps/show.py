@@ -20,7 +20,7 @@ from ae.words import counted
 from sweeps import retraining, tables
 from sweeps.display import bar, best, counts
 from sweeps.ledger import INTERRUPTED, Ledger
-from sweeps.options import Parser, one_line
+from sweeps.options import Parser, exit_status
 from sweeps.plan import Plan
 from sweeps.snapshot import Snapshot, read
 from sweeps.words import duration, settings, spread
@@ -39,19 +39,20 @@ REPORT_S = 60.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for a folder that is no sweep's."""
     options = command_line().parse(arguments)
-    console = Console()
-    try:
-        found = read(options.folder)
-        if options.watch is None:
-            console.print(page(found, options.trials, console))
-        else:
-            watch(found, options, console)
-    except (OSError, ValueError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: show(options, Console()))
+
+
+def show(options: argparse.Namespace, console: Console) -> None:
+    """Show the sweep once, or watch it.
+
+    Raises:
+        ValueError: if the folder is no sweep's.
+    """
+    found = read(options.folder)
+    if options.watch is None:
+        console.print(page(found, options.trials, console))
+    else:
+        watch(found, options, console)
 
 
 def command_line() -> Parser:
@@ -164,8 +165,7 @@ def phase(name: str, ledger: Ledger) -> list[RenderableType]:
 def ranking(found: Snapshot, lines: int, console: Console) -> Table:
     """The best trials of the search, then those that cannot be chosen, each with its learning curve where it fits."""
     ledger, metric = found.search, found.plan.task.objective.metric
-    ranked = ledger.ranked()
-    entries = [*ranked, *(entry for entry in ledger.trials if entry not in ranked)]
+    entries = ledger.listed()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("trial", "status", "epoch", f"best {metric}"):
         table.add_column(column, no_wrap=True)

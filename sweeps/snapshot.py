@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps import engine, journal, retraining, study, tables
+from sweeps import engine, history, journal, retraining, study, tables
 from sweeps.folder import Unusable
 from sweeps.ledger import PAUSED, RUNNING, Ledger
 from sweeps.options import parser
@@ -75,7 +75,7 @@ def read(folder: Path) -> Snapshot:
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:
     search = study.ledger_of(plan)
-    search.restore(_configurations(plan))
+    history.restore(search, _configurations(plan))
     turns = engine.early_stopping(plan.scheduler, plan.budget, search, slots=1)
     for entry in search.entries.values():
         if entry.open:

@@ -14,8 +14,6 @@ import optuna
 from optuna.storages.journal._file import LOCK_FILE_SUFFIX
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState
-from ray import tune
-from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from ae.configuration import Configuration
@@ -118,7 +116,8 @@ def agree(study: optuna.Study, base: Configuration, ledger: Ledger) -> None:
             if known < epochs:
                 rule = f"it ends at epoch {known} of trial {name}, which {journal.STUDY} has to epoch {epochs}"
                 raise Unusable(f"{ledger.folder / CURVES}: {rule}; the file is damaged")
-            ledger.end(name, asdict(replace(base, **trial.params)), failed=trial.state == TrialState.FAIL)
+            configuration = asdict(replace(base, **trial.params))
+            ledger.end_unseen(name, configuration, failed=trial.state == TrialState.FAIL)
         elif trial.state == TrialState.RUNNING and entry and not entry.open:
             tell(study, optuna.Trial(study, trial._trial_id), entry)
 
@@ -158,7 +157,10 @@ class StudySearcher(Searcher):
         self.asked = len(asked)
         self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
         """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
+        self.names: dict[str, str] = {}
+        """Of every trial that was handed out, by Tune's own number of it."""
         self.trials: dict[str, optuna.Trial] = {}
+        """Those that have not ended, by name."""
         self.reported: dict[str, int] = {}
         """The last epoch that the study knows of a trial, which may train it again after a fault."""
 
@@ -186,7 +188,7 @@ class StudySearcher(Searcher):
         """A trial of an earlier session; a grid's that was cut off while it was being asked for is asked to the end."""
         found = self.study.get_trials(deepcopy=False)[int(name)]
         trial = optuna.Trial(self.study, self.open.pop(name))
-        self.reported[trial_id] = max(found.intermediate_values, default=0)
+        self.reported[name] = max(found.intermediate_values, default=0)
         for hyperparameter, distribution in self.space.items():
             trial._suggest(hyperparameter, distribution)
         return self._run(trial_id, trial)
@@ -199,18 +201,18 @@ class StudySearcher(Searcher):
         return self._run(trial_id, study.ask(self.space))
 
     def _run(self, trial_id: str, trial: optuna.Trial) -> dict[str, Any]:
-        self.trials[trial_id] = trial
-        configuration = replace(self.base, **trial.params)
-        return {"run": {"trial": name_of(trial.number), "configuration": asdict(configuration)}}
+        name = self.names[trial_id] = name_of(trial.number)
+        self.trials[name] = trial
+        return {"run": {"trial": name, "configuration": asdict(replace(self.base, **trial.params))}}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Hand a validation to the study as an intermediate value, its step the epoch."""
-        value = result[self.metric]
-        if trial_id not in self.trials:  # its end was told, and a later callback failed: Tune tries it again
+        name, value, epoch = self.names[trial_id], result[self.metric], result["epoch"]
+        if name not in self.trials:  # its end was told, and a later callback failed: Tune tries it again
             return
-        if math.isfinite(value) and result["epoch"] > self.reported.get(trial_id, 0):
-            self.trials[trial_id].report(value, step=result["epoch"])
-            self.reported[trial_id] = result["epoch"]
+        if math.isfinite(value) and epoch > self.reported.get(name, 0):
+            self.trials[name].report(value, step=epoch)
+            self.reported[name] = epoch
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial that comes again waits for its turn; of others the ledger has still to say how they ended.
@@ -219,39 +221,20 @@ class StudySearcher(Searcher):
         """
         if result:
             self.on_trial_result(trial_id, result)
-        trial = self.trials.get(trial_id)  # None where its end was told before, and a later callback failed
-        if trial and error and name_of(trial.number) in self.turns.ledger.again:
-            self.open[name_of(trial.number)] = trial._trial_id
-            del self.trials[trial_id]
+        name = self.names[trial_id]
+        if error and name in self.trials and name in self.turns.ledger.again:
+            self.open[name] = self.trials.pop(name)._trial_id
 
-    def tell(self, trial_id: str, entry: Entry) -> None:
-        """Tell the study the trial's end; `Told` calls it, once the ledger has said how."""
-        if trial_id in self.trials:
-            tell(self.study, self.trials.pop(trial_id), entry)
+    def ended(self, entry: Entry) -> None:
+        """The ledger has said how a trial ended: tell the study."""
+        if trial := self.trials.pop(entry.name, None):
+            tell(self.study, trial, entry)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study is written as the sweep goes, and `--resume` reads that."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, as nothing was saved."""
-
-
-class Told(tune.Callback):
-    """Tells a searcher's study how each trial ended; comes after the ledger, which says it."""
-
-    def __init__(self, searcher: StudySearcher) -> None:
-        self.searcher = searcher
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks' state; the study is a file
-
-    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial ended."""
-        self.searcher.tell(trial.trial_id, self.searcher.turns.ledger.entries[trial.config["run"]["trial"]])
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial failed."""
-        self.on_trial_complete(iteration, trials, trial)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, entry: Entry) -> None:

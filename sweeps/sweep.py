@@ -16,7 +16,7 @@ from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
 from ae.words import counted
-from sweeps import engine, folder, loggers, nodes, report, retraining, room, study, tables, tested
+from sweeps import engine, folder, history, loggers, nodes, report, retraining, room, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
 from sweeps.ledger import ENDED, FAILED
@@ -24,6 +24,7 @@ from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
+from sweeps.recorder import Recorder
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 
@@ -115,22 +116,21 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
     trials = study.open_(plan)
     if plan.warm_start and not study.own(trials):
         console.print(warm_start(trials, plan), soft_wrap=True, highlight=False, markup=False)
-    ledger.restore(study.configurations(trials, plan.base))
+    history.restore(ledger, study.configurations(trials, plan.base))
     study.agree(trials, plan.base, ledger)
-    told = loggers.Loggers(ledger, loggers.of(plan, ledger))
     checkpoints = Checkpoints(plan.checkpoints)
-    tidy = Tidy(ledger, checkpoints, later=mirror.ended if mirror else None)
+    tidy = Tidy(checkpoints, later=mirror.ended if mirror else None)
     if ledger.ended < ledger.requested:
         turns = engine.turns(plan, ledger)
         searcher = study.StudySearcher(trials, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
-        mirrors = [mirror] if mirror else []
-        with told, Display(ledger, title, plan.varied, console) as display, ledger:
+        told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
+        with Recorder(ledger, told, ended=[searcher.ended, tidy.ended]) as recorder:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="search",
                 plan=plan,
-                callbacks=[ledger, study.Told(searcher), display, told, tidy, *Metrics.of(plan, ledger), *mirrors],
+                callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=searcher,
                 turns=turns,
             )
@@ -146,19 +146,19 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     runs = retraining.runs(plan, chosen)
     ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
     states = retraining.states(plan, runs, ledger)
-    ledger.reopen(retraining.with_model(ledger) - set(states) | ledger.names(FAILED))
-    told = loggers.Loggers(ledger, loggers.of(plan, ledger))
+    history.reopen(ledger, retraining.with_model(ledger) - set(states) | ledger.names(FAILED))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
         turns = Turns(ledger, room.slots(plan))
         what = counted(len(chosen), "configuration")
         title = f"{plan.task.name}: retraining {what} from scratch, {counted(plan.seeds, 'seed')} each"
-        with told, Display(ledger, title, plan.varied, console) as display, ledger:
+        told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
+        with Recorder(ledger, told) as recorder:
             outcome.interrupted = engine.run(
                 trainable,
                 phase="retrain",
                 plan=plan,
-                callbacks=[ledger, display, told, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
+                callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,
             )

@@ -49,24 +49,25 @@ class TensorBoard:
     Args:
         ledger: the phase, as earlier sessions left it.
         varied: hyperparameters that tell the trials apart.
-
-    Raises:
-        Unusable: if the table has a row that was not written by a sweep, naming it.
     """
 
     def __init__(self, ledger: Ledger, varied: list[str]) -> None:
-        self.varied, self.objective = varied, ledger.objective
+        self.ledger, self.varied, self.objective = ledger, varied, ledger.objective
         self.folder = ledger.folder / FOLDER / ledger.phase
         self.best: dict[str, float | None] = {}
+
+    def open(self) -> None:
+        """The runs of earlier sessions, anew.
+
+        Raises:
+            Unusable: if the table has a row that was not written by a sweep, naming it.
+        """
+        ledger = self.ledger
         rows = [row for row in tables.rows(ledger.folder / tables.CURVES) if row.get("phase") == ledger.phase]
         others = {row["trial"] for row in rows} - ledger.entries.keys()
         for run in self.folder.glob("*"):
             if run.name not in others:
                 shutil.rmtree(run, ignore_errors=True)
-        self._write_anew(ledger, rows)
-
-    def _write_anew(self, ledger: Ledger, rows: list[dict[str, str]]) -> None:
-        """The runs of earlier sessions, from the table's rows."""
         table, began = ledger.folder / tables.CURVES, time.time() - ledger.gone_s
         try:
             for row in rows:

@@ -56,14 +56,18 @@ class Tracker:
 
     def __init__(self, callback: LoggerCallback, plan: Plan, phase: str) -> None:
         self.callback, self.plan, self.phase = callback, plan, phase
-        self.open: dict[str, Entry] = {}
+        self.runs: dict[str, Entry] = {}
+        """Trials whose run has not ended."""
         self.lost = False
         """Whether the tracker failed, and is told no more."""
-        callback.setup()
+
+    def open(self) -> None:
+        """The phase begins."""
+        self._tell(self.callback.setup)
 
     def begin(self, entry: Entry) -> None:
         """A trial starts, or goes on."""
-        self.open[entry.name] = entry
+        self.runs[entry.name] = entry
         self._tell(self.callback.log_trial_start, self._shown(entry))
 
     def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
@@ -73,12 +77,12 @@ class Tracker:
 
     def end(self, entry: Entry) -> None:
         """A trial ended."""
-        self.open.pop(entry.name)
+        self.runs.pop(entry.name)
         self._tell(self.callback.log_trial_end, self._shown(entry), failed=entry.status == FAILED)
 
     def close(self) -> None:
         """End the runs of trials that were interrupted, and wait until all is handed on."""
-        for entry in list(self.open.values()):
+        for entry in list(self.runs.values()):
             self.end(entry)
         self._tell(self.callback.on_experiment_end, [])
 

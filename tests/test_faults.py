@@ -16,6 +16,7 @@ from sweeps.asha import ASHA, Rungs
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.failure import NO_MESSAGE, last_line
 from sweeps.ledger import Ledger
+from sweeps.recorder import Recorder
 
 POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
 TINY = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")
@@ -146,13 +147,12 @@ def test_a_trial_whose_process_dies_as_it_is_to_pause_is_promoted(tmp_path):
 @pytest.mark.parametrize("again", [True, False])
 def test_checkpoints_go_when_a_trial_has_failed_for_good(tmp_path, again):
     ledger = Ledger("search", tmp_path, Objective(metric="loss", mode="min"), 1, 9)
-    checkpoints = Checkpoints(str(tmp_path))
+    checkpoints = Checkpoints(str(tmp_path / "checkpoints"))
     trial = SimpleNamespace(config={"run": {"trial": "0000", "configuration": {}}}, error_file=None)
     checkpoints.save("0000", 3, {})
     if again:
         ledger.again.add("0000")
-    for callback in (ledger, Tidy(ledger, checkpoints)):
-        callback.on_trial_error(0, [], trial)
+    Recorder(ledger, [], ended=[Tidy(checkpoints).ended]).on_trial_error(0, [], trial)
     assert checkpoints.epochs("0000") == ([3] if again else [])
 
 

@@ -62,3 +62,15 @@ def test_missing_torn_and_strange_files_are_named(write_idx, tmp_path):
     (folder / "train-images-idx3-ubyte").write_bytes(b"not an idx file at all")
     with pytest.raises(ValueError, match="train images or labels: not an idx file"):
         mnist.load(folder)
+
+
+def test_two_data_sets_in_one_folder_are_not_mixed(write_idx, tmp_path):
+    write_idx(tmp_path, prefix="a-")
+    write_idx(tmp_path, prefix="b-")
+    with pytest.raises(ValueError, match=r"more than one data set: a-train-images-idx3-ubyte, b-train-images-.*one$"):
+        mnist.load(tmp_path)
+    (tmp_path / "b-t10k-labels-idx1-ubyte").unlink()
+    assert len(mnist.load(tmp_path).test) == 20
+    (tmp_path / "a-train-images-idx3-ubyte").unlink()
+    with pytest.raises(ValueError, match="with one prefix or none"):
+        mnist.load(tmp_path)

@@ -169,6 +169,18 @@ def test_an_address_where_no_cluster_answers_is_bad_input(request, tmp_path, add
     assert not any(tmp_path.iterdir())
 
 
+def test_a_ray_that_cannot_start_is_one_line(run, monkeypatch, tmp_path):
+    def refuse(**options):
+        raise OSError("AF_UNIX path length\ncannot exceed 107 bytes")
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", refuse)
+    status, _, error, folder = run("--smoke")
+    assert (status, error.count("\n")) == (2, 1)
+    assert error.startswith("error: Ray cannot start here: AF_UNIX path length cannot exceed 107 bytes; RAY_TMPDIR")
+    assert not folder.exists()
+
+
 def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     status, output, _, folder = run("--dry-run", "--search", "optuna", "--trials", "7", "--max-epochs", "45")
     assert status == 0

@@ -21,7 +21,6 @@ from sweeps.options import parser
 from sweeps.planning import make_plan
 from sweeps.room import Room
 from sweeps.run import main
-from sweeps.study import ledger_of
 
 ROOT = Path(__file__).parents[1]
 TASK = "synthetic-smooth"
@@ -350,7 +349,7 @@ def test_checkpoints_of_all_that_ended_are_gone_when_the_session_is(tmp_path):
     with mirror.Mirror(plan) as copy:
         for name in ("0000", "0001", "0002", "0003"):
             checkpoints.save(name, 1, {})
-        Tidy(ledger_of(plan), checkpoints, later=copy.ended).drop(["0000", "0001", "0002"])
+        Tidy(checkpoints, later=copy.ended).drop(["0000", "0001", "0002"])
         assert checkpoints.epochs("0000") == [1], "not before the storage says that it has ended"
     assert [name for name in ("0000", "0001", "0002", "0003") if checkpoints.epochs(name)] == ["0003"]
 

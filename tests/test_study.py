@@ -43,7 +43,8 @@ def report(epoch, accuracy):
 
 
 def end(searcher, name, status=FINISHED, best=None, epoch=10):
-    searcher.tell(name, Entry(name=name, configuration={}, status=status, reason="why", epoch=epoch, best=best))
+    entry = Entry(name=searcher.names[name], configuration={}, status=status, reason="why", epoch=epoch, best=best)
+    searcher.ended(entry)
 
 
 def test_every_end_has_its_state(new_searcher):

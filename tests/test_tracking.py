@@ -96,11 +96,12 @@ def test_a_tracker_that_fails_is_said_once_and_told_no_more(caplog, tmp_path):
         raise ConnectionError("no route\nto host")
 
     asked = []
-    calls = ("log_trial_start", "log_trial_result", "log_trial_end", "on_experiment_end")
-    callback = SimpleNamespace(setup=lambda: None, **dict.fromkeys(calls, unreachable))
+    calls = ("setup", "log_trial_start", "log_trial_result", "log_trial_end", "on_experiment_end")
+    callback = SimpleNamespace(**dict.fromkeys(calls, unreachable))
     plan = SimpleNamespace(track="mlflow", name="sweep", task=SimpleNamespace(name="mnist-cls"), folder=tmp_path)
     tracker = Tracker(callback, plan, "search")
     entry = Entry(name="0000", configuration={"lr": 0.1})
+    tracker.open()
     tracker.begin(entry)
     tracker.report(entry, 1, {"val_loss": 0.1}, 0.0)
     tracker.end(entry)

@@ -20,7 +20,7 @@ from ae import tasks
 from ae.task import Budget
 from ae.words import counted
 from sweeps import compare, metrics, replay, show, snapshot, tables
-from sweeps.display import Display, bar
+from sweeps.display import bar
 from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
@@ -87,14 +87,6 @@ def test_a_search_that_stops_trials_early_fills_its_bar(tmp_path):
     console = Console(width=100, file=io.StringIO())
     console.print(bar(ledger))
     assert console.file.getvalue().count("━") == 60
-
-
-def test_an_epoch_that_is_trained_again_is_told_with_its_own_value(tmp_path):
-    ledger, console = Ledger("search", tmp_path, tasks.find("synthetic").objective, 1, 10), Console(file=io.StringIO())
-    ledger.entries["0000"] = Entry(name="0000", configuration={}, epoch=8, best=0.5)
-    trial = SimpleNamespace(config={"run": {"trial": "0000"}})
-    Display(ledger, "", [], console).on_trial_result(0, [], trial, {"epoch": 2, "val_loss": 0.75})
-    assert "| 0000 epoch 2/10 loss 0.75 |" in console.file.getvalue()
 
 
 def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):

