@@ -15,7 +15,6 @@ from typing import Any
 import ray
 from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.search import Searcher
 
 from ae.task import Budget
@@ -25,6 +24,7 @@ from sweeps.ledger import FAILED, Ledger
 from sweeps.options import one_line
 from sweeps.plan import Plan
 from sweeps.room import CannotStart, Room, idle, resources, slots
+from sweeps.schedulers import SCHEDULERS
 from sweeps.trial import SweepTrial
 from sweeps.turns import RayTurns, Turns, name_of
 
@@ -115,19 +115,8 @@ def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Tur
         rungs.gone.update(name for name, entry in ledger.entries.items() if not entry.open)
         rungs.failed.update(ledger.names(FAILED))
         return ASHA(rungs, ledger, slots)
-    if kind == "none":
-        return Turns(ledger, slots)
-    return RayTurns(ray_scheduler(kind, budget), ledger, slots)
-
-
-def ray_scheduler(kind: str, budget: Budget) -> TrialScheduler:
-    """One of Ray's own schedulers: "asha-stop", "hyperband" or "median"."""
-    grace, factor = budget.grace_period, budget.reduction_factor
-    if kind == "asha-stop":
-        return ASHAScheduler(time_attr="epoch", max_t=budget.max_epochs, grace_period=grace, reduction_factor=factor)
-    if kind == "hyperband":
-        return HyperBandScheduler(time_attr="epoch", max_t=budget.max_epochs, reduction_factor=factor)
-    return MedianStoppingRule(time_attr="epoch", grace_period=grace)
+    of_ray = SCHEDULERS[kind].of_ray
+    return RayTurns(of_ray(budget), ledger, slots) if of_ray else Turns(ledger, slots)
 
 
 def trainable(plan: Plan, train: Any, validation: Any) -> Any:
@@ -169,43 +158,56 @@ def run(
     Raises:
         OSError: if a callback could not write its tables.
     """
-    objective = plan.task.objective
-    place = storage.join(plan.place, "ray")
     tuner = tune.Tuner(
         trainable,
-        tune_config=tune.TuneConfig(
-            metric=f"val_{objective.metric}",
-            mode=objective.mode,
-            search_alg=searcher,
-            scheduler=turns,
-            num_samples=-1,
-            reuse_actors=not plan.dashboard,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name=_unused(place, phase),
-            storage_path=place,
-            callbacks=[*callbacks, Room(plan, turns)],
-            verbose=1 if plan.verbose else 0,
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=0, checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=1),
-        ),
+        tune_config=_tune_config(plan, searcher, turns),
+        run_config=_run_config(plan, phase, [*callbacks, Room(plan, turns)]),
     )
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "0"  # its handler says whether it heard one
     ctrl_c = signal.getsignal(signal.SIGINT)
     try:
         tuner.fit()
     except tune.TuneError as error:
-        cause: BaseException | None = error
-        while cause:  # Tune wraps what a callback raises
-            if isinstance(cause, OSError):
-                raise cause from None
-            cause = cause.__cause__ or cause.__context__
+        if cause := _os_error(error):
+            raise cause from None
         raise
     finally:  # Tune leaves a handler that nobody would hear after it, but the one before it once it has heard a Ctrl-C
         left = signal.signal(signal.SIGINT, ctrl_c)
     return left == ctrl_c
+
+
+def _tune_config(plan: Plan, searcher: Searcher, turns: Turns) -> tune.TuneConfig:
+    return tune.TuneConfig(
+        metric=f"val_{plan.task.objective.metric}",
+        mode=plan.task.objective.mode,
+        search_alg=searcher,
+        scheduler=turns,
+        num_samples=-1,
+        reuse_actors=not plan.dashboard,
+        trial_name_creator=_trial_name,
+        trial_dirname_creator=_trial_name,
+    )
+
+
+def _run_config(plan: Plan, phase: str, callbacks: list[tune.Callback]) -> tune.RunConfig:
+    place = storage.join(plan.place, "ray")
+    return tune.RunConfig(
+        name=_unused(place, phase),
+        storage_path=place,
+        callbacks=callbacks,
+        verbose=1 if plan.verbose else 0,
+        checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=0, checkpoint_at_end=False),
+        failure_config=tune.FailureConfig(max_failures=1),
+    )
+
+
+def _os_error(error: BaseException | None) -> OSError | None:
+    """What a callback could not write; Tune wraps what one raises."""
+    while error:
+        if isinstance(error, OSError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _unused(place: str, phase: str) -> str:

@@ -64,9 +64,7 @@ def make_plan(
     if options.search == "grid":
         trials = len(spaces.points(dimensions))
     name = _name(options)
-    record = Record(arguments=list(arguments), trials=trials, fixed=_fix(options, name), defaults=defaults.of(task))
-    if options.storage:
-        record = replace(record, place=join(options.storage, task.name, name), session=uuid.uuid4().hex)
+    record = _record(options, arguments, task, name, trials)
     usual_subset = task.smoke_subset if options.smoke else task.subset
     return Plan(
         **{option: getattr(options, option) for option in (*AS_TYPED, *FREE)},
@@ -85,6 +83,14 @@ def make_plan(
         record=record,
         space_file=options.space,
     )
+
+
+def _record(options: argparse.Namespace, arguments: Sequence[str], task: Task, name: str, trials: int) -> Record:
+    """What a later session needs to know of a new sweep; the options' paths become absolute."""
+    record = Record(arguments=list(arguments), trials=trials, fixed=_fix(options, name), defaults=defaults.of(task))
+    if not options.storage:
+        return record
+    return replace(record, place=join(options.storage, task.name, name), session=uuid.uuid4().hex)
 
 
 def _fix(options: argparse.Namespace, name: str) -> list[str]:

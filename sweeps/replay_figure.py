@@ -18,7 +18,6 @@ from ae.task import Task
 from ae.words import counted
 from sweeps.schedulers import SCHEDULERS
 
-MARKERS = dict(zip(SCHEDULERS, "osD^P", strict=True))
 SIZE = 8.0
 """Of a mark with the smallest reduction factor, in points."""
 COSTS = {"epochs_percent": "epochs spent, % of the full grid", "wall_s": "predicted wall time, s"}
@@ -44,7 +43,7 @@ def draw(frame: pd.DataFrame, task: Task, path: Path) -> Path:
             axes.set(xlabel=label, title=counted(workers, "worker"))
             _scale(axes, frame, cost)
         line[0].set_ylabel(f"regret, validation {task.objective.metric}")
-    marks = [Line2D([], [], ls="", marker=MARKERS[name], **_mark(GREY), label=name) for name in _names(frame)]
+    marks = [Line2D([], [], ls="", marker=SCHEDULERS[name].marker, **_mark(GREY), label=name) for name in _names(frame)]
     marks.append(Line2D([], [], ls="", marker="o", color=GREY, ms=SIZE, label="filled: the sweep's own"))
     if len(sizes) > 1:
         marks += [
@@ -73,7 +72,7 @@ def _marks(axes: Axes, rows: pd.DataFrame, cost: str, colours: dict[int, Any], s
         mark = _mark(colour, sizes.get(row["reduction_factor"], SIZE)) | (
             {"mfc": colour, "zorder": 3} if row["own"] else {}
         )
-        axes.plot(row[cost], row["regret"], MARKERS[row["scheduler"]], **mark, clip_on=False)
+        axes.plot(row[cost], row["regret"], SCHEDULERS[row["scheduler"]].marker, **mark, clip_on=False)
 
 
 def _scale(axes: Axes, frame: pd.DataFrame, cost: str) -> None:

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import struct
-from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -17,11 +16,10 @@ from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
 from ae import tasks
-from ae.task import Budget
 from ae.words import counted
 from sweeps import compare, metrics, replay, show, snapshot, tables
 from sweeps.display import bar
-from sweeps.ledger import FAILED, STOPPED, Entry, Ledger
+from sweeps.ledger import STOPPED, Entry, Ledger
 from sweeps.run import main
 from sweeps.tensorboard_runs import TensorBoard
 from sweeps.words import duration, spread
@@ -254,7 +252,7 @@ def test_tensorboard_finds_every_point_of_the_curves_and_the_hyperparameters(swe
 
 def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(running):
     for _ in range(2):
-        TensorBoard(snapshot.read(running).search, ["lr", "hidden_size"])
+        TensorBoard(snapshot.read(running).search, ["lr", "hidden_size"]).open()
         np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
 
 
@@ -266,7 +264,7 @@ def test_the_runs_of_retrainings_that_are_selected_no_more_stay(swept, tmp_path)
     runs = folder / "tensorboard" / "retrain"
     (runs / "0009-seed1").mkdir()  # began, and was cut off before a report
     before = next(runs.glob(f"{gone}/events*")).read_bytes()
-    TensorBoard(retraining, ["lr"])
+    TensorBoard(retraining, ["lr"]).open()
     assert {run.name for run in runs.iterdir()} == {gone, *retraining.entries}
     assert next(runs.glob(f"{gone}/events*")).read_bytes() == before
 
@@ -276,7 +274,7 @@ def test_a_table_that_is_damaged_is_said(running):
     rows = tables.rows(running / "curves.csv")
     tables.rewrite(running / "curves.csv", [row | {"train_loss": "x"} for row in rows])
     with pytest.raises(ValueError, match=r"curves\.csv: not the table of a sweep: .*'x'"):
-        TensorBoard(search, ["lr"])
+        TensorBoard(search, ["lr"]).open()
 
 
 @pytest.fixture
@@ -317,26 +315,3 @@ def test_the_grafana_dashboard_asks_for_metrics_that_there_are(request):
     tags = {"task", "sweep", "phase", *(tag for _, more in metrics.GAUGES.values() for tag in more)}
     named = " ".join([*queries, *(target["legendFormat"] for panel in board["panels"] for target in panel["targets"])])
     assert set(re.findall(r"(\w+)=~|\{\{(\w+)\}\}", named)) <= {(tag, "") for tag in tags} | {("", tag) for tag in tags}
-
-
-@pytest.mark.usefixtures("one_ray")
-@pytest.mark.parametrize("grace_period", [1, 4])
-def test_metrics_are_published_with_rungs_and_without(tmp_path, grace_period):
-    task, budget = tasks.find("mnist-cls"), Budget(max_epochs=4, eval_every=1, grace_period=grace_period)
-    ledger = Ledger("search", tmp_path, task.objective, 2, budget.max_epochs)
-    ledger.entries["0000"] = Entry(name="0000", configuration={}, epoch=2, best=0.9)
-    published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=budget), ledger)
-    published.publish()
-    assert published.rungs == ([1, 3] if grace_period == 1 else [])
-
-
-@pytest.mark.usefixtures("one_ray")
-def test_metrics_are_published_when_the_last_trial_has_failed(tmp_path):
-    task = tasks.find("mnist-cls")
-    ledger = Ledger("search", tmp_path, task.objective, 2, task.budget.max_epochs)
-    published = metrics.Metrics(SimpleNamespace(name="x", task=task, budget=task.budget), ledger)
-    for name in ("0000", "0001"):
-        assert not published.updated
-        ledger.entries[name] = Entry(name=name, configuration={}, status=FAILED)
-        published.on_trial_error(0, [], None)
-    assert published.updated
