@@ -1,6 +1,7 @@
-"""The README's examples run."""
+"""The README's examples run, and the commands of all the documents are ones."""
 
 import re
+import shlex
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from ae import tasks
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.training import DeviceSplit, Training, final_metrics
-from sweeps import space
+from sweeps import options, replay, show, space
+
+DOCUMENTS = ("README.md", "cluster/README.md", "docs/early-stopping.md", "results/README.md", "tests/FAULTS.md")
 
 
 @pytest.fixture
@@ -52,7 +55,53 @@ def test_the_model_in_python_works_as_shown(blocks, tmp_path, monkeypatch):
 def test_the_tree_names_every_file(request):
     root = request.config.rootpath
     text = (root / "README.md").read_text()
-    for path in [*root.glob("ae/*.py"), *root.glob("sweeps/*.py")]:
-        assert path.name == "__init__.py" or f"  {path.name} " in text, f"{path.name} is not in the README's tree"
+    tree = text.partition("## The tree")[2].partition("## When")[0]
+    named = set(re.findall(r"^  (\w+\.py) ", tree, re.MULTILINE))
+    there = {path.name for package in ("ae", "sweeps") for path in (root / package).glob("*.py")} - {"__init__.py"}
+    assert there <= named, f"{there - named} are not in the README's tree"
+    there |= {path.name for path in (root / "cluster").glob("*.py")}
+    assert named <= there, f"{named - there} are in the README's tree and nowhere else"
     for name in tasks.names():
         assert f"`{name}`" in text, f"the task {name} is not in the README"
+
+
+@pytest.fixture
+def commands(request):
+    """Every command of one program that the documents show, as words, without its name."""
+    shown = []
+    for path in DOCUMENTS:
+        text = (request.config.rootpath / path).read_text()
+        blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+        lines = [line for block in blocks for line in block.splitlines()]
+        spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        shown += [
+            shlex.split(line, comments=True) for line in [*lines, *spans] if line.startswith(("python ", "make "))
+        ]
+    return lambda *name: [words[len(name) :] for words in shown if tuple(words[: len(name)]) == name]
+
+
+@pytest.mark.parametrize(
+    ("script", "parser", "least"),
+    [
+        ("run", lambda words: options.parser(options.named_task(words)), 15),
+        ("replay", lambda words: replay.command_line(), 5),
+        ("show", lambda words: show.command_line(), 1),
+    ],
+)
+def test_every_command_line_in_the_documents_is_one(commands, script, parser, least):
+    found = commands("python", f"sweeps/{script}.py")
+    assert len(found) >= least
+    for words in found:
+        assert parser(words).parse(words)
+
+
+def test_every_make_in_the_documents_has_its_target_and_variables(commands, request):
+    makefile = (request.config.rootpath / "Makefile").read_text()
+    found = commands("make")
+    assert len(found) >= 15
+    for target, *variables in found:
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
+        for name, _, value in (variable.partition("=") for variable in variables):
+            assert f"$({name})" in makefile, name
+            if (target, name) == ("sweep", "ARGS"):
+                assert options.parser().parse(shlex.split(value))
