@@ -74,8 +74,8 @@ def _start(plan: Plan, options: dict[str, Any]) -> str | None:
         local = {"dashboard_host": "127.0.0.1", "include_dashboard": plan.dashboard}
         url: str | None = ray.init(address="local", **local, **options).dashboard_url
         return url
-    except (OSError, RuntimeError, ValueError) as error:
-        hint = "RAY_TMPDIR names another folder for its files, which must be short and writable"
+    except Exception as error:  # a machine that is too busy to start it in time gives this very class
+        hint = "if the machine is busy, try again; RAY_TMPDIR names another folder for its files, short and writable"
         raise CannotStart(f"Ray cannot start here: {one_line(error)}; {hint}") from None
 
 

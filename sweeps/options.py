@@ -25,6 +25,8 @@ examples:
   python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
   python sweeps/run.py --task mnist-cls --address auto --storage s3://bucket/sweeps --name a --or-resume
 
+A task may have options of its own: --task sp500-rec --help shows them.
+
 Results are in results/TASK/NAME/; open report.html first. Ctrl-C once stops cleanly and reports what was finished.
 Exit status: 0 done, 1 no model could be trained or results could not be written, 2 bad input (nothing was started),
 130 interrupted.

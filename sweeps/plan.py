@@ -86,6 +86,8 @@ class Plan:
     """The user's own search space."""
     added: Mapping[str, int] = field(default_factory=dict)
     """How many `--resume` added to `trials`, `top_k` and `seeds`."""
+    found: Record | None = None
+    """The folder's record as `--resume` found it; None for a new sweep."""
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -128,6 +130,8 @@ class Plan:
             raise ValueError("--gpus-per-trial must be > 0 with --device cuda; leave one of the two out")
         if self.device == "cpu" and self.gpus_per_trial:
             raise ValueError("--gpus-per-trial must be 0 with --device cpu; leave one of the two out")
+        if self.device == "cuda" and self.core == "fast":
+            raise ValueError("--core fast is for the CPU; leave it out with --device cuda")
 
     def _check_folder(self) -> None:
         if self.storage == "":
@@ -231,7 +235,7 @@ class Plan:
         rows = {
             "task": f"{self.task.name}: {self.task.description}",
             "data": f"{self.data or 'what comes with the task'}{own}"
-            + (f", {self.subset:,} training sequences" if self.subset else ""),
+            + (f", at most {self.subset:,} training sequences" if self.subset else ""),
             "search": how,
             "space": "; ".join(f"{name} {_range(distribution)}" for name, distribution in self.space.items()),
             "fixed": ", ".join(f"{name} {hyperparameter(value)}" for name, value in base.items()) or "nothing",

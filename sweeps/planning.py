@@ -150,7 +150,7 @@ def _budget(options: argparse.Namespace, budget: Budget) -> Budget:
 
 def _refuse_changed(before: Plan, after: Plan) -> None:
     """ValueError, naming the option, unless they differ only in what a later session may change."""
-    free = (*FREE, "time_limit_s", "record", "space_file")
+    free = (*FREE, "time_limit_s", "record", "space_file", "found")
     for one, other in ((before.budget, after.budget), (before.options, after.options), (before, after)):
         for name in (field.name for field in fields(one) if field.name not in free):
             if getattr(one, name) != getattr(other, name):
@@ -205,7 +205,7 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         ValueError: if there is no such sweep, or the options would make another one of it.
     """
     place = Path(options.resume)
-    record = folder.read(place)
+    record = found = folder.read(place)
     if record.place:
         record = replace(record, session=uuid.uuid4().hex)
     begun = [*record.arguments, *record.fixed, *(["--data", record.data] if record.data else [])]
@@ -218,11 +218,12 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     whole = parser(named_task(begun))
     first = whole.parse(begun)
     for name in ("task", "smoke"):  # before what follows from them
-        if getattr(options, name) not in (None, False, getattr(first, name)):
+        left_out = (None,) if options.or_resume else (None, False)
+        if getattr(options, name) not in (*left_out, getattr(first, name)):
             raise _cannot_change(name)
     before = make_plan(first, record.arguments, place, record.defaults)
     has, more = _has(options, before, record), _more(options)
-    later = whole.parse([*begun, *rest])
+    later = whole.parse([*record.fixed, *rest] if options.or_resume else [*begun, *rest])
     for name in GROW:
         setattr(later, name, getattr(first, name))
     if not later.address and options.autoscale is None:
@@ -236,4 +237,4 @@ def resumed_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     counts = {name: has[name] + more.get(name, 0) for name in GROW}
     added = {name: counts[name] - getattr(before, name) for name in GROW}
     record = replace(record, **{name: counts[name] for name in more}, finished=record.finished and not more)
-    return replace(plan, **counts, added=added, record=record)
+    return replace(plan, **counts, added=added, record=record, found=found)

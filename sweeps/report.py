@@ -96,10 +96,18 @@ def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Pat
         progress=progress(outcome),
         without_best=without_best(outcome),
         lost=lost_retrainings(outcome),
-        test_only=[name for name in test if name not in summary["retrained"][0]["val"]] if test else [],
         metric=plan.task.objective.metric,
-        metrics=[name for name in (summary["retrained"] or [{"val": {}}])[0]["val"]],
+        columns=_columns(summary, plan.task.objective.metric),
     )
+
+
+def _columns(summary: dict[str, Any], objective: str) -> list[tuple[str, str]]:
+    """Split and metric of what is said of each retraining, the objective first, what the test alone has last."""
+    if not summary["retrained"]:
+        return []
+    both = sorted(summary["retrained"][0]["val"], key=lambda name: name != objective)
+    test_only = [("test", name) for name in summary["test"] or {} if name not in both]
+    return [(split, name) for name in both for split in ("validation", "test")] + test_only
 
 
 def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:

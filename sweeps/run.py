@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,6 +95,8 @@ def load(plan: Plan, typed: int | None = None) -> Splits:
     Raises:
         ValueError: if it cannot be read, naming the file.
     """
+    if plan.resume and plan.data and not os.path.exists(plan.data):  # False for a name too long
+        raise ValueError(f"--data {plan.data}: there is no such file or folder; --data PATH says where it lies now")
     splits = plan.task.load(plan.data, plan.options)
     if typed is not None and typed > len(splits.train):
         log.warning("--subset %s takes all there is: %s", f"{typed:,}", counted(len(splits.train), "training sequence"))

@@ -74,7 +74,7 @@ def read(path: Path, base: Configuration) -> Space:
         try:
             space[name] = _distribution(entry)
             check(name, space[name], base)
-        except (ValueError, TypeError, UserWarning) as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {name}: {error}") from None
     return space
 
@@ -129,11 +129,18 @@ def _distribution(entry: Any) -> BaseDistribution:
 def _range(low: float, high: float, log: bool, step: float | None) -> BaseDistribution:
     if low > high:
         raise ValueError(f"low must be <= high, got {low} and {high}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Optuna would go on with a lower high where step does not lead to it
-        if all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):
-            return IntDistribution(low, high, log=log, step=1 if step is None else step)
-        return FloatDistribution(float(low), float(high), log=log, step=step)
+    if log and step is not None:
+        raise ValueError("a range has log or step, not both; leave one out")
+    if log and low <= 0:
+        raise ValueError(f"low must be > 0 with log, got {low}")
+    with warnings.catch_warnings():  # Optuna would go on with a lower high where step does not lead to it
+        warnings.filterwarnings("error", message=".*not divisible")
+        try:
+            if all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):
+                return IntDistribution(low, high, log=log, step=1 if step is None else step)
+            return FloatDistribution(float(low), float(high), log=log, step=step)
+        except UserWarning:
+            raise ValueError(f"high must be low and so many times step, got {low}, {high} and {step}") from None
 
 
 def _value(value: Any) -> Any:

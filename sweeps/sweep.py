@@ -53,10 +53,12 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
         with folder.held(plan.folder):
+            if plan.found and plan.found != folder.read(plan.folder):
+                raise folder.Unusable(f"{plan.folder} was gone on with by another session meanwhile; run it again")
             try:
                 tables.clean(plan.folder)
                 with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
-                    if plan.record != folder.read(plan.folder):  # not before the storage is this session's
+                    if plan.resume and plan.record != plan.found:  # not before the storage is this session's
                         plan.record.write(plan.folder)
                     status = _run(outcome, splits, console, mirror)
                 if outcome.tested and not outcome.interrupted:

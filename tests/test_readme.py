@@ -92,7 +92,7 @@ def test_every_command_line_in_the_documents_is_one(commands, script, parser, le
     found = commands("python", f"sweeps/{script}.py")
     assert len(found) >= least
     for words in found:
-        assert parser(words).parse(words)
+        assert "--help" in words or parser(words).parse(words)
 
 
 def test_every_make_in_the_documents_has_its_target_and_variables(commands, request):

@@ -16,6 +16,7 @@ from stock_tables import prices, save_folder
 from ae import tasks
 from ae.saved import save
 from sweeps import data_hash, defaults, evaluate, show, tables
+from sweeps import run as start
 from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
 from sweeps.planning import make_plan, resumed_plan
@@ -177,6 +178,47 @@ def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
     assert "lr 0.5 | 0.25 | 0.125" in output
     assert "77 epochs a trial" in output
     assert "the best 2, 3 seeds each, 462 epochs" in output
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_session_that_another_one_overtook_writes_nothing(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / TASK / "sweep"
+    folder.mkdir(parents=True)
+    record = Record(arguments=["--task", TASK, "--smoke"], trials=12, fixed=["--name", "sweep"])
+    record.write(folder)
+    load = start.load
+
+    def overtaken(plan, typed=None):
+        replace(record, seeds=5, finished=True).write(folder)
+        return load(plan, typed)
+
+    monkeypatch.setattr(start, "load", overtaken)
+    assert main(["--resume", str(folder)]) == 2
+    assert capsys.readouterr().err == f"error: {folder} was gone on with by another session meanwhile; run it again\n"
+    assert read(folder) == replace(record, seeds=5, finished=True)
+
+
+@pytest.mark.parametrize(
+    ("again", "changed"),
+    [
+        (["--smoke", "--search", "optuna"], None),
+        (["--smoke", "--search", "optuna", "--max-concurrent", "1"], None),
+        (["--search", "optuna"], "--smoke"),
+        (["--smoke"], "--search"),
+        (["--smoke", "--search", "optuna", "--sampler", "gp"], "--sampler"),
+    ],
+)
+def test_a_command_that_is_submitted_again_must_be_the_one_that_began(tmp_path, capsys, again, changed):
+    folder = tmp_path / TASK / "sweep"
+    folder.mkdir(parents=True)
+    place = ["--name", "sweep", "--results", str(tmp_path)]
+    Record(arguments=["--task", TASK, "--smoke", "--search", "optuna"], trials=8, fixed=place).write(folder)
+    status = main(["--task", TASK, "--or-resume", "--dry-run", *place, *again])
+    assert status == (2 if changed else 0)
+    if changed:
+        assert capsys.readouterr().err == (
+            f"error: {changed} cannot change in a sweep that is resumed; begin a new one\n"
+        )
 
 
 def test_the_older_sweep_of_a_warm_start_is_found_from_any_folder(tmp_path, monkeypatch):

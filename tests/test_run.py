@@ -49,6 +49,8 @@ from sweeps.options import parser
         (["--time-limit", "nan"], "--time-limit must be > 0 and <= 1e+09 seconds, got nan"),
         (["--core", "quick"], "--core must be one of auto, fast, stock, got 'quick'"),
         (["--search", "optuna", "--warm-start", "nowhere"], "nowhere: not the results folder of a sweep: it has no"),
+        (["--core", "fast", "--device", "cuda"], "--core fast is for the CPU"),
+        (["--name", "a?b", "--storage", "s3://bucket"], "--name must be without ?, # and % where --storage is a URI"),
         (["--search", "optuna", "--trials", "+5"], "--trials +5 goes with --resume"),
         (["--resume", "nowhere", "--or-resume"], "--resume and --or-resume do not go together"),
         (["--resume", "nowhere"], "--resume nowhere: not the results folder of a sweep"),
@@ -177,7 +179,7 @@ def test_a_ray_that_cannot_start_is_one_line(run, monkeypatch, tmp_path):
     monkeypatch.setattr("ray.init", refuse)
     status, _, error, folder = run("--smoke")
     assert (status, error.count("\n")) == (2, 1)
-    assert error.startswith("error: Ray cannot start here: AF_UNIX path length cannot exceed 107 bytes; RAY_TMPDIR")
+    assert error.startswith("error: Ray cannot start here: AF_UNIX path length cannot exceed 107 bytes; if the machine")
     assert not folder.exists()
 
 
