@@ -4,7 +4,7 @@ import json
 import math
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
@@ -163,6 +163,20 @@ def test_a_check_compares_what_ran_and_not_the_defaults_of_its_task(kept, tmp_pa
     (real / "sweep.json").write_text(json.dumps(record | {"arguments": [*record["arguments"], "--eval-every", "2"]}))
     assert replay.main(arguments) == 2
     assert "its eval_every must be the same as that of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["mnist-cls", "synthetic", "synthetic-smooth"])
+def test_a_kept_replay_comes_again_from_the_kept_curves(kept, task):
+    folder = kept(f"{task}/full")
+    plan = plan_of(folder)
+    recorded = replay.simulation.read(folder, plan)
+    whole = {"trial": str, "grace_period": "Int64", "reduction_factor": "Int64"}
+    before = pd.read_csv(folder / "replay.csv", dtype=whole)
+    assert set(before["scheduler"]) == set(SCHEDULERS) - {"none"}
+    given = before[[one.name for one in fields(Setting)]].astype(object).where(before.notna(), None)
+    results = [simulate(recorded, Setting(**row)) for row in given.to_dict("records")]
+    none = Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1)
+    pd.testing.assert_frame_equal(replay.compared(results, simulate(recorded, none), plan), before)
 
 
 def test_recorded_trials_come_in_the_order_of_their_numbers(kept, tmp_path):
