@@ -1,6 +1,5 @@
 """The command line: what it prints, refuses and leaves behind."""
 
-import os
 import re
 import subprocess
 import sys
@@ -161,13 +160,12 @@ def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
         ("ray://host:10001", "Ray Client will not do"),
     ],
 )
-def test_an_address_where_no_cluster_answers_is_bad_input(request, tmp_path, address, message):
-    command = [sys.executable, str(request.config.rootpath / "sweeps" / "run.py"), "--task", "mnist-cls", "--smoke"]
-    options = ["--results", str(tmp_path), "--address", address]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_an_address_where_no_cluster_answers_is_bad_input(run, tmp_path, monkeypatch, address, message):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)  # whatever other tests have started
+    status, output, error, _ = run("--smoke", "--address", address)
+    assert (status, output) == (2, "")
+    assert message in error
+    assert error.count("\n") == 1
     assert not any(tmp_path.iterdir())
 
 
@@ -195,6 +193,11 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()
+    smoke = run("--dry-run", "--smoke")[1]
+    assert "3,000 training sequences" in smoke
+    assert "3 epochs a trial, validated every 1" in smoke
+    assert "promotes 1 of 2 at each rung; rungs at epochs 1, 2\n" in smoke
+    assert "the best 2, 2 seeds each, 12 epochs" in smoke
     assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", task="sp500-pred")[1]
     assert "the best 2, 3 seeds each, 18,000 epochs" in run("--dry-run", "--top-k", "2", task="sp500-pred")[1]
     assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", "--max-epochs", "400", task="sp500-pred")[1]
@@ -241,8 +244,12 @@ def test_the_command_line_is_read_without_ray(request):
     assert subprocess.run([sys.executable, "-c", code], cwd=request.config.rootpath).returncode == 0
 
 
-@pytest.mark.parametrize("script", ["run.py", "evaluate.py", "show.py", "compare.py"])
-def test_the_scripts_run_as_scripts(script, request, tmp_path):
-    command = [sys.executable, str(request.config.rootpath / "sweeps" / script), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ, check=True)
-    assert "usage: python sweeps/" in done.stdout
+def test_the_scripts_run_as_scripts(request, tmp_path):
+    scripts = [request.config.rootpath / "sweeps" / f"{name}.py" for name in ("evaluate", "show", "compare", "replay")]
+    started = [
+        subprocess.Popen([sys.executable, script, "--help"], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+        for script in scripts
+    ]
+    for script, process in zip(scripts, started, strict=True):
+        assert f"usage: python sweeps/{script.name} " in process.communicate()[0]
+        assert process.returncode == 0
