@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
+import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 import sweeps  # noqa: F401 - unused, but it sets Ray's environment before anything imports ray
-from ae import tasks
+from ae import core, tasks
 from ae.data.mnist import EMBEDDED_MD5
 
 
@@ -20,6 +22,14 @@ from ae.data.mnist import EMBEDDED_MD5
 def mnist():
     """The task mnist-cls with 300 training images."""
     return tasks.find("mnist-cls").load(None).subset(300)
+
+
+@pytest.fixture(scope="session")
+def fast_core():
+    """The fast core; skips where there is no compiler, as `ae.core` looks for one: with one, it must be built."""
+    if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
+        pytest.skip("no C++ compiler was found")
+    return core.library()
 
 
 @pytest.fixture(scope="session")

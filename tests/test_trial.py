@@ -3,10 +3,8 @@
 import math
 
 import pytest
-import torch
 from ray import tune
 
-from ae.core import use_fast
 from sweeps.checkpoints import Checkpoints
 from sweeps.idle import Idle
 from sweeps.trial import SweepTrial
@@ -54,7 +52,7 @@ def test_a_trial_goes_on_from_its_checkpoint_as_one_never_stopped(new_trial):
     assert second.train()["val_loss"] == whole.train()["val_loss"]
 
 
-@pytest.mark.skipif(not use_fast("auto", torch.device("cpu")), reason="there is no compiler")
+@pytest.mark.usefixtures("fast_core")
 def test_one_that_trains_on_alone_takes_the_idle_cores_and_stays_the_same_to_the_bit(new_trial, tmp_path):
     idle = Idle(path=str(tmp_path / "training"), threads=3)
     alone, other = new_trial(config("0000", epochs=8), idle=idle), new_trial(config("0001", epochs=8))
