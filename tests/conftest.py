@@ -7,7 +7,9 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ import pytest
 import sweeps  # noqa: F401 - unused, but it sets Ray's environment before anything imports ray
 from ae import core, tasks
 from ae.data.mnist import EMBEDDED_MD5
+from sweeps import tables
+from sweeps.run import main
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +48,27 @@ def one_ray():
     ray.shutdown()
 
 
+@pytest.fixture(scope="session")
+def ended(one_ray, tmp_path_factory):
+    """The results folder of a sweep of four trials on one worker, retrained and tested; not to be changed."""
+    place = tmp_path_factory.mktemp("ended")
+    search = ("--search", "optuna", "--sampler", "random", "--trials", "4", "--scheduler", "asha")
+    few = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
+    last = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "2", "--max-concurrent", "1")
+    options = ("--task", "synthetic-smooth", "--results", str(place), "--name", "sweep")
+    assert main([*options, *search, *few, *last]) == 0
+    return place / "synthetic-smooth" / "sweep"
+
+
+@pytest.fixture
+def sweep(ended, tmp_path):
+    """A copy of it, to go on with or to damage."""
+    return shutil.copytree(ended, tmp_path / "synthetic-smooth" / "sweep")
+
+
 @pytest.fixture
 def run(tmp_path, capsys):
     """Runs the main job with its results in tmp_path; gives exit status, output, error output and results folder."""
-    from sweeps.run import main
 
     def run(*arguments, name="sweep", task="mnist-cls"):
         capsys.readouterr()
@@ -59,6 +80,24 @@ def run(tmp_path, capsys):
         return status, captured.out, captured.err, tmp_path / task / name
 
     return run
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch):
+    """A context in which the reports of a trial, or that of one of its epochs, send this process a Ctrl-C."""
+
+    @contextmanager
+    def ctrl_c(trial, epoch=None):
+        def append(path, row, append=tables.append):
+            append(path, row)
+            if path.name == tables.CURVES and row["trial"] == trial and epoch in (None, row["epoch"]):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tables, "append", append)
+            yield
+
+    return ctrl_c
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Damaged files in a results folder, and what --resume makes of them; tests/faults has the faults that take long."""
 
 import json
-import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import optuna
@@ -15,37 +15,16 @@ from sweeps import tables
 from sweeps.asha import ASHA, Rungs
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.failure import NO_MESSAGE, last_line
+from sweeps.folder import read
 from sweeps.ledger import Ledger
 from sweeps.recorder import Recorder
 
-POINT = "lr: [0.01, 1.0e-9]\nhidden_size: [8]\nbatch_size: 32\n"
-TINY = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--scheduler", "none", "--max-concurrent", "1")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, one_ray):
-    """A sweep that lacks nothing but its record of having finished, as if it had been killed there."""
-    from sweeps.run import main
-
-    place = tmp_path_factory.mktemp("finished")
-    (place / "space.yaml").write_text(POINT)
-    options = ("--space", place / "space.yaml", "--top-k", "1", "--seeds", "1", "--results", place, "--name", "sweep")
-    assert main(["--task", "synthetic-smooth", *TINY, *map(str, options)]) == 0
-    folder = place / "synthetic-smooth" / "sweep"
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
-    return folder
-
 
 @pytest.fixture
-def folder(finished, tmp_path):
-    """A copy of it, to damage."""
-    place = tmp_path / "synthetic-smooth" / "sweep"
-    shutil.copytree(finished, place)
-    record = json.loads((place / "sweep.json").read_text())
-    begun = [str(tmp_path) if argument == str(finished.parent.parent) else argument for argument in record["fixed"]]
-    (place / "sweep.json").write_text(json.dumps(record | {"fixed": begun}))
-    return place
+def folder(sweep):
+    """A sweep that lacks nothing but its record of having finished, as if it had been killed there; to damage."""
+    replace(read(sweep), finished=False).write(sweep)
+    return sweep
 
 
 @pytest.fixture
@@ -72,7 +51,7 @@ def cut(path, keep=0.5):
 
 
 @pytest.mark.parametrize("damage", ["cut", "nonsense", "gone"])
-def test_a_damaged_summary_is_written_again(folder, finished, resume, damage):
+def test_a_damaged_summary_is_written_again(folder, ended, resume, damage):
     summary = folder / "summary.json"
     if damage == "cut":
         cut(summary)
@@ -81,7 +60,7 @@ def test_a_damaged_summary_is_written_again(folder, finished, resume, damage):
     else:
         summary.unlink()
     assert resume(folder)[0] == 0
-    assert found(folder) == found(finished)
+    assert found(folder) == found(ended)
 
 
 @pytest.mark.parametrize(
@@ -113,22 +92,28 @@ def test_a_damaged_file_that_is_needed_is_one_line_and_status_2(folder, resume, 
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_table_of_trials_cut_in_half_is_written_again(folder, finished, resume):
+def test_a_table_of_trials_cut_in_half_is_written_again(folder, ended, resume):
     before = tables.rows(folder / "trials.csv")
     cut(folder / "trials.csv")
     assert resume(folder)[0] == 0
-    assert found(folder) == found(finished)
+    assert found(folder) == found(ended)
     again = {row["trial"]: (row["status"], row["epochs"]) for row in tables.rows(folder / "trials.csv")}
     assert again == {row["trial"]: (row["status"], row["epochs"]) for row in before}
 
 
-def test_a_study_that_missed_the_end_of_a_trial_is_told(folder, resume):
+def states(folder):
+    """Of the trials in a study, in their order."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
+    return [trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials]
+
+
+def test_a_study_that_missed_the_end_of_a_trial_is_told(folder, ended, resume):
     lines = (folder / "study.log").read_bytes().splitlines(keepends=True)
     (folder / "study.log").write_bytes(b"".join(lines[:-1]))
+    assert TrialState.RUNNING in states(folder)
     assert resume(folder)[0] == 0
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
-    states = {trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials}
-    assert states == {TrialState.COMPLETE}
+    assert states(folder) == states(ended)
+    assert set(states(folder)) == {TrialState.COMPLETE, TrialState.PRUNED}
 
 
 def test_a_trial_whose_process_dies_as_it_is_to_pause_is_promoted(tmp_path):
@@ -164,21 +149,25 @@ def test_a_study_cut_in_half_is_gone_on_with_or_refused(folder, resume):
 
 
 @pytest.mark.parametrize("name", ["study.log", "curves.csv"])
-def test_a_last_line_that_was_cut_off_costs_that_line(folder, finished, resume, name):
+def test_a_last_line_that_was_cut_off_costs_that_line(folder, ended, resume, name):
     path = folder / name
     path.write_bytes(path.read_bytes()[:-5])
     status, error = resume(folder)
     assert status == 0, error
-    assert found(folder) == found(finished)
-    assert sorted(row["trial"] for row in tables.rows(folder / "trials.csv")) == ["0000", "0000-seed1", "0001"]
-    rows = [(row["trial"], row["epoch"]) for row in tables.rows(folder / "curves.csv")]
-    assert len(rows) == len(set(rows)) == (5 if name == "curves.csv" else 6)
+    assert found(folder) == found(ended)
+    before, after = (sorted(row["trial"] for row in tables.rows(one / "trials.csv")) for one in (ended, folder))
+    assert after == before
+    before, after = (
+        [(row["trial"], row["epoch"]) for row in tables.rows(one / "curves.csv")] for one in (ended, folder)
+    )
+    assert after == (before[:-1] if name == "curves.csv" else before)
+    assert len(after) == len(set(after))
 
 
-def test_a_model_that_is_damaged_is_trained_again(folder, finished, resume):
+def test_a_model_that_is_damaged_is_trained_again(folder, ended, resume):
     cut(max((folder / "checkpoints").glob("*-seed1/*.pt")))
     assert resume(folder)[0] == 0
-    assert found(folder) == found(finished)
+    assert found(folder) == found(ended)
     assert sum(row["phase"] == "retrain" for row in tables.rows(folder / "trials.csv")) == 1
 
 

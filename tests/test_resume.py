@@ -33,23 +33,6 @@ def trials(folder):
     return table[table["phase"] == "search"].set_index("trial")
 
 
-@pytest.fixture
-def ctrl_c(monkeypatch):
-    """Goes on with a sweep and sends it a Ctrl-C at the first report of a trial; gives the exit status."""
-
-    def ctrl_c(*arguments, at):
-        def append(path, row, append=tables.append):
-            append(path, row)
-            if row["trial"] == at and path.name == tables.CURVES:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(tables, "append", append)
-            return main(["--resume", *arguments])
-
-    return ctrl_c
-
-
 @pytest.mark.usefixtures("one_ray")
 def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary_of, ctrl_c, capsys):
     options = ("--search", "optuna", "--sampler", "random", "--trials", "3", "--scheduler", "none", "--top-k", "2")
@@ -63,7 +46,8 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
     answer = summary_of(folder)["test"]
     for more, at in ((["--trials", "+3"], "0003"), ([], "0005-seed1")):
         capsys.readouterr()
-        assert ctrl_c(str(folder), *more, at=at) == 130
+        with ctrl_c(at):
+            assert main(["--resume", str(folder), *more]) == 130
         closing = re.findall(r" gone, over \| (.*) \| best", capsys.readouterr().out)[-1]
         assert "1 interrupted" in closing
         assert "running" not in closing
@@ -71,7 +55,7 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
         assert summary["test"] == answer, "what was found stays, though other trials are to be retrained"
         assert [one["test"]["loss"]["values"] for one in summary["retrained"]] == [answer["loss"]["values"], [0.25]]
         assert evaluate.main([str(folder)]) == 0
-    curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
+    curves = tables.curves(folder)
     curves.loc[curves["trial"] == "0001-seed1", "wall_s"] += 3600
     curves.to_csv(folder / "curves.csv", index=False)
     assert main(["--resume", str(folder)]) == 0
@@ -102,17 +86,13 @@ def test_a_ctrl_c_after_a_phase_s_last_trial_is_heard(run, summary_of, monkeypat
     assert summary_of(folder)["test"]
 
 
-@pytest.mark.usefixtures("one_ray")
-def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(run, summary_of):
-    options = ("--search", "optuna", "--sampler", "random", "--trials", "4")
-    status, _, _, folder = run(*SMALL, *FEW, *options, task=TASK)
-    assert status == 0
+def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(sweep, summary_of):
+    folder = sweep.rename(sweep.with_name("renamed"))
     before, typed = trials(folder), summary_of(folder)["command"]
-    curves = pd.read_csv(folder / "curves.csv", dtype={"trial": str})
+    curves = tables.curves(folder)
     curves.assign(wall_s=curves["wall_s"] + 3600).to_csv(folder / "curves.csv", index=False)
     assert "stopped early" in set(before["status"]), "a rung must have somebody who could be promoted"
-    folder = folder.rename(folder.with_name("renamed"))
-    assert main(["--resume", str(folder), "--trials", "+6"]) == 0
+    assert main(["--resume", str(folder), "--trials", "+6", "--max-concurrent", "2"]) == 0
     after = trials(folder)
     assert len(after) == 10
     assert set(after["status"]) <= {"finished", "stopped early"}
@@ -127,18 +107,15 @@ def test_a_finished_sweep_takes_more_trials_and_leaves_the_others_as_they_ended(
     assert typed.startswith(f"python sweeps/run.py --task {TASK} --results ")
 
 
-@pytest.mark.usefixtures("one_ray")
-def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model_twice(run, summary_of, ctrl_c):
-    few = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "1", "--scheduler", "none")
-    status, _, _, folder = run(*SMALL, *few, "--search", "optuna", "--sampler", "random", "--trials", "2", task=TASK)
-    assert status == 0
-    first = summary_of(folder)
+def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model_twice(sweep, summary_of, ctrl_c):
+    folder, first = sweep, summary_of(sweep)
     tested = json.loads((folder / "tested.json").read_text())
     for model in tested.values():
         model["test"]["loss"] = 0.25
     (folder / "tested.json").write_text(json.dumps(tested))
     answer, second = summary_of(folder)["retrained"][0]["val"], next(iter(tested)).replace("seed1", "seed2")
-    assert ctrl_c(str(folder), "--seeds", "+1", at=second) == 130
+    with ctrl_c(second):
+        assert main(["--resume", str(folder), "--seeds", "+1"]) == 130
     assert summary_of(folder)["test"]["loss"]["values"] == [0.25], "what was tested stays the answer"
     assert summary_of(folder)["retrained"][0]["val"] == answer
     assert main(["--resume", str(folder), "--top-k", "+1"]) == 0
@@ -150,20 +127,17 @@ def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model
     page = html.unescape((folder / "report.html").read_text())
     assert f"\npython sweeps/run.py --resume {folder} --top-k +1 --seeds +1</pre>" in page
     assert main(["--resume", str(folder), "--seeds", "2"]) == 0, "it is finished again, and has as many"
-    assert len(trials(folder)) == 2
+    assert len(trials(folder)) == 4
 
 
-@pytest.mark.usefixtures("one_ray")
-def test_a_retraining_that_failed_is_tried_again(run, summary_of):
-    status, _, _, folder = run(*SMALL, *FEW, task=TASK)
-    assert status == 0
-    whole = tables.rows(folder / "trials.csv")
+def test_a_retraining_that_failed_is_tried_again(sweep):
+    whole = tables.rows(sweep / "trials.csv")
     failed = [row | {"status": "failed", "reason": "killed"} if row["phase"] == "retrain" else row for row in whole]
-    tables.rewrite(folder / "trials.csv", failed)
-    assert main(["--resume", str(folder)]) == 0, "though the sweep is finished"
-    again = [row for row in tables.rows(folder / "trials.csv") if row["phase"] == "retrain"]
+    tables.rewrite(sweep / "trials.csv", failed)
+    assert main(["--resume", str(sweep)]) == 0, "though the sweep is finished"
+    again = [row for row in tables.rows(sweep / "trials.csv") if row["phase"] == "retrain"]
     assert [row["status"] for row in again] == ["finished"]
-    assert json.loads((folder / "sweep.json").read_text())["finished"]
+    assert json.loads((sweep / "sweep.json").read_text())["finished"]
 
 
 def test_a_sweep_goes_on_with_the_defaults_that_it_began_with(tmp_path, capsys):
