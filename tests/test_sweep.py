@@ -3,11 +3,7 @@
 import html
 import json
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -219,63 +215,18 @@ def test_more_cpus_than_the_cluster_has_is_bad_input(run):
     assert not folder.exists()
 
 
-@pytest.fixture
-def interrupt(request, tmp_path):
-    """Runs the main job in a process of its own, sends it a Ctrl-C at a line, and gives status, output and folder."""
-
-    def interrupt(*options, at):
-        place = ("--task", "mnist-cls", "--results", tmp_path, "--name", "cut")
-        command = [sys.executable, "-u", request.config.rootpath / "sweeps" / "run.py", *place, *options]
-        with subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            for line in process.stdout:
-                if at in line:
-                    os.kill(process.pid, signal.SIGINT)
-                    break
-            rest = process.stdout.read()
-        return process.returncode, rest, tmp_path / "mnist-cls" / "cut"
-
-    return interrupt
-
-
-@pytest.mark.slow
-def test_ctrl_c_in_retraining_keeps_the_models_that_were_finished(interrupt, summary_of, space):
-    options = (
-        "--subset",
-        "300",
-        "--max-epochs",
-        "1",
-        "--eval-every",
-        "1",
-        "--grace-period",
-        "1",
-        "--max-concurrent",
-        "1",
-    )
-    long = ("--retrain-epochs", "300", "--top-k", "1", "--seeds", "2", *space("hidden_size: 8"))
-    status, rest, folder = interrupt(*options, *long, at="0000-seed2 epoch")
+@pytest.mark.usefixtures("one_ray")
+def test_ctrl_c_in_retraining_keeps_the_models_that_were_finished(run, summary_of, space, ctrl_c):
+    options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
+    long = ("--max-concurrent", "1", "--retrain-epochs", "3", "--top-k", "1", "--seeds", "2")
+    with ctrl_c("0000-seed2"):
+        status, output, error, folder = run(*options, *long, *space("hidden_size: 8"))
     assert status == 130
-    assert "Interrupted: 1 of 1 trial and 1 of 2 retrainings had ended" in rest
-    assert "Traceback" not in rest
+    assert "Interrupted: 1 of 1 trial and 1 of 2 retrainings had ended" in output
+    assert "Traceback" not in output + error
     summary = summary_of(folder)
     assert summary["test"] is None
     assert len(summary["retrained"][0]["val"]["accuracy"]["values"]) == 1
     assert load(folder / "best")(torch.rand(2, 28, 28)).logits_BC.shape == (2, 10)
     assert "the test was not completed" in (folder / "report.html").read_text()
     assert evaluate.main([str(folder)]) == 2
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_and_reports_what_was_finished(interrupt, summary_of):
-    options = ("--subset", "600", "--max-epochs", "100", "--eval-every", "1", "--scheduler", "none")
-    status, rest, folder = interrupt(*options, at="epoch 1/")
-    assert status == 130
-    assert re.search(r"Interrupted: \d of 12 trials had ended", rest)
-    assert "Traceback" not in rest
-    summary = summary_of(folder)
-    assert summary["test"] is None
-    assert summary["retrained"] == []
-    assert summary["best"]["val"]["accuracy"] > 0
-    assert "interrupted" in (folder / "trials.csv").read_text()
-    assert "This sweep was interrupted" in (folder / "report.html").read_text()
