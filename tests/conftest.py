@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import importlib
+import io
 import json
 import os
 import shutil
 import signal
 import struct
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,23 @@ def one_ray():
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def smoke(one_ray, tmp_path_factory):
+    """What a --smoke of a grid printed, and its results folder: two trials train and are retrained, two diverge."""
+    place = tmp_path_factory.mktemp("smoke")
+    (place / "space.yaml").write_text("lr: [0.01, 1.0e+30]\nclip: none\nhidden_size: [4, 8]\nbatch_size: 32\n")
+    options = ("--task", "mnist-cls", "--space", str(place / "space.yaml"), "--results", str(place), "--name", "grid")
+    with redirect_stdout(io.StringIO()) as output:
+        assert main([*options, "--smoke", "--subset", "300", "--max-epochs", "4"]) == 0
+    return output.getvalue(), place / "mnist-cls" / "grid"
+
+
+@pytest.fixture(scope="session")
+def swept(smoke):
+    """Its results folder; not to be changed."""
+    return smoke[1]
 
 
 @pytest.fixture(scope="session")
