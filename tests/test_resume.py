@@ -3,10 +3,8 @@
 import errno
 import html
 import json
-import os
 import re
 import shutil
-import signal
 from dataclasses import replace
 
 import pandas as pd
@@ -20,7 +18,6 @@ from sweeps import run as start
 from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
 from sweeps.planning import make_plan, resumed_plan
-from sweeps.room import Room
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -73,10 +70,9 @@ def test_new_trials_may_take_the_place_of_those_that_were_retrained(run, summary
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_a_ctrl_c_after_a_phase_s_last_trial_is_heard(run, summary_of, monkeypatch):
+def test_a_ctrl_c_after_a_phase_s_last_trial_is_heard(run, summary_of, ctrl_c_at_the_end):
     options = (*FEW, "--search", "optuna", "--sampler", "random", "--trials", "2")
-    with monkeypatch.context() as patched:
-        patched.setattr(Room, "on_experiment_end", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    with ctrl_c_at_the_end():
         status, output, _, folder = run(*SMALL, *options, task=TASK)
         assert (status, summary_of(folder)["retrained"]) == (130, [])
         assert "Interrupted: 2 of 2 trials had ended" in output
