@@ -23,6 +23,12 @@ from sweeps import tables
 from sweeps.run import main
 
 
+def pytest_itemcollected(item):
+    """Mark as slow what may wait for a whole sweep, in the one Ray, or for `ray up`."""
+    if {"one_ray", "aws"} & set(item.fixturenames):
+        item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The task mnist-cls with 300 training images."""

@@ -317,7 +317,6 @@ def older(manifest):
     return manifest | {"sizes": sizes}
 
 
-@pytest.mark.slow
 def test_a_bucket_has_the_sweep_and_another_machine_goes_on_from_it(endpoint, resume, tmp_path, one_ray):
     uri = "s3://nobody:nothing@bucket/{}?scheme=http&endpoint_override=" + endpoint.replace(":", "%3A")
     go_on_from_a_bucket(resume, uri.format("x"), uri.format(f"x/{TASK}/sweep"), tmp_path)

@@ -26,7 +26,6 @@ def tracked(run, tmp_path, monkeypatch):
     return tracked
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow's own dependencies
 @pytest.mark.usefixtures("one_ray")
 def test_mlflow_has_a_run_a_trial_with_readable_parameters(tracked, tmp_path):
@@ -45,7 +44,6 @@ def test_mlflow_has_a_run_a_trial_with_readable_parameters(tracked, tmp_path):
     assert not (tmp_path / "mlruns").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("one_ray")
 def test_wandb_offline_has_a_run_a_trial_with_readable_parameters(tracked, monkeypatch):
     pytest.importorskip("wandb", reason="the extra wandb is not installed")
