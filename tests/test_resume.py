@@ -268,6 +268,7 @@ def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, m
     assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
 
 
+@pytest.mark.usefixtures("one_ray")
 def test_a_disk_without_locks_is_not_taken_for_a_sweep_that_runs(run, monkeypatch):
     def flock(*what):
         raise OSError(errno.ENOLCK, "No locks available")
