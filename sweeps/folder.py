@@ -6,14 +6,17 @@ import contextlib
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ae.files import write_whole
 
 RECORD, SPACE, LOCK = "sweep.json", "space.yaml", "lock"
+LOOKS = 5
+"""Times that a session tries to get the folder, a tenth of a second apart: whoever looks has it for a moment."""
 
 
 class Unusable(ValueError):
@@ -125,9 +128,31 @@ def held(folder: Path) -> Iterator[None]:
         raise Unusable(f"{folder} cannot be written: {error.strerror}") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
             raise Unusable(f"{folder} is in use by a sweep that runs; wait for it, or stop it") from None
         except OSError as error:
             raise Unusable(f"{folder} cannot be locked: {error.strerror}; give --results on another disk") from None
         yield
+
+
+def _lock(file: IO[str]) -> None:
+    for look in range(LOOKS):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if look == LOOKS - 1:
+                raise
+            time.sleep(0.1)
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a session of this machine holds the folder; one of another machine may not be seen."""
+    try:
+        with (folder / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no lock in a copy
+        pass
+    return False

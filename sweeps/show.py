@@ -32,8 +32,6 @@ WIDTH = 24
 ROOMY = 100
 """Characters of a terminal from which on there is room for the curves."""
 SPLITS = {"val": "in validation", "test": "on the test split"}
-REPORT_S = 60.0
-"""Seconds that a session may still draw its report, after its summary."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +63,7 @@ def command_line() -> Parser:
         nargs="?",
         const=2.0,
         metavar="S",
-        help="every S seconds (2), until it is finished",
+        help="every S seconds (2), until it ends",
     )
     own.add_argument("--trials", type=trials, default=10, metavar="N", help="lines of the table (default: 10)")
     return own
@@ -89,9 +87,9 @@ def trials(text: str) -> int:
 
 
 def watch(found: Snapshot, options: argparse.Namespace, console: Console) -> None:
-    """Show the sweep again and again, until it is finished."""
+    """Show the sweep again and again, until it is finished, or goes on no more."""
     with Live(page(found, options.trials, console), console=console, auto_refresh=False) as live:
-        while not found.plan.record.finished:
+        while found.goes_on and not found.plan.record.finished:
             time.sleep(options.watch)
             found = read(options.folder)
             live.update(page(found, options.trials, console), refresh=True)
@@ -110,9 +108,12 @@ def page(found: Snapshot, lines: int, console: Console) -> Group:
     if plan.search == "optuna":
         how = f"{counted(plan.trials, 'trial')} by Optuna ({plan.sampler})"
     parts.append(Text.assemble((f"{plan.task.name}/{plan.name}", "bold"), f"  {how}, {plan.scheduler}; ", state(found)))
-    parts += [*phase("search", found.search), Text(f"  {best(found.search, plan.varied)}", style="green")]
+    parts += [
+        *phase("search", found.search, found.goes_on),
+        Text(f"  {best(found.search, plan.varied)}", style="green"),
+    ]
     if found.retraining.entries:
-        parts += phase("retraining", found.retraining)
+        parts += phase("retraining", found.retraining, found.goes_on)
         if found.summary and found.test and plan.record.finished:  # an extended sweep has its old summary
             parts += answers(found.summary["retrained"], plan)
         else:
@@ -123,22 +124,21 @@ def page(found: Snapshot, lines: int, console: Console) -> Group:
 
 
 def state(found: Snapshot) -> str:
-    """Whether the sweep goes on, as far as its folder tells: a session writes curves first, and the summary last."""
+    """Whether the sweep goes on, as far as its folder tells."""
     if found.plan.record.finished:
         return "finished"
-    if found.quiet_s is None:
-        return "no report yet"
-    summary = found.plan.folder / "summary.json"
+    retrained = found.retraining
     if found.summary and found.search.ended == found.search.requested and not found.search.ranked():
         return "ended, as no trial can be selected"
-    retrained = found.retraining
     if retrained.entries and retrained.ended == retrained.requested and not retraining.with_model(retrained):
         return "ended, as no retraining left a model"
-    if found.summary and REPORT_S < time.time() - summary.stat().st_mtime < found.quiet_s:
-        return f"ended before its test; go on with --resume {shlex.quote(str(found.plan.folder))}"
     if found.search.names(INTERRUPTED) or retrained.names(INTERRUPTED):  # a session that goes on forgets them first
-        return f"interrupted; go on with --resume {shlex.quote(str(found.plan.folder))}"
-    return f"last report {duration(found.quiet_s)} ago"
+        what = "interrupted"
+    elif found.goes_on:
+        return "no report yet" if found.quiet_s is None else f"last report {duration(found.quiet_s)} ago"
+    else:
+        what = "ended before its test" if found.summary else "not running on this machine"
+    return f"{what}; go on with --resume {shlex.quote(str(found.plan.folder))}"
 
 
 def answers(retrained: Sequence[dict[str, Any]], plan: Plan) -> list[RenderableType]:
@@ -151,13 +151,13 @@ def answers(retrained: Sequence[dict[str, Any]], plan: Plan) -> list[RenderableT
     return lines
 
 
-def phase(name: str, ledger: Ledger) -> list[RenderableType]:
-    """How far a phase is: its bar while it lasts, its counts."""
+def phase(name: str, ledger: Ledger, goes_on: bool) -> list[RenderableType]:
+    """How far a phase is: its counts, and its bar while it lasts."""
     lines: list[RenderableType] = []
     over = ledger.ended >= ledger.requested
     took = f", {duration(ledger.wall_s)}" if over else ""
     lines.append(Text(f"{name}: {counts(ledger)}{took}"))
-    if not over:
+    if goes_on and not over:
         lines.append(bar(ledger))
     return lines
 

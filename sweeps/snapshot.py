@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from sweeps import engine, history, journal, retraining, study, tables
-from sweeps.folder import Unusable
+from sweeps.folder import Unusable, in_use
 from sweeps.ledger import PAUSED, RUNNING, Ledger
 from sweeps.options import parser
 from sweeps.plan import Plan
 from sweeps.planning import resumed_plan
 
+QUIET_S = 300.0
+"""Seconds without a report after which a sweep that no session of this machine has is taken for one that is over."""
 READS = 3
 """Attempts to read tables and study that say the same; a sweep that runs may write between the two."""
 
@@ -31,8 +33,15 @@ class Snapshot:
     """Empty before it begins."""
     summary: dict[str, Any] | None
     """`summary.json`; None if the sweep has not come to its report."""
+    running: bool
+    """Whether a session on this machine has it."""
     quiet_s: float | None
     """Seconds since the last report; None before the first."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it does as far as one can tell: on this machine, or by a late report on another."""
+        return self.running or (self.quiet_s is not None and self.quiet_s < QUIET_S)
 
     @property
     def test(self) -> Mapping[str, Any] | None:
@@ -70,7 +79,14 @@ def read(folder: Path) -> Snapshot:
             time.sleep(0.1)
     curves = folder / tables.CURVES
     quiet_s = time.time() - curves.stat().st_mtime if curves.exists() else None
-    return Snapshot(plan=plan, search=search, retraining=retrained, summary=_summary(folder), quiet_s=quiet_s)
+    return Snapshot(
+        plan=plan,
+        search=search,
+        retraining=retrained,
+        summary=_summary(folder),
+        running=in_use(folder),
+        quiet_s=quiet_s,
+    )
 
 
 def _phases(plan: Plan) -> tuple[Ledger, Ledger]:

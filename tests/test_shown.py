@@ -1,14 +1,18 @@
 """What show and compare say of sweeps that are kept in results/reference."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
+import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
 from sweeps import compare, show, tables
+from sweeps.folder import LOCK, held, in_use
 
 
 @pytest.fixture
@@ -50,24 +54,45 @@ def test_an_extended_sweep_has_no_test_before_its_new_one(extended, shown, tmp_p
     assert re.search(r"best configuration +lr 0\.01\s+clip none", output)
 
 
+def last_report(folder, ago):
+    os.utime(folder / "curves.csv", (0, time.time() - ago))
+
+
 @pytest.mark.parametrize(
-    ("reported", "summarised", "words"),
+    ("ago", "runs", "words"),
     [
-        (500, 400, "ended before its test; go on with --resume"),
-        (500, 5, "last report 0:08:20 ago"),
-        (200, 500, "last report 0:03:20 ago"),
+        (500, False, "ended before its test; go on with --resume"),
+        (500, True, "last report 0:08:20 ago"),
+        (200, False, "last report 0:03:20 ago"),
     ],
 )
-def test_a_sweep_is_said_to_have_ended_if_no_session_went_on(reported, summarised, words, extended, shown):
-    for name, ago in (("curves.csv", reported), ("summary.json", summarised)):
-        os.utime(extended / name, (0, time.time() - ago))
-    assert words in shown(show.main, extended)[1]
+def test_a_sweep_goes_on_if_a_session_has_it_or_reported_of_late(ago, runs, words, extended, shown):
+    last_report(extended, ago)
+    with held(extended) if runs else nullcontext():
+        assert words in shown(show.main, extended)[1]
+
+
+def test_watch_ends_with_a_sweep_that_does_not_go_on(extended, shown):
+    (extended / "summary.json").unlink()
+    last_report(extended, 500)
+    status, output, _ = shown(show.main, extended, "--watch", "60")
+    assert status == 0
+    assert f"; not running on this machine; go on with --resume {extended}" in " ".join(output.split())
+
+
+def test_a_look_does_not_keep_a_session_out(extended):
+    with (extended / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        letting_go = threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN))
+        letting_go.start()
+        with held(extended):
+            assert in_use(extended)
+        letting_go.join()
 
 
 def test_what_is_told_to_resume_is_one_word_to_a_shell(extended, shown):
     spaced = extended.rename(extended.with_name("two words"))
-    for name, ago in (("curves.csv", 500), ("summary.json", 400)):
-        os.utime(spaced / name, (0, time.time() - ago))
+    last_report(spaced, 500)
     assert f"; ended before its test; go on with --resume '{spaced}'" in shown(show.main, spaced)[1]
 
 

@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import struct
+import threading
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -19,6 +22,7 @@ from ae import tasks
 from ae.words import counted
 from sweeps import compare, metrics, replay, show, snapshot, tables
 from sweeps.display import bar
+from sweeps.folder import read
 from sweeps.ledger import STOPPED, Entry, Ledger
 from sweeps.tensorboard_runs import TensorBoard
 from sweeps.words import duration, spread
@@ -114,6 +118,22 @@ def test_watch_ends_with_the_sweep(swept, shown):
     status, output, _ = shown(show.main, swept, "--watch", "0.1", "--trials", "2")
     assert status == 0
     assert "and 2 more" in output
+
+
+def test_what_does_not_go_on_has_no_time_left(running, shown):
+    assert " left" in shown(show.main, running)[1]
+    os.utime(running / "curves.csv", (0, 0))
+    assert " left" not in shown(show.main, running)[1]
+
+
+def test_watch_goes_on_until_the_sweep_has_finished(running, shown):
+    record = read(running)
+    finishes = threading.Timer(0.3, replace(record, finished=True).write, (running,))
+    finishes.start()
+    status, output, _ = shown(show.main, running, "--watch", "0.1")
+    assert status == 0
+    assert "; finished" in output
+    assert not finishes.is_alive()
 
 
 def test_a_sparkline_shows_values_to_one_scale():
