@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,6 +18,8 @@ from ae.training import final_metrics
 from sweeps import data_hash
 from sweeps.folder import RECORD, read
 from sweeps.options import Parser, exit_status
+from sweeps.space import HYPERPARAMETERS
+from sweeps.words import settings
 
 FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
 """What a finished sweep saves beside the task and the configuration, and of which types."""
@@ -50,7 +53,9 @@ def report(folder: Path, data: Path | None) -> str:
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
     metrics = final_metrics(task, load(folder), splits.test)
+    model = settings(asdict(saved["configuration"]), [*HYPERPARAMETERS, "seed"])
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
+    lines.append(f"model: {model}; the winner's best in validation")
     if data is None:
         _check_types(saved["test"], dict.fromkeys(metrics, float), folder)
     for name, value in metrics.items():
