@@ -15,7 +15,9 @@ def test_a_trial_killed_mid_epoch_goes_on_from_its_last_validation(start, small,
     options, folder = small
     session = start(*options, faults=LONG)
     session.reach(folder, "0003", 4)
-    for pid in session.trials():
+    killed = session.trials()
+    assert killed
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
     assert session.end() == 0, session.output
     assert_same(folder, whole.folder)
@@ -27,6 +29,7 @@ def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on(start, small, twice)
     options, folder = small
     session = start(*options, faults={"kind": "save", "hidden_size": 8})
     assert session.end() == 0, session.output
+    assert (folder.parents[1] / "epochs.log.killed").exists()
     assert set(trials(folder)["status"]) == {"finished", "stopped early"}
     print(f"lost: {twice()} epochs trained twice")
 
