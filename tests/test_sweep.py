@@ -133,7 +133,7 @@ def evaluated(capsys, summary_of):
     def evaluated(folder):
         capsys.readouterr()
         assert evaluate.main([str(folder)]) == 0
-        lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
         assert all(now == before for _, now, *_, before in lines)
         found = {name: float(now) for name, now, *_ in lines}
         tested = {name: one["values"][0] for name, one in summary_of(folder)["test"].items()}
