@@ -14,7 +14,8 @@ from pyarrow.fs import FileSystem, FileType
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """Where a file is not there before all of it is, and folders are a way of speaking."""
 FAILS = (OSError, ValueError, NotImplementedError)
-"""What pyarrow raises for a storage that cannot be used; the last for a scheme that it was not built for."""
+"""What pyarrow raises for a storage that cannot be used: OSError where it does not answer, ValueError for an address
+that is none, NotImplementedError for a scheme that this build of pyarrow has not."""
 ANSWER_S = 30.0
 """Seconds that a storage has to answer in: some clients would try for a quarter of an hour."""
 

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sweeps  # noqa: F401 - unused, but it sets Ray's environment before anything imports ray
 from ae import core, tasks
 from ae.data.mnist import EMBEDDED_MD5
 from sweeps import tables
+from sweeps.options import parser
+from sweeps.planning import resumed_plan
 from sweeps.run import main
 
 
@@ -191,3 +192,14 @@ def write_idx():
         return folder
 
     return write
+
+
+@pytest.fixture
+def resumed():
+    """The plan of the sweep in a results folder, gone on with by these further options."""
+
+    def resumed(folder, *options):
+        arguments = ["--resume", str(folder), *options]
+        return resumed_plan(parser().parse(arguments), arguments)
+
+    return resumed

@@ -4,20 +4,17 @@ import errno
 import html
 import json
 import re
-import shutil
 from dataclasses import replace
 
 import pandas as pd
 import pytest
-from stock_tables import prices, save_folder
 
 from ae import tasks
-from ae.saved import save
-from sweeps import data_hash, defaults, evaluate, show, tables
+from sweeps import defaults, evaluate, show, tables
 from sweeps import run as start
 from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
-from sweeps.planning import make_plan, resumed_plan
+from sweeps.planning import make_plan
 from sweeps.run import main
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
@@ -191,81 +188,13 @@ def test_a_command_that_is_submitted_again_must_be_the_one_that_began(tmp_path, 
         )
 
 
-def test_the_older_sweep_of_a_warm_start_is_found_from_any_folder(tmp_path, monkeypatch):
+def test_the_older_sweep_of_a_warm_start_is_found_from_any_folder(tmp_path, monkeypatch, resumed):
     monkeypatch.chdir(tmp_path)
     arguments = ["--task", TASK, "--search", "optuna", "--warm-start", "older", "--name", "new"]
     plan = make_plan(parser(named_task(arguments)).parse(arguments), arguments)
     make(plan.folder, plan.record, None)
     monkeypatch.chdir("/")
     assert resumed(tmp_path / plan.folder).warm_start == tmp_path / "older"
-
-
-@pytest.fixture
-def with_data(tmp_path):
-    """The folder of a sweep of a user's data, a file a stock, and the folder of that data."""
-    data = save_folder(prices(), tmp_path)
-    arguments = ["--task", "sp500-rec", "--data", str(data), "--name", "begun", "--results", str(data / "results")]
-    plan = data_hash.checked(make_plan(parser(named_task(arguments)).parse(arguments), arguments))
-    make(plan.folder, plan.record, None)
-    return plan.folder, data
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda data: shutil.copy(data / "S03_data.csv", data / "S10_data.csv"),
-        lambda data: (data / "S03_data.csv").rename(data / "S99_data.csv"),
-        lambda data: (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes()),
-    ],
-)
-def test_a_sweep_does_not_go_on_with_data_that_has_changed(with_data, capsys, change):
-    folder, data = with_data
-    change(data)
-    assert main(["--resume", str(folder)]) == 2
-    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep"
-    assert capsys.readouterr().err.splitlines()[-1] == line
-    record = read(folder)
-    replace(record, data_sha256="").write(folder)
-    assert not data_hash.checked(resumed(folder)).record.data_sha256, "a record that has no hash goes on as it did"
-
-
-def test_data_that_is_the_same_goes_on(with_data):
-    folder, data = with_data
-    (data / ".DS_Store").touch()
-    (folder / "trials.csv").touch()
-    (data / "S03_data.csv").touch()
-    assert data_hash.checked(resumed(folder)).record.data_sha256 == read(folder).data_sha256 != ""
-
-
-def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
-    folder, data = with_data
-    task, test = tasks.find("sp500-rec"), {"loss": 0.5, "rmse_dollars": 1.0}
-    weights = task.build(task.base).state_dict()
-    save(folder / "best", task.name, task.base, weights, data=str(data), options={}, subset=None, test=test)
-    assert evaluate.main([str(folder)]) == 0
-    assert "note: " not in capsys.readouterr().out
-    (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes())
-    assert evaluate.main([str(folder)]) == 2
-    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep\n"
-    assert capsys.readouterr().err == line
-    assert evaluate.main([str(folder), "--data", str(data)]) == 0
-    assert "note: this data is split anew; the sweep may have trained on some" in capsys.readouterr().out
-
-
-def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, monkeypatch, capsys):
-    folder, data = with_data
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("results"))
-    plan = data_hash.checked(resumed(folder, "--data", "copy"))
-    assert plan.data == tmp_path / "copy"
-    plan.record.write(folder)
-    assert data_hash.checked(resumed(folder)).data == plan.data, "later sessions know it"
-    (tmp_path / "copy" / "S03_data.csv").unlink()
-    for options in (["--data", "copy"], []):
-        assert main(["--resume", str(folder), *options]) == 2
-        line = f"error: --data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep"
-        assert capsys.readouterr().err.splitlines()[-1] == line
-    assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
 
 
 @pytest.mark.usefixtures("one_ray")
@@ -334,12 +263,7 @@ def with_resources(tmp_path):
     return folder
 
 
-def resumed(folder, *options):
-    arguments = ["--resume", str(folder), *options]
-    return resumed_plan(parser().parse(arguments), arguments)
-
-
-def test_resources_that_a_sweep_began_with_can_be_taken_back(with_resources):
+def test_resources_that_a_sweep_began_with_can_be_taken_back(with_resources, resumed):
     fields = ("address", "autoscale", "track", "max_concurrent", "gpus_per_trial", "time_limit")
     none = [part for name in fields for part in (f"--{name.replace('_', '-')}", "none")]
     plan = resumed(with_resources, *none, "--no-dashboard", "--no-verbose")
@@ -352,7 +276,7 @@ def test_resources_that_a_sweep_began_with_can_be_taken_back(with_resources):
     assert plan.dashboard
 
 
-def test_a_sweep_that_leaves_its_cluster_asks_it_for_nothing(with_resources):
+def test_a_sweep_that_leaves_its_cluster_asks_it_for_nothing(with_resources, resumed):
     assert resumed(with_resources, "--address", "none").autoscale is None
     assert resumed(with_resources, "--autoscale", "none").address == "auto"
     with pytest.raises(ValueError, match="--autoscale goes with --address"):

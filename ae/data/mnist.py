@@ -108,7 +108,8 @@ def _find(folder: Path) -> dict[str, Path]:
             sets.setdefault(match["prefix"], {}).setdefault(f"{part}-{match['kind']}-ubyte", path)
     whole = [prefix for prefix, files in sets.items() if len(files) == len(EMBEDDED_MD5)]
     if len(whole) > 1:
-        several = ", ".join(f"{prefix}{name}" for prefix in whole for name in list(EMBEDDED_MD5)[:1])
+        first = next(iter(EMBEDDED_MD5))
+        several = ", ".join(prefix + first for prefix in whole)
         raise ValueError(f"{folder}: more than one data set: {several}; --data takes a folder with one")
     found = sets[whole[0]] if whole else max(sets.values(), key=len, default={})
     if missing := [name for name in EMBEDDED_MD5 if name not in found]:

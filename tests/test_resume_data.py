@@ -1,0 +1,83 @@
+"""Whether a sweep that is gone on with, or a model that is evaluated, has the data that it began with."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from stock_tables import prices, save_folder
+
+from ae import tasks
+from ae.saved import save
+from sweeps import data_hash, evaluate
+from sweeps.folder import make, read
+from sweeps.options import named_task, parser
+from sweeps.planning import make_plan
+from sweeps.run import main
+
+
+@pytest.fixture
+def with_data(tmp_path):
+    """The folder of a sweep of a user's data, a file a stock, and the folder of that data."""
+    data = save_folder(prices(), tmp_path)
+    arguments = ["--task", "sp500-rec", "--data", str(data), "--name", "begun", "--results", str(data / "results")]
+    plan = data_hash.checked(make_plan(parser(named_task(arguments)).parse(arguments), arguments))
+    make(plan.folder, plan.record, None)
+    return plan.folder, data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: shutil.copy(data / "S03_data.csv", data / "S10_data.csv"),
+        lambda data: (data / "S03_data.csv").rename(data / "S99_data.csv"),
+        lambda data: (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes()),
+    ],
+)
+def test_a_sweep_does_not_go_on_with_data_that_has_changed(with_data, capsys, change, resumed):
+    folder, data = with_data
+    change(data)
+    assert main(["--resume", str(folder)]) == 2
+    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+    record = read(folder)
+    replace(record, data_sha256="").write(folder)
+    assert not data_hash.checked(resumed(folder)).record.data_sha256, "a record that has no hash goes on as it did"
+
+
+def test_data_that_is_the_same_goes_on(with_data, resumed):
+    folder, data = with_data
+    (data / ".DS_Store").touch()
+    (folder / "trials.csv").touch()
+    (data / "S03_data.csv").touch()
+    assert data_hash.checked(resumed(folder)).record.data_sha256 == read(folder).data_sha256 != ""
+
+
+def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
+    folder, data = with_data
+    task, test = tasks.find("sp500-rec"), {"loss": 0.5, "rmse_dollars": 1.0}
+    weights = task.build(task.base).state_dict()
+    save(folder / "best", task.name, task.base, weights, data=str(data), options={}, subset=None, test=test)
+    assert evaluate.main([str(folder)]) == 0
+    assert "note: " not in capsys.readouterr().out
+    (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes())
+    assert evaluate.main([str(folder)]) == 2
+    line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep\n"
+    assert capsys.readouterr().err == line
+    assert evaluate.main([str(folder), "--data", str(data)]) == 0
+    assert "note: this data is split anew; the sweep may have trained on some" in capsys.readouterr().out
+
+
+def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, monkeypatch, capsys, resumed):
+    folder, data = with_data
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("results"))
+    plan = data_hash.checked(resumed(folder, "--data", "copy"))
+    assert plan.data == tmp_path / "copy"
+    plan.record.write(folder)
+    assert data_hash.checked(resumed(folder)).data == plan.data, "later sessions know it"
+    (tmp_path / "copy" / "S03_data.csv").unlink()
+    for options in (["--data", "copy"], []):
+        assert main(["--resume", str(folder), *options]) == 2
+        line = f"error: --data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep"
+        assert capsys.readouterr().err.splitlines()[-1] == line
+    assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
