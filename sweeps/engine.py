@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -17,13 +18,13 @@ from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
 from ray.tune.search import Searcher
 
-from ae.task import Budget
+from ae.task import Budget, Split
 from sweeps import storage
 from sweeps.asha import ASHA, Rungs
 from sweeps.ledger import FAILED, Ledger
 from sweeps.options import one_line
 from sweeps.plan import Plan
-from sweeps.room import CannotStart, Room, idle, resources, slots
+from sweeps.room import CannotStart, Room, Watch
 from sweeps.schedulers import SCHEDULERS
 from sweeps.trial import SweepTrial
 from sweeps.turns import RayTurns, Turns, name_of
@@ -95,11 +96,6 @@ def _join(address: str, options: dict[str, Any]) -> str | None:
         raise CannotStart(f"--address {address}: no Ray cluster answers: {one_line(error)}{hint}") from None
 
 
-def turns(plan: Plan, ledger: Ledger) -> Turns:
-    """The plan's early stopping, for as many trials at once as there is room for."""
-    return early_stopping(plan.scheduler, plan.budget, ledger, slots(plan))
-
-
 def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Turns:
     """One of `sweeps.schedulers.SCHEDULERS`, in epochs; ASHA takes in what earlier sessions reported.
 
@@ -119,61 +115,60 @@ def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Tur
     return RayTurns(of_ray(budget), ledger, slots) if of_ray else Turns(ledger, slots)
 
 
-def trainable(plan: Plan, train: Any, validation: Any) -> Any:
-    """The trial class with its data, which is put into the object store once and mapped by every trial."""
-    needs = resources(plan)
-    with_data = tune.with_parameters(
-        SweepTrial,
-        task=plan.task.name,
-        train=train,
-        validation=validation,
-        checkpoints=plan.checkpoints,
-        eval_every=plan.budget.eval_every,
-        threads=plan.cpus_per_trial,
-        idle=idle(plan),
-        device=plan.device if needs["GPU"] else "cpu",
-        core=plan.core,
-        time_limit_s=plan.time_limit_s,
-        reused=not plan.dashboard,
-    )
-    named = tune.with_resources(with_data, needs)
-    named.__name__ = named.__qualname__ = SweepTrial.__name__  # what Ray's dashboard calls the actors' class
-    return named
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workers:
+    """What the phases of a sweep run on: the trial class with its data, and the room that there is for trials."""
 
+    trainable: Any
+    room: Room
 
-def run(
-    trainable: Any,
-    *,
-    phase: str,
-    plan: Plan,
-    callbacks: list[tune.Callback],
-    searcher: Searcher,
-    turns: Turns,
-) -> bool:
-    """Run trials until the searcher has no more, or to the user's Ctrl-C; Tune's own files go into `ray/`.
+    @classmethod
+    def of(cls, room: Room, train: Split, validation: Split) -> Workers:
+        """The data is put into the object store once, and mapped by every trial; the test split is never sent there."""
+        plan = room.plan
+        with_data = tune.with_parameters(
+            SweepTrial,
+            task=plan.task.name,
+            train=train,
+            validation=validation,
+            checkpoints=plan.checkpoints,
+            eval_every=plan.budget.eval_every,
+            threads=plan.cpus_per_trial,
+            idle=room.idle,
+            device=plan.device if room.needs["GPU"] else "cpu",
+            core=plan.core,
+            time_limit_s=plan.time_limit_s,
+            reused=not plan.dashboard,
+        )
+        named = tune.with_resources(with_data, dict(room.needs))
+        named.__name__ = named.__qualname__ = SweepTrial.__name__  # what Ray's dashboard calls the actors' class
+        return cls(trainable=named, room=room)
 
-    Returns:
-        whether there was a Ctrl-C; as Tune ends, one may come though every trial has ended.
+    def run(self, phase: str, *, callbacks: list[tune.Callback], searcher: Searcher, turns: Turns) -> bool:
+        """Run trials until the searcher has no more, or to the user's Ctrl-C; Tune's own files go into `ray/`.
 
-    Raises:
-        OSError: if a callback could not write its tables.
-    """
-    tuner = tune.Tuner(
-        trainable,
-        tune_config=_tune_config(plan, searcher, turns),
-        run_config=_run_config(plan, phase, [*callbacks, Room(plan, turns)]),
-    )
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "0"  # its handler says whether it heard one
-    ctrl_c = signal.getsignal(signal.SIGINT)
-    try:
-        tuner.fit()
-    except tune.TuneError as error:
-        if cause := _os_error(error):
-            raise cause from None
-        raise
-    finally:  # Tune leaves a handler that nobody would hear after it, but the one before it once it has heard a Ctrl-C
-        left = signal.signal(signal.SIGINT, ctrl_c)
-    return left == ctrl_c
+        Returns:
+            whether there was a Ctrl-C; as Tune ends, one may come though every trial has ended.
+
+        Raises:
+            OSError: if a callback could not write its tables.
+        """
+        tuner = tune.Tuner(
+            self.trainable,
+            tune_config=_tune_config(self.room.plan, searcher, turns),
+            run_config=_run_config(self.room.plan, phase, [*callbacks, Watch(self.room, turns)]),
+        )
+        os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "0"  # its handler says whether it heard one
+        ctrl_c = signal.getsignal(signal.SIGINT)
+        try:
+            tuner.fit()
+        except tune.TuneError as error:
+            if cause := _os_error(error):
+                raise cause from None
+            raise
+        finally:  # Tune leaves a handler that nobody would hear after it, but the old one once it has heard a Ctrl-C
+            left = signal.signal(signal.SIGINT, ctrl_c)
+        return left == ctrl_c
 
 
 def _tune_config(plan: Plan, searcher: Searcher, turns: Turns) -> tune.TuneConfig:

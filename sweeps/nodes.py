@@ -10,8 +10,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeps import storage
-from sweeps.plan import Plan
-from sweeps.room import CannotStart, resources
+from sweeps.room import CannotStart, Room
 
 ANSWER_S = 60.0
 """Seconds that a machine has to answer in: it may have to start a process for it."""
@@ -19,15 +18,15 @@ LOOK_S = 5.0
 """Seconds for which a machine looks: network file systems remember for a while what was not there."""
 
 
-def check(plan: Plan) -> None:
+def check(room: Room) -> None:
     """Let all the other machines that can train look for a file that this one has just written.
 
     Raises:
         CannotStart: if one does not see it, naming it.
     """
-    needs, here = resources(plan), ray.get_runtime_context().get_node_id()
+    plan, here = room.plan, ray.get_runtime_context().get_node_id()
     alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]
-    others = [node for node in alive if _trains(node["Resources"], needs)]
+    others = [node for node in alive if _trains(node["Resources"], room.needs)]
     if not others:
         return
     place = plan.storage or str(next(one for one in plan.folder.absolute().parents if one.exists()))

@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,41 +86,56 @@ def _fits(node: Resources, needs: Resources) -> int:
     return min(room, int(node.get("GPU", 0.0)) * int(1 / needs["GPU"] + 1e-9)) if needs["GPU"] else room
 
 
-def device(plan: Plan) -> str:
-    """What the trials run on, in words.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What a trial gets of the cluster, decided once a session: a machine that is lost between two phases ends none."""
 
-    Raises:
-        CannotStart: if the plan demands a core that cannot be had.
-    """
-    needs, kinds = resources(plan), ray.cluster_resources()
-    try:
-        fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
-    except ValueError as error:
-        raise CannotStart(f"--{error}") from None
-    if plan.autoscale:
-        what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
-        return f"{what} a trial, on machines that come as they are needed"
-    if needs["GPU"]:
-        names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
-        return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
-    core = "fast core" if fast else "nn.LSTM"
-    return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
+    plan: Plan
+    needs: Resources
 
+    @classmethod
+    def of(cls, plan: Plan) -> Room:
+        """The room for a plan's trials, as the cluster is now.
 
-def slots(plan: Plan, needs: Resources | None = None) -> int:
-    """Trials that run at once, each with these CPUs and GPUs; None for those of the plan."""
-    if plan.autoscale:
-        return min(plan.autoscale, plan.max_concurrent or plan.autoscale)
-    wanted = needs or resources(plan)
-    room = sum(_fits(node, wanted) for node in _nodes(plan))
-    return min(room, plan.max_concurrent or room)
+        Raises:
+            CannotStart: if the cluster has not enough for one.
+        """
+        return cls(plan=plan, needs=resources(plan))
 
+    @property
+    def slots(self) -> int:
+        """Trials that run at once now; one that nothing has room for waits for a machine."""
+        if self.plan.autoscale:
+            return min(self.plan.autoscale, self.plan.max_concurrent or self.plan.autoscale)
+        room = max(1, sum(_fits(node, self.needs) for node in _nodes(self.plan)))
+        return min(room, self.plan.max_concurrent or room)
 
-def idle(plan: Plan) -> Idle | None:
-    """How trials that train on share this machine's cores; None on GPUs, and on a cluster, which others use too."""
-    if plan.address or resources(plan)["GPU"]:
-        return None
-    return Idle(path=str(Path(_board().name) / "training"), threads=slots(plan) * plan.cpus_per_trial)
+    @property
+    def idle(self) -> Idle | None:
+        """How trials that train on share this machine's cores; None on GPUs, and on a cluster, which others use too."""
+        if self.plan.address or self.needs["GPU"]:
+            return None
+        return Idle(path=str(Path(_board().name) / "training"), threads=self.slots * self.plan.cpus_per_trial)
+
+    def device(self) -> str:
+        """What the trials run on, in words.
+
+        Raises:
+            CannotStart: if the plan demands a core that cannot be had.
+        """
+        plan, needs, kinds = self.plan, self.needs, ray.cluster_resources()
+        try:
+            fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
+        except ValueError as error:
+            raise CannotStart(f"--{error}") from None
+        if plan.autoscale:
+            what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
+            return f"{what} a trial, on machines that come as they are needed"
+        if needs["GPU"]:
+            names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
+            return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
+        core = "fast core" if fast else "nn.LSTM"
+        return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
 
 
 @functools.cache
@@ -128,18 +144,18 @@ def _board() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="lstm-ae-sweeps-")
 
 
-class Room(tune.Callback):
+class Watch(tune.Callback):
     """Keeps to what the cluster has room for as machines join it and are lost, and tells trials how many train.
 
     Args:
-        plan: says how many trials at once at most, and what each needs.
+        room: says how many trials at once.
         turns: hands out the slots.
     """
 
-    def __init__(self, plan: Plan, turns: Turns) -> None:
-        self.plan, self.turns, self.needs = plan, turns, resources(plan)
+    def __init__(self, room: Room, turns: Turns) -> None:
+        self.room, self.turns = room, turns
         self.looked = time.monotonic()
-        self.idle, self.told = idle(plan), 0
+        self.idle, self.told = room.idle, 0
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Look again, now and then."""
@@ -147,5 +163,5 @@ class Room(tune.Callback):
             self.told = len(self.turns.busy)
             self.idle.tell(self.told)
         if time.monotonic() - self.looked > LOOK_S:
-            self.turns.slots = max(1, slots(self.plan, self.needs))
+            self.turns.slots = self.room.slots
             self.looked = time.monotonic()

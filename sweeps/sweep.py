@@ -7,7 +7,6 @@ import errno
 import shlex
 import sys
 from dataclasses import asdict, replace
-from typing import Any
 
 from rich.console import Console
 
@@ -16,15 +15,17 @@ from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
 from ae.words import counted
-from sweeps import engine, folder, history, loggers, nodes, report, retraining, room, study, tables, tested
+from sweeps import engine, folder, history, loggers, nodes, report, retraining, study, tables, tested
 from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.display import Display
+from sweeps.engine import Workers
 from sweeps.ledger import ENDED, FAILED
 from sweeps.metrics import Metrics
 from sweeps.mirror import Mirror
 from sweeps.outcome import Outcome
 from sweeps.plan import Plan
 from sweeps.recorder import Recorder
+from sweeps.room import Room
 from sweeps.turns import Turns
 from sweeps.warm_start import warm_start
 
@@ -48,8 +49,9 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
         if dashboard:
             words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
             console.print(words, soft_wrap=True, highlight=False, markup=False)
-        outcome.device = room.device(plan)
-        nodes.check(plan)
+        room = Room.of(plan)
+        outcome.device = room.device()
+        nodes.check(room)
         if not plan.resume:
             folder.make(plan.folder, plan.record, plan.space_file)
         with folder.held(plan.folder):
@@ -60,7 +62,7 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
                 with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
                     if plan.resume and plan.record != plan.found:  # not before the storage is this session's
                         plan.record.write(plan.folder)
-                    status = _run(outcome, splits, console, mirror)
+                    status = _run(outcome, room, splits, console, mirror)
                 if outcome.tested and not outcome.interrupted:
                     _finish(plan, mirror)
                 return status
@@ -68,13 +70,13 @@ def run(plan: Plan, splits: Splits, console: Console) -> int:
                 return _cut_off(plan, error)
 
 
-def _run(outcome: Outcome, splits: Splits, console: Console, mirror: Mirror | None) -> int:
+def _run(outcome: Outcome, room: Room, splits: Splits, console: Console, mirror: Mirror | None) -> int:
     plan = outcome.plan
     try:
-        trainable = engine.trainable(plan, splits.train, splits.validation)
-        _search(outcome, trainable, console, mirror)
+        workers = Workers.of(room, splits.train, splits.validation)
+        _search(outcome, workers, console, mirror)
         if not outcome.interrupted and outcome.search.ranked():
-            _retrain(outcome, trainable, console, mirror)
+            _retrain(outcome, workers, console, mirror)
         if outcome.retrained and not (plan.folder / tested.TESTED).exists():
             _keep_best(outcome)  # whatever becomes of the test; a tested model stays until then
         if not outcome.interrupted:
@@ -113,7 +115,7 @@ def _cut_off(plan: Plan, error: OSError) -> int:
     return FAILURE
 
 
-def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
+def _search(outcome: Outcome, workers: Workers, console: Console, mirror: Mirror | None) -> None:
     plan, ledger = outcome.plan, outcome.search
     trials = study.open_(plan)
     if plan.warm_start and not study.own(trials):
@@ -123,15 +125,13 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
     checkpoints = Checkpoints(plan.checkpoints)
     tidy = Tidy(checkpoints, later=mirror.ended if mirror else None)
     if ledger.ended < ledger.requested:
-        turns = engine.turns(plan, ledger)
+        turns = engine.early_stopping(plan.scheduler, plan.budget, ledger, workers.room.slots)
         searcher = study.StudySearcher(trials, plan, turns)
         title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
         told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
         with Recorder(ledger, told, ended=[searcher.ended, tidy.ended]) as recorder:
-            outcome.interrupted = engine.run(
-                trainable,
-                phase="search",
-                plan=plan,
+            outcome.interrupted = workers.run(
+                "search",
                 callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=searcher,
                 turns=turns,
@@ -141,7 +141,7 @@ def _search(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror |
     outcome.interrupted |= ledger.ended < ledger.requested
 
 
-def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror | None) -> None:
+def _retrain(outcome: Outcome, workers: Workers, console: Console, mirror: Mirror | None) -> None:
     """Train the selected configurations from scratch, once a seed; `Retrained.order` says which of them wins."""
     plan, objective = outcome.plan, outcome.plan.task.objective
     chosen = retraining.select(plan, outcome.search)
@@ -151,15 +151,13 @@ def _retrain(outcome: Outcome, trainable: Any, console: Console, mirror: Mirror 
     history.reopen(ledger, retraining.with_model(ledger) - set(states) | ledger.names(FAILED))
     left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
     if left:
-        turns = Turns(ledger, room.slots(plan))
+        turns = Turns(ledger, workers.room.slots)
         what = counted(len(chosen), "configuration")
         title = f"{plan.task.name}: retraining {what} from scratch, {counted(plan.seeds, 'seed')} each"
         told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
         with Recorder(ledger, told) as recorder:
-            outcome.interrupted = engine.run(
-                trainable,
-                phase="retrain",
-                plan=plan,
+            outcome.interrupted = workers.run(
+                "retrain",
                 callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
                 searcher=retraining.Runs(objective, left, turns),
                 turns=turns,

@@ -128,12 +128,12 @@ def ctrl_c(monkeypatch):
 @pytest.fixture
 def ctrl_c_at_the_end(monkeypatch):
     """A context in which every phase of a sweep sends this process a Ctrl-C after its last trial."""
-    from sweeps.room import Room
+    from sweeps.room import Watch
 
     @contextmanager
     def ctrl_c_at_the_end():
         with monkeypatch.context() as patched:
-            patched.setattr(Room, "on_experiment_end", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+            patched.setattr(Watch, "on_experiment_end", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
             yield
 
     return ctrl_c_at_the_end

@@ -7,7 +7,7 @@ import torch
 from ae import tasks
 from sweeps.options import parser
 from sweeps.planning import make_plan
-from sweeps.room import CannotStart, resources, slots
+from sweeps.room import CannotStart, Room
 
 HEAD, GPU_WORKER, EIGHT = {"CPU": 32.0}, {"CPU": 4.0, "GPU": 2.0}, {"CPU": 16.0, "GPU": 8.0}
 
@@ -36,9 +36,18 @@ def plan(tmp_path, monkeypatch):
     ],
 )
 def test_the_share_of_a_gpu_and_how_many_train_at_once(plan, nodes, options, share, at_once):
-    chosen = plan(nodes, *options)
-    assert resources(chosen)["GPU"] == share
-    assert slots(chosen) == at_once
+    room = Room.of(plan(nodes, *options))
+    assert room.needs["GPU"] == share
+    assert room.slots == at_once
+
+
+def test_machines_that_come_and_go_change_how_many_train_and_not_what_each_gets(plan):
+    room = Room.of(plan([HEAD, GPU_WORKER]))
+    assert (room.slots, room.needs) == (4, {"CPU": 1.0, "GPU": 0.5})
+    plan([HEAD, GPU_WORKER, EIGHT])
+    assert room.slots == 4 + 16
+    plan([HEAD])
+    assert (room.slots, room.needs) == (1, {"CPU": 1.0, "GPU": 0.5})  # one waits for a machine with a GPU
 
 
 @pytest.mark.parametrize(
@@ -64,10 +73,10 @@ def test_the_share_of_a_gpu_and_how_many_train_at_once(plan, nodes, options, sha
 )
 def test_what_no_machine_has_is_refused_in_a_line(plan, nodes, options, said):
     with pytest.raises(CannotStart) as refusal:
-        resources(plan(nodes, *options))
+        Room.of(plan(nodes, *options))
     assert said in str(refusal.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use the GPU")
 def test_on_this_machine_a_gpu_that_torch_cannot_use_is_none(plan):
-    assert resources(plan([EIGHT], address=()))["GPU"] == 0
+    assert Room.of(plan([EIGHT], address=())).needs["GPU"] == 0

@@ -19,7 +19,7 @@ from sweeps.fetch import GROWING
 from sweeps.folder import make
 from sweeps.options import parser
 from sweeps.planning import make_plan
-from sweeps.room import Room
+from sweeps.room import Watch
 from sweeps.run import main
 
 ROOT = Path(__file__).parents[1]
@@ -239,7 +239,7 @@ def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypa
     def taken_over(self, iteration, trials, **info):  # again and again: a copy that has begun may still write its own
         (place / "mirror.json").write_text(json.dumps(manifest))
 
-    monkeypatch.setattr(Room, "on_step_begin", taken_over)
+    monkeypatch.setattr(Watch, "on_step_begin", taken_over)
     status, error, _ = resume("--resume", place, machine="other")
     assert status == 1
     assert error.startswith(f"error: {place}: another session goes on with this sweep, and this one ends")
