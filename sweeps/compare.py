@@ -53,8 +53,11 @@ def compare(folders: Sequence[Path], path: Path, console: Console) -> None:
 
 
 def check(found: Sequence[Snapshot]) -> None:
-    """ValueError unless all the sweeps have one task and one objective."""
+    """ValueError unless they are sweeps of one task and one objective, each named once."""
     first = found[0]
+    folders = [one.plan.folder.resolve() for one in found]
+    if twice := next((one for one in folders if folders.count(one) > 1), None):
+        raise ValueError(f"{twice} is named twice; name each sweep once")
     for other in found[1:]:
         if other.plan.task.name != first.plan.task.name:
             raise ValueError(
@@ -83,7 +86,7 @@ def table(found: Sequence[Snapshot]) -> Table:
     shown.add_column("")
     rows: dict[str, list[str]] = {}
     for one, label in zip(found, labels(found), strict=True):
-        shown.add_column(escape(label))
+        shown.add_column(escape(label), overflow="fold")
         for name, value in facts(one).items():
             rows.setdefault(name, []).append(value)
     for name, values in rows.items():

@@ -73,6 +73,22 @@ def swept(smoke):
     return smoke[1]
 
 
+@pytest.fixture
+def running(swept, tmp_path):
+    """Its results folder as it was when a trial trained, one waited, and the rest were to come."""
+    folder = shutil.copytree(swept, tmp_path / "mnist-cls" / "running")
+    for name in ("summary.json", "trials.csv"):
+        (folder / name).unlink()
+    record = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    rows = [row for row in tables.rows(folder / "curves.csv") if row["phase"] == "search" and row["val_loss"] != "nan"]
+    last = max(rows, key=lambda row: int(row["epoch"]))
+    tables.rewrite(folder / "curves.csv", [row for row in rows if row is not last])
+    with (folder / "curves.csv").open("a") as file:
+        file.write("search,0000,4,0.2")  # a row that is being written
+    return folder
+
+
 @pytest.fixture(scope="session")
 def ended(one_ray, tmp_path_factory):
     """The results folder of a sweep of four trials on one worker, retrained and tested; not to be changed."""

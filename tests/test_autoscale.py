@@ -1,4 +1,4 @@
-"""--autoscale, as far as it shows without a cluster; tests/faults/test_cluster.py has one."""
+"""--autoscale, as far as it shows without a cluster; tests/cluster/test_life.py has one."""
 
 import pytest
 

@@ -1,47 +1,24 @@
-"""A sweep watched and recorded: in the terminal, beside other sweeps, in its study, in TensorBoard and Grafana."""
+"""A sweep watched: in the terminal, beside other sweeps, in Grafana."""
 
 import io
 import json
 import os
 import re
 import shutil
-import struct
 import threading
 from dataclasses import replace
 
-import numpy as np
-import optuna
 import pandas as pd
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from rich.console import Console
-from tensorboardX.proto.event_pb2 import Event
 
 from ae import tasks
 from ae.words import counted
-from sweeps import compare, metrics, replay, show, snapshot, tables
+from sweeps import compare, metrics, replay, show, tables
 from sweeps.display import bar
 from sweeps.folder import read
 from sweeps.ledger import STOPPED, Entry, Ledger
-from sweeps.tensorboard_runs import TensorBoard
 from sweeps.words import duration, spread
-
-
-@pytest.fixture
-def running(swept, tmp_path):
-    """The folder as it was when a trial trained, one waited, and the rest were to come."""
-    folder = shutil.copytree(swept, tmp_path / "mnist-cls" / "running")
-    for name in ("summary.json", "trials.csv"):
-        (folder / name).unlink()
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
-    rows = [row for row in tables.rows(folder / "curves.csv") if row["phase"] == "search" and row["val_loss"] != "nan"]
-    last = max(rows, key=lambda row: int(row["epoch"]))
-    tables.rewrite(folder / "curves.csv", [row for row in rows if row is not last])
-    with (folder / "curves.csv").open("a") as file:
-        file.write("search,0000,4,0.2")  # a row that is being written
-    return folder
 
 
 def first(folder):
@@ -136,6 +113,19 @@ def test_watch_goes_on_until_the_sweep_has_finished(running, shown):
     assert not finishes.is_alive()
 
 
+def test_a_sweep_of_which_no_retraining_left_a_model_has_ended(swept, tmp_path, shown):
+    folder = shutil.copytree(swept, tmp_path / "lost")
+    for name in ("summary.json", "tested.json"):
+        (folder / name).unlink()
+    record = read(folder)
+    replace(record, finished=False).write(folder)
+    failed = {"status": "failed", "epochs": "0", "best_epoch": "0", "best_accuracy": ""}
+    for table, changed in ((tables.TRIALS, failed), (tables.CURVES, None)):
+        rows = [row | (changed or {}) if row["phase"] == "retrain" else row for row in tables.rows(folder / table)]
+        tables.rewrite(folder / table, [row for row in rows if changed or row["phase"] != "retrain"])
+    assert "ended, as no retraining left a model" in shown(show.main, folder)[1]
+
+
 def test_a_sparkline_shows_values_to_one_scale():
     curves = {"a": {1: 1.0, 2: 2.0, 4: 8.0}, "b": {1: 4.5, 2: float("nan")}}
     assert show.sparks(curves, 4, "12345678", log=False) == {"a": "1288", "b": "5 "}
@@ -168,6 +158,18 @@ def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
     assert found["epochs"].iloc[-1] <= summary_of(swept)["search"]["epochs_trained"]
     assert found["best"].is_monotonic_increasing
     assert found["wall_s"].is_monotonic_increasing
+
+
+def test_a_long_name_is_compared_whole_on_a_narrow_terminal(swept, running, shown, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    _, output, _ = shown(compare.main, swept, running.rename(running.with_name(60 * "Q")))
+    assert output.count("Q") == 60
+
+
+def test_a_sweep_is_compared_with_others_alone(swept, shown, monkeypatch):
+    monkeypatch.chdir(swept)
+    status, _, error = shown(compare.main, swept, ".")
+    assert (status, error) == (2, f"error: {swept} is named twice; name each sweep once\n")
 
 
 def test_sweeps_of_other_tasks_and_objectives_are_not_compared(swept, tmp_path, shown):
@@ -224,96 +226,6 @@ def test_options_are_checked(command, arguments, message, shown):
     status, _, error = shown(command, *arguments)
     assert (status, error.count("\n")) == (2, 1)
     assert message in error
-
-
-def events(path):
-    """The records of one of TensorBoard's files: length, checksum, the event, checksum."""
-    content, found = io.BytesIO(path.read_bytes()), []
-    while header := content.read(12):
-        found.append(Event.FromString(content.read(struct.unpack("<Q", header[:8])[0])))
-        content.read(4)
-    return found
-
-
-def points(folder, tag):
-    """Trial, epoch and value of every point that TensorBoard finds, in order."""
-    found = []
-    for path in sorted(folder.glob("tensorboard/search/*/events*")):
-        for event in events(path):
-            values = [value.simple_value for value in event.summary.value if value.tag == tag]
-            found += [(path.parent.name, event.step, value) for value in values]
-    return found
-
-
-def wanted(folder, column):
-    table = pd.read_csv(folder / "curves.csv", dtype={"trial": str}, on_bad_lines="skip").query("phase == 'search'")
-    table = table.dropna(subset="wall_s").sort_values(["trial", "epoch"])
-    return [(row.trial, row.epoch, np.float32(row[column])) for _, row in table.iterrows()]
-
-
-def test_tensorboard_finds_every_point_of_the_curves_and_the_hyperparameters(swept):
-    for tag, column in (("validation/accuracy", "val_accuracy"), ("training/loss", "train_loss")):
-        np.testing.assert_equal(points(swept, tag), wanted(swept, column))
-    (path,) = swept.glob("tensorboard/search/0000/events*")
-    begin = b"".join(event.SerializeToString() for event in events(path)[:3])
-    assert all(name in begin for name in (b"lr", b"hidden_size", b"best/accuracy"))
-    assert len(list(swept.glob("tensorboard/retrain/*/events*"))) == 4
-
-
-def test_a_later_session_writes_tensorboard_s_points_anew_from_the_curves(running):
-    for _ in range(2):
-        TensorBoard(snapshot.read(running).search, ["lr", "hidden_size"]).open()
-        np.testing.assert_equal(points(running, "validation/accuracy"), wanted(running, "val_accuracy"))
-
-
-def test_the_runs_of_retrainings_that_are_selected_no_more_stay(swept, tmp_path):
-    folder = shutil.copytree(swept, tmp_path / "extended")
-    retraining = snapshot.read(folder).retraining
-    gone, *_ = sorted(retraining.entries)
-    del retraining.entries[gone]
-    runs = folder / "tensorboard" / "retrain"
-    (runs / "0009-seed1").mkdir()  # began, and was cut off before a report
-    before = next(runs.glob(f"{gone}/events*")).read_bytes()
-    TensorBoard(retraining, ["lr"]).open()
-    assert {run.name for run in runs.iterdir()} == {gone, *retraining.entries}
-    assert next(runs.glob(f"{gone}/events*")).read_bytes() == before
-
-
-def test_a_table_that_is_damaged_is_said(running):
-    search = snapshot.read(running).search
-    rows = tables.rows(running / "curves.csv")
-    tables.rewrite(running / "curves.csv", [row | {"train_loss": "x"} for row in rows])
-    with pytest.raises(ValueError, match=r"curves\.csv: not the table of a sweep: .*'x'"):
-        TensorBoard(search, ["lr"]).open()
-
-
-@pytest.fixture
-def study_of():
-    """The Optuna study of a results folder, by its storage."""
-    return lambda folder: JournalStorage(JournalFileBackend(str(folder / "study.log")))
-
-
-def test_a_grid_s_study_says_how_each_trial_ended(swept, study_of):
-    study = optuna.load_study(study_name="mnist-cls/grid", storage=study_of(swept))
-    assert study.metric_names == ["validation accuracy"]
-    assert study.user_attrs["scheduler"] == "asha"
-    table = pd.read_csv(swept / "trials.csv", dtype={"trial": str}).query("phase == 'search'").set_index("trial")
-    for trial in study.trials:
-        row = table.loc[f"{trial.number:04d}"]
-        assert trial.user_attrs["status"] == row["status"]
-        assert trial.user_attrs["reason"] == row["reason"]
-        assert trial.user_attrs["epochs"] == row["epochs"]
-        assert trial.user_attrs["train_s"] == pytest.approx(row["train_s"], abs=1e-3)
-    assert {trial.user_attrs["status"] for trial in study.trials} >= {"finished", "diverged"}
-
-
-def test_optuna_dashboard_opens_the_study_as_it_is(swept, study_of):
-    dashboard = pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
-    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies/0", "wsgi.input": io.BytesIO()}
-    environment |= {"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO()}
-    answer = json.loads(b"".join(dashboard.wsgi(study_of(swept))(environment, lambda *status: None)))
-    assert answer["name"] == "mnist-cls/grid"
-    assert len(answer["trials"]) == 4
 
 
 def test_the_grafana_dashboard_asks_for_metrics_that_there_are(request):

@@ -9,10 +9,11 @@ from victim import assert_same
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
-def test_a_clock_that_jumps_changes_nothing(start, small, whole, twice):
+def test_a_clock_that_jumps_changes_nothing(start, small, whole, twice, tmp_path):
     options, folder = small
-    session = start(*options, faults={"clock": [2.0, 5]})
+    session = start(*options, faults={"clock": [2.0, 5, str(tmp_path / "jumped")]})
     assert session.end() == 0, session.output
+    assert (tmp_path / "jumped").exists(), "ahead and back, before the sweep was over"
     assert_same(folder, whole.folder)
     curves = pd.read_csv(folder / "curves.csv")
     assert curves["train_s"].between(0, 60).all()
