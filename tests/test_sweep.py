@@ -1,5 +1,6 @@
 """Whole sweeps on small real data: search, early stopping, retraining, test, report."""
 
+import errno
 import html
 import json
 import re
@@ -13,6 +14,7 @@ from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps import data_hash, evaluate, tables
 from sweeps.folder import read
+from sweeps.ledger import STOPPED
 from sweeps.outcome import Model, Retrained
 from sweeps.run import main
 
@@ -99,6 +101,24 @@ def test_the_same_seed_on_one_worker_finds_the_same_though_it_is_stopped_at_a_ru
     assert (again / "report.html").stat().st_size > 50_000
     for name in ("importance", "reconstructions"):
         assert (again / "figures" / f"{name}.png").stat().st_size > 5000
+
+
+def test_a_waiting_trial_whose_end_cannot_be_written_is_kept(ended, tmp_path, summary_of, monkeypatch, capsys):
+    def full(path, row, append=tables.append):
+        if path.name == tables.TRIALS and row["status"] == STOPPED:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        append(path, row)
+
+    folder = tmp_path / "synthetic-smooth" / "sweep"
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "append", full)
+        assert main([*read(ended).arguments, "--results", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "what was written is kept: mend that, then python sweeps/run.py --resume" in error
+    assert error.count("\n") == 1
+    assert main(["--resume", str(folder)]) == 0
+    for key in ("best", "retrained", "test"):
+        assert summary_of(folder)[key] == summary_of(ended)[key]
 
 
 @pytest.mark.usefixtures("one_ray")
