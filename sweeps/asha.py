@@ -43,11 +43,13 @@ class Rungs:
         self.promoted: dict[int, set[str]] = {epoch: set() for epoch in epochs}
         self.gone: set[str] = set()
         """Trials that cannot go on."""
-        self.failed: set[str] = set()
-        """Those of them that failed."""
+        self.lost: set[str] = set()
+        """Trials that failed or diverged."""
 
     def report(self, trial: str, epoch: int, best: float, diverged: bool) -> bool:
         """Take in a validation; returns whether the trial has just reached a rung."""
+        if diverged:
+            self.lost.add(trial)
         score = best if self.objective.mode == "max" else -best
         reached = False
         for rung, scores in self.scores.items():
@@ -74,11 +76,10 @@ class Rungs:
     def last_chance(self) -> str | None:
         """The best of the highest rung, once no other trial can come: one at least must reach the last epoch.
 
-        Trials that diverged or failed on their way there leave it to the next best; None where the best has gone on.
+        Trials that diverged or failed, there or later, leave it to the next best; None where the best has gone on.
         """
-        lost = {trial for scores in self.scores.values() for trial in scores if scores[trial] == -math.inf}
         for rung, scores in reversed(self.scores.items()):
-            if left := [trial for trial in scores if trial not in lost | self.failed]:
+            if left := [trial for trial in scores if trial not in self.lost]:
                 best = max(left, key=lambda trial: scores[trial])
                 return None if best in self.promoted[rung] | self.gone else best
         return None
@@ -125,16 +126,12 @@ class ASHA(Turns):
 
     @property
     def over(self) -> bool:
-        """Whether nobody trains, nobody comes, and nobody is to be promoted."""
-        return self.idle and self.promotion() is None
-
-    def close(self) -> None:
-        """Who still waits at a rung waits in vain."""
-        self.ledger.over = True
+        """Whether nobody trains, nobody comes, and nobody is to be promoted: who waits at a rung waits in vain."""
+        return self.drained and self.promotion() is None
 
     def promotion(self) -> str | None:
         """The best that a rung can promote; when no other trial can come, the best of the highest rung."""
-        return self.rungs.promotion() or (self.rungs.last_chance() if self.idle else None)
+        return self.rungs.promotion() or (self.rungs.last_chance() if self.drained else None)
 
     def promote(self, name: str) -> None:
         """Write down that a trial goes on."""
@@ -145,16 +142,19 @@ class ASHA(Turns):
         return self.rungs.waiting(name)
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
-        """A trial failed: nobody is to wait for it, unless it is added again."""
+        """A trial failed: nobody is to wait for it, unless it comes again."""
         super().on_trial_error(tune_controller, trial)
+        if name_of(trial) in self.ledger.again:
+            self.paused.pop(name_of(trial), None)
+            return
         self.rungs.gone.add(name_of(trial))
-        self.rungs.failed.add(name_of(trial))
+        self.rungs.lost.add(name_of(trial))
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial comes; Tune trains at once one whose process was lost as it was to pause, so that is a promotion."""
         super().on_trial_add(tune_controller, trial)
         self.rungs.gone.discard(name_of(trial))
-        self.rungs.failed.discard(name_of(trial))
+        self.rungs.lost.discard(name_of(trial))
         if self.paused.pop(name_of(trial), None):
             self.promote(name_of(trial))
 

@@ -126,8 +126,9 @@ class Tidy:
         self.checkpoints, self.later = checkpoints, later
 
     def ended(self, entry: Entry) -> None:
-        """A trial will not go on."""
-        self.drop([entry.name])
+        """A trial will not go on; what cannot be removed now is left to the end of the phase."""
+        with contextlib.suppress(OSError):
+            self.drop([entry.name])
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove what these trials kept."""

@@ -118,9 +118,10 @@ def facts(one: Snapshot) -> dict[str, str]:
 
 def notes(found: Sequence[Snapshot]) -> list[str]:
     """Where the sweeps differ in what makes their values comparable."""
-    words = {"data": "data", "options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
+    words = {"options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
     first = found[0].plan
-    differ = [words[name] for name in words if any(getattr(one.plan, name) != getattr(first, name) for one in found)]
+    differ = ["data"] if len({one.plan.record.data_sha256 or one.plan.data for one in found}) > 1 else []
+    differ += [words[name] for name in words if any(getattr(one.plan, name) != getattr(first, name) for one in found)]
     for name, word in {"max_epochs": "epochs", "eval_every": "epochs between validations"}.items():
         if any(getattr(one.plan.budget, name) != getattr(first.budget, name) for one in found):
             differ.append(word)

@@ -109,7 +109,7 @@ def early_stopping(kind: str, budget: Budget, ledger: Ledger, slots: int) -> Tur
         rungs = Rungs(ledger.objective, budget.rungs(), budget.reduction_factor)
         rungs.replay(ledger.reports)
         rungs.gone.update(name for name, entry in ledger.entries.items() if not entry.open)
-        rungs.failed.update(ledger.names(FAILED))
+        rungs.lost.update(ledger.names(FAILED))
         return ASHA(rungs, ledger, slots)
     of_ray = SCHEDULERS[kind].of_ray
     return RayTurns(of_ray(budget), ledger, slots) if of_ray else Turns(ledger, slots)
@@ -134,7 +134,7 @@ class Workers:
             checkpoints=plan.checkpoints,
             eval_every=plan.budget.eval_every,
             threads=plan.cpus_per_trial,
-            idle=room.idle,
+            spare=room.spare,
             device=plan.device if room.needs["GPU"] else "cpu",
             core=plan.core,
             time_limit_s=plan.time_limit_s,

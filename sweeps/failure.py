@@ -12,18 +12,21 @@ NO_MESSAGE = "its process died without an error message: killed, out of memory, 
 
 
 def last_line(error_file: str | None) -> str:
-    """The last line of a trial's error file on this machine; Trial.get_error looks where it is copied to later.
+    """The last line of what a trial failed of last.
 
     Of an error of CUDA it is the one that says what, not the advice in the lines after it.
     """
-    if error_file is None or not Path(error_file).exists():
-        return NO_MESSAGE
-    lines = [line.strip() for line in Path(error_file).read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in _last(error_file).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "CUDA error: " in line), lines[-1] if lines else NO_MESSAGE)
 
 
 def machine_died(error_file: str | None) -> bool:
-    """Whether the last failure in a trial's error file is that its machine is gone."""
+    """Whether what a trial failed of last is that its machine is gone."""
+    return MACHINE_DIED in _last(error_file)
+
+
+def _last(error_file: str | None) -> str:
+    """The last failure in a trial's error file on this machine; Trial.get_error looks where it is copied to later."""
     if error_file is None or not Path(error_file).exists():
-        return False
-    return MACHINE_DIED in Path(error_file).read_text(errors="replace").rpartition("Failure # ")[2]
+        return ""
+    return Path(error_file).read_text(errors="replace").rpartition("Failure # ")[2]

@@ -103,7 +103,7 @@ class Ledger:
         self.over = False
         """Whether trials that still wait at a rung wait in vain; the scheduler says so."""
         self.again: set[str] = set()
-        """Trials that come again, as their process was lost in the moment in which it took them over."""
+        """Trials that come again though Tune gives them up, as their process or machine was lost."""
         self.started = time.monotonic()
         self.wall_s = 0.0
 

@@ -83,9 +83,9 @@ class Runs(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next one; None while there is no room, FINISHED at the end."""
-        if not self.left and not self.turns.starting:
-            return str(Searcher.FINISHED)
-        if not self.left or not self.turns.free:
+        if not self.left:
+            return None if self.turns.busy else str(Searcher.FINISHED)
+        if not self.turns.free:
             return None
         name, configuration = self.taken[trial_id] = self.left.pop(0)
         return {"run": {"trial": name, "configuration": asdict(configuration)}}

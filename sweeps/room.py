@@ -16,13 +16,13 @@ import torch
 from ray import tune
 
 from ae.core import use_fast
-from sweeps.idle import Idle
 from sweeps.plan import Plan
+from sweeps.spare import SpareCores
 from sweeps.turns import Turns
 
 GPU_PARTS = (1, 2, 4)
 """Trials that share a GPU: as few as give each trial a place, but no more than the last; these models are small."""
-LOOK_S = 5.0
+EVERY_S = 5.0
 """Seconds between two looks at what the cluster has room for."""
 
 Resources = Mapping[str, float]
@@ -111,11 +111,11 @@ class Room:
         return min(room, self.plan.max_concurrent or room)
 
     @property
-    def idle(self) -> Idle | None:
+    def spare(self) -> SpareCores | None:
         """How trials that train on share this machine's cores; None on GPUs, and on a cluster, which others use too."""
         if self.plan.address or self.needs["GPU"]:
             return None
-        return Idle(path=str(Path(_board().name) / "training"), threads=self.slots * self.plan.cpus_per_trial)
+        return SpareCores(path=str(Path(_board().name) / "training"), threads=self.slots * self.plan.cpus_per_trial)
 
     def device(self) -> str:
         """What the trials run on, in words.
@@ -155,13 +155,13 @@ class Watch(tune.Callback):
     def __init__(self, room: Room, turns: Turns) -> None:
         self.room, self.turns = room, turns
         self.looked = time.monotonic()
-        self.idle, self.told = room.idle, 0
+        self.spare, self.told = room.spare, 0
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Look again, now and then."""
-        if self.idle and self.told != len(self.turns.busy):
+        if self.spare and self.told != len(self.turns.busy):
             self.told = len(self.turns.busy)
-            self.idle.tell(self.told)
-        if time.monotonic() - self.looked > LOOK_S:
+            self.spare.tell(self.told)
+        if time.monotonic() - self.looked > EVERY_S:
             self.turns.slots = self.room.slots
             self.looked = time.monotonic()

@@ -152,11 +152,10 @@ class StudySearcher(Searcher):
         objective = plan.task.objective
         super().__init__(metric=f"val_{objective.metric}", mode=objective.mode)
         self.study, self.plan, self.turns = study, plan, turns
-        self.space, self.base, self.total = dict(plan.space), plan.base, plan.trials
         asked = own(study)
         self.asked = len(asked)
-        self.open = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
-        """Trials of earlier sessions that have not ended, by name, with the study's own number of them."""
+        self.to_come = {name_of(trial.number): trial._trial_id for trial in asked if trial.state == TrialState.RUNNING}
+        """Trials of earlier sessions, and those that come again, by name, with the study's own number of them."""
         self.names: dict[str, str] = {}
         """Of every trial that was handed out, by Tune's own number of it."""
         self.trials: dict[str, optuna.Trial] = {}
@@ -167,17 +166,17 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's name and configuration; None while there is no room, FINISHED when no trial will come."""
         turns = self.turns
-        cut_off = [name for name in self.open if not turns.waits(name)]
-        turns.exhausted = exhausted = not cut_off and self.asked == self.total
+        cut_off = [name for name in self.to_come if not turns.waits(name)]
+        turns.exhausted = exhausted = not cut_off and self.asked == self.plan.trials
         if turns.over:
-            turns.close()
+            turns.ledger.over = True
             return str(Searcher.FINISHED)
         if not turns.free:
             return None
         if cut_off:
             return self._again(trial_id, cut_off[0])
         promoted = turns.promotion()
-        if promoted and promoted in self.open:
+        if promoted and promoted in self.to_come:
             turns.promote(promoted)
             return self._again(trial_id, promoted)
         if promoted or exhausted:
@@ -187,9 +186,9 @@ class StudySearcher(Searcher):
     def _again(self, trial_id: str, name: str) -> dict[str, Any]:
         """A trial of an earlier session; a grid's that was cut off while it was being asked for is asked to the end."""
         found = self.study.get_trials(deepcopy=False)[int(name)]
-        trial = optuna.Trial(self.study, self.open.pop(name))
+        trial = optuna.Trial(self.study, self.to_come.pop(name))
         self.reported[name] = max(found.intermediate_values, default=0)
-        for hyperparameter, distribution in self.space.items():
+        for hyperparameter, distribution in self.plan.space.items():
             trial._suggest(hyperparameter, distribution)
         return self._run(trial_id, trial)
 
@@ -198,12 +197,12 @@ class StudySearcher(Searcher):
         if plan.search == "optuna":
             study = seen(study, plan.sampler, plan.seed, self.asked)
         self.asked += 1
-        return self._run(trial_id, study.ask(self.space))
+        return self._run(trial_id, study.ask(dict(plan.space)))
 
     def _run(self, trial_id: str, trial: optuna.Trial) -> dict[str, Any]:
         name = self.names[trial_id] = name_of(trial.number)
         self.trials[name] = trial
-        return {"run": {"trial": name, "configuration": asdict(replace(self.base, **trial.params))}}
+        return {"run": {"trial": name, "configuration": asdict(replace(self.plan.base, **trial.params))}}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Hand a validation to the study as an intermediate value, its step the epoch."""
@@ -223,7 +222,7 @@ class StudySearcher(Searcher):
             self.on_trial_result(trial_id, result)
         name = self.names[trial_id]
         if error and name in self.trials and name in self.turns.ledger.again:
-            self.open[name] = self.trials.pop(name)._trial_id
+            self.to_come[name] = self.trials.pop(name)._trial_id
 
     def ended(self, entry: Entry) -> None:
         """The ledger has said how a trial ended: tell the study."""

@@ -116,12 +116,13 @@ def _cut_off(plan: Plan, error: OSError) -> int:
 
 
 def _search(outcome: Outcome, workers: Workers, console: Console, mirror: Mirror | None) -> None:
-    plan, ledger = outcome.plan, outcome.search
+    plan, ledger = outcome.plan, study.ledger_of(outcome.plan)
     trials = study.open_(plan)
     if plan.warm_start and not study.own(trials):
         console.print(warm_start(trials, plan), soft_wrap=True, highlight=False, markup=False)
     history.restore(ledger, study.configurations(trials, plan.base))
     study.agree(trials, plan.base, ledger)
+    outcome.search = ledger  # whole: what a Ctrl-C left half read is not to be reported
     checkpoints = Checkpoints(plan.checkpoints)
     tidy = Tidy(checkpoints, later=mirror.ended if mirror else None)
     if ledger.ended < ledger.requested:
@@ -164,9 +165,9 @@ def _retrain(outcome: Outcome, workers: Workers, console: Console, mirror: Mirro
             )
         states |= retraining.states(plan, left, ledger)
     outcome.interrupted |= ledger.ended < ledger.requested
-    if lost := retraining.with_model(ledger) - set(states):
-        what = f"the last checkpoint of {', '.join(sorted(lost))} could not be written or read"
-        why = [ledger.entries[name].warning for name in sorted(lost) if ledger.entries[name].warning]
+    if missing := retraining.with_model(ledger) - set(states):
+        what = f"the last checkpoint of {', '.join(sorted(missing))} could not be written or read"
+        why = [ledger.entries[name].warning for name in sorted(missing) if ledger.entries[name].warning]
         raise OSError(errno.EIO, "; ".join([what, *why[:1]]), plan.checkpoints)
     outcome.retrained = retraining.models(plan, chosen, states, ledger)
 

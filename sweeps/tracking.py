@@ -58,7 +58,7 @@ class Tracker:
         self.callback, self.plan, self.phase = callback, plan, phase
         self.runs: dict[str, Entry] = {}
         """Trials whose run has not ended."""
-        self.lost = False
+        self.failed = False
         """Whether the tracker failed, and is told no more."""
 
     def open(self) -> None:
@@ -88,12 +88,12 @@ class Tracker:
 
     def _tell(self, tell: Callable[..., None], *what: Any, **more: Any) -> None:
         """Hand something on; whatever a tracker raises then, the sweep goes on without it."""
-        if self.lost:
+        if self.failed:
             return
         try:
             tell(*what, **more)
         except Exception as error:
-            self.lost = True
+            self.failed = True
             why = one_line(error) or type(error).__name__
             log.warning("--track %s: %s; it is told no more of this phase, which goes on", self.plan.track, why)
 

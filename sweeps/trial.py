@@ -19,7 +19,7 @@ from ae.task import Split
 from ae.tasks import find
 from ae.training import DeviceSplit, Training
 from sweeps.checkpoints import Checkpoints
-from sweeps.idle import Idle
+from sweeps.spare import SpareCores
 
 NO_GPU = "its machine has no GPU that torch can use: it trained on the CPU"
 
@@ -46,7 +46,7 @@ class SweepTrial(tune.Trainable):
         checkpoints: str,
         eval_every: int,
         threads: int,
-        idle: Idle | None,
+        spare: SpareCores | None,
         device: str,
         core: str,
         time_limit_s: float | None,
@@ -54,7 +54,7 @@ class SweepTrial(tune.Trainable):
     ) -> None:
         """Take the data, then the first configuration; the test split is never sent here."""
         torch.set_num_threads(threads)
-        self.threads, self.idle = threads, idle
+        self.threads, self.spare = threads, spare
         self.reused = reused
         self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
         if device == "auto":
@@ -108,7 +108,7 @@ class SweepTrial(tune.Trainable):
             if self.unheard:
                 return dict(self.unheard.pop(0))
             self._save(self.training)  # what the driver has heard of, before it is trained on
-            self.training.threads.choices = (self.threads,) if begins else self._idle_too()
+            self.training.threads.choices = (self.threads,) if begins else self._spare_too()
             return self._report(self.training)
 
     @contextlib.contextmanager
@@ -121,12 +121,12 @@ class SweepTrial(tune.Trainable):
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _idle_too(self) -> Sequence[int]:
+    def _spare_too(self) -> Sequence[int]:
         """Threads to choose from until the next report: its own, or those and a share of what no trial uses.
 
         Only the fast core takes more than its own. One that has just begun does not look: others may be about to begin.
         """
-        share = self.idle.share() if self.idle else 0
+        share = self.spare.share() if self.spare else 0
         return (self.threads, share) if share > self.threads else (self.threads,)
 
     def _report(self, training: Training) -> dict[str, Any]:

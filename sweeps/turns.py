@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sweeps.failure import last_line, machine_died
-from sweeps.ledger import RUNNING, Ledger
+from sweeps.ledger import PAUSED, Ledger
 
 MACHINES = 10
 """Machines that a trial may lose before that counts as its failure: it may be what kills them."""
@@ -42,7 +42,7 @@ class Turns(FIFOScheduler):
         self.busy: set[str] = set()
         self.exhausted = False
         """Whether no trial will come that was not here before; the searcher says so."""
-        self.lost: set[str] = set()
+        self.retaken: set[str] = set()
         """Trials whose process was lost as it took them over: once, they come again."""
         self.machines: Counter[str] = Counter()
         """How many machines each trial has lost."""
@@ -53,23 +53,14 @@ class Turns(FIFOScheduler):
         return len(self.busy) < self.slots
 
     @property
-    def idle(self) -> bool:
+    def drained(self) -> bool:
         """Whether nobody trains, and nobody will come."""
         return self.exhausted and not self.busy
 
     @property
-    def starting(self) -> bool:
-        """Whether a trial is on its way to a process, which may be lost in that moment."""
-        entries = self.ledger.entries
-        return any(name not in entries or entries[name].status != RUNNING for name in self.busy)
-
-    @property
     def over(self) -> bool:
-        """Whether the searcher is asked for no trial any more."""
-        return self.exhausted and not self.starting
-
-    def close(self) -> None:
-        """The searcher has said that no trial will come any more."""
+        """Whether no trial will train any more; until then the searcher is asked, as one may have to come again."""
+        return self.drained and not self.ledger.names(PAUSED)
 
     def promotion(self) -> str | None:
         """The trial that is to go on before any new one, or None; it may be one of an earlier session."""
@@ -110,22 +101,30 @@ class Turns(FIFOScheduler):
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial failed.
 
-        Tune lets it try again once, and a machine that is lost, which spot ones are, does not count for that. If it may
-        try again, Tune adds it again, unless it had not begun to train: a process that is lost as it takes a
-        trial over fails it twice, for the process and for the task, and the second time it is pending, which ends it
-        (`_actor_task_failed`, `_process_trial_failure`). The searcher brings such a one again, as another of Tune's.
+        Tune lets it try again once, and adds it again as it does; it is ERROR here then, and RUNNING or PENDING where
+        Tune gives it up. A machine that is lost, which spot ones are, does not count. Where Tune had counted it, as the
+        trial had failed before, or where the trial had not begun to train, the searcher brings it again, as another of
+        Tune's: a process that is lost as it takes a trial over fails it twice, for the process and for the task, and
+        the second time it is pending (`_actor_task_failed`, `_process_trial_failure`).
         """
         name = name_of(trial)
         self.busy.discard(name)
-        if trial.status == Trial.PENDING and name not in self.lost:
-            self.lost.add(name)
-            self.ledger.again.add(name)
-        elif trial.status == Trial.ERROR and machine_died(trial.error_file):
+        if trial.status == Trial.PENDING and name not in self.retaken:
+            self.retaken.add(name)
+            self._again(name)
+        elif machine_died(trial.error_file):
             self.machines[name] += 1
-            if self.machines[name] <= MACHINES:
+            if self.machines[name] <= MACHINES and trial.status == Trial.ERROR:
                 trial.run_metadata.num_failures -= 1
+            elif self.machines[name] <= MACHINES:
+                self._again(name)
         elif trial.status == Trial.ERROR and OUT_OF_MEMORY.search(last_line(trial.error_file)):
             self._make_room(trial)
+
+    def _again(self, name: str) -> None:
+        """The searcher is to bring a trial again that Tune gives up."""
+        self.ledger.again.add(name)
+        self.exhausted = False
 
     def stop(self, controller: TuneController, trial: Trial) -> None:
         """End a paused trial.
@@ -192,7 +191,7 @@ class RayTurns(Turns):
         if trial and trial.status == Trial.PAUSED:
             return trial
         left = [trial for trial in controller.get_live_trials() if not trial.is_finished()]  # it has failed ones too
-        if self.idle and all(trial.status == Trial.PAUSED for trial in left):
+        if self.drained and all(trial.status == Trial.PAUSED for trial in left):
             for forgotten in left:
                 self.stop(controller, forgotten)
         return None

@@ -14,6 +14,12 @@ from sweeps.turns import MACHINES, Turns
 LOW = Objective(metric="loss", mode="min")
 
 
+class Failing(Trial):
+    """A trial of no run: where its errors are, the test says."""
+
+    error_file = None
+
+
 def rungs(reports, epochs=(1, 3, 9), factor=3, objective=LOW):
     found = Rungs(objective, list(epochs), factor)
     for trial, epoch, best in reports:
@@ -69,8 +75,20 @@ def test_a_diverged_trial_takes_the_last_place_of_its_next_rung_and_is_never_pro
     assert between.last_chance() == "b", "the next best of those that are left"
     between.promote("b")
     assert between.last_chance() is None
-    between.failed.add("b")
+    between.lost.add("b")
     assert between.last_chance() == "c"
+    between.promote("c")
+    between.report("c", 5, math.nan, diverged=True)
+    assert between.last_chance() is None
+
+
+def test_one_that_diverges_past_the_last_rung_leaves_the_last_chance_to_the_next():
+    found = rungs([("a", 1, 0.1), ("b", 1, 0.2)], epochs=(1,))
+    assert found.last_chance() == "a"
+    found.promote("a")
+    assert found.last_chance() is None
+    found.report("a", 4, math.nan, diverged=True)
+    assert found.last_chance() == "b"
 
 
 def test_reports_between_rungs_count_at_the_next_one():
@@ -119,7 +137,7 @@ def test_a_trial_that_still_saves_its_state_is_promoted_once_it_is_paused(tmp_pa
 
 def test_nobody_waits_for_a_trial_that_failed_as_it_was_to_pause(tmp_path):
     turns = ASHA(Rungs(LOW, [1], 2), Ledger("search", tmp_path, LOW, 2, 2), slots=1)
-    trial = Trial("any", config={"run": {"trial": "a"}}, stub=True)
+    trial = Failing("any", config={"run": {"trial": "a"}}, stub=True)
     turns.ledger.entries["a"] = Entry(name="a", configuration={})
     turns.on_trial_add(None, trial)
     assert turns.on_trial_result(None, trial, {"epoch": 1, "best": 0.1}) == "PAUSE"
@@ -139,19 +157,22 @@ def test_a_machine_that_is_lost_does_not_count_as_a_failure_until_many_are(tmp_p
             file.write(f"Failure # {trial.run_metadata.num_failures} (occurred at noon)\n{error}\n")
         turns.on_trial_error(None, trial)
 
-    class Lost(Trial):
-        error_file = str(tmp_path / "error.txt")
-
+    died = "The actor died because its node has died. Node Id: 12"
     turns = Turns(Ledger("search", tmp_path, LOW, 1, 2), slots=1)
-    trial = Lost("any", config={"run": {"trial": "a"}}, stub=True)
+    trial = Failing("any", config={"run": {"trial": "a"}}, stub=True)
+    trial.error_file = str(tmp_path / "error.txt")
     trial.set_status(Trial.ERROR)
-    for _ in range(MACHINES):
-        lose("The actor died unexpectedly.\nThe actor died because its node has died. Node Id: 12")
+    for _ in range(MACHINES - 1):
+        lose("The actor died unexpectedly.\n" + died)
     assert trial.run_metadata.num_failures == 0
     lose("ValueError: its own")
     assert trial.run_metadata.num_failures == 1
-    lose("The actor died because its node has died. Node Id: 12")
-    assert trial.run_metadata.num_failures == 2
+    trial.set_status(Trial.RUNNING)  # as Tune has no try left for it
+    lose(died)
+    assert turns.ledger.again == {"a"}
+    turns.ledger.again.clear()
+    lose(died)
+    assert not turns.ledger.again, "one machine too many"
 
 
 def test_a_sweep_that_is_gone_on_with_does_not_wait_for_trials_that_had_ended(tmp_path):

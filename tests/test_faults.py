@@ -179,10 +179,11 @@ def test_a_model_that_is_damaged_is_trained_again(folder, ended, resume):
             "Traceback\ntorch.AcceleratorError: CUDA error: out of memory\nErrors might be late.\nCompile it.",
             "torch.AcceleratorError: CUDA error: out of memory",
         ),
+        ("CUDA error: out of memory\nFailure # 2 (occurred at noon)\nValueError: no", "ValueError: no"),
         ("", NO_MESSAGE),
     ],
 )
 def test_the_line_of_an_error_that_says_what(tmp_path, lines, said):
     error_file = tmp_path / "error.txt"
-    error_file.write_text(lines)
+    error_file.write_text(f"Failure # 1 (occurred at noon)\n{lines}\n" if lines else "")
     assert last_line(str(error_file)) == said

@@ -6,7 +6,7 @@ import pytest
 from ray import tune
 
 from sweeps.checkpoints import Checkpoints
-from sweeps.idle import Idle
+from sweeps.spare import SpareCores
 from sweeps.trial import SweepTrial
 
 
@@ -23,7 +23,7 @@ def new_trial(mnist, tmp_path):
             "task": "mnist-cls",
             "eval_every": 2,
             "threads": 1,
-            "idle": None,
+            "spare": None,
             "device": "cpu",
             "core": "auto",
         }
@@ -54,16 +54,16 @@ def test_a_trial_goes_on_from_its_checkpoint_as_one_never_stopped(new_trial):
 
 @pytest.mark.usefixtures("fast_core")
 def test_one_that_trains_on_alone_takes_the_idle_cores_and_stays_the_same_to_the_bit(new_trial, tmp_path):
-    idle = Idle(path=str(tmp_path / "training"), threads=3)
-    alone, other = new_trial(config("0000", epochs=8), idle=idle), new_trial(config("0001", epochs=8))
+    spare = SpareCores(path=str(tmp_path / "training"), threads=3)
+    alone, other = new_trial(config("0000", epochs=8), spare=spare), new_trial(config("0001", epochs=8))
     threads, losses = [], []
     for training in (2, 1, 2, 0):
-        idle.tell(training)
+        spare.tell(training)
         losses.append((alone.train()["val_loss"], other.train()["val_loss"]))
         threads.append(alone.training.threads.choices)
     assert threads == [(1,), (1, 3), (1,), (1, 3)]
     assert [one for one, _ in losses] == [other for _, other in losses]
-    assert Idle(path=str(tmp_path / "nowhere"), threads=3).share() == 0
+    assert SpareCores(path=str(tmp_path / "nowhere"), threads=3).share() == 0
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None], ids=["empty", "cut", "one bit"])

@@ -25,13 +25,15 @@ def test_a_trial_killed_mid_epoch_goes_on_from_its_last_validation(start, small,
     print(f"lost: the epoch that it was in; {twice()} whole epochs trained twice")
 
 
-def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on(start, small, twice):
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on_or_fails_alone(start, small, twice, times):
     options, folder = small
-    session = start(*options, faults={"kind": "save", "hidden_size": 8})
+    session = start(*options, faults={"kind": "save", "hidden_size": 8, "times": times})
     assert session.end() == 0, session.output
-    assert (folder.parents[1] / "epochs.log.killed").exists()
-    assert set(trials(folder)["status"]) == {"finished", "stopped early"}
-    print(f"lost: {twice()} epochs trained twice")
+    assert len((folder.parents[1] / "epochs.log.deaths").read_text()) == times
+    assert trials(folder)["status"].isin(["finished", "stopped early", *["failed"] * (times - 1)]).all()
+    assert list(trials(folder)["status"]).count("failed") == times - 1
+    print(f"lost: {twice()} epochs trained twice, and {times - 1} trials")
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -58,6 +58,17 @@ def test_a_trial_that_hangs_is_ended_by_the_time_limit(start, small, twice):
     print(f"lost: the 3 trials that hung; the sweep took {time.monotonic() - began:.0f} s")
 
 
+def test_a_machine_lost_under_a_trial_that_had_failed_before_does_not_end_it(start, space, tmp_path, twice):
+    """The error is as Ray words it; tests/faults/test_cluster.py loses machines."""
+    messages = ["its own", "The actor died because its node has died. Node Id: 12"]
+    options = (*SMALL, *space("lr: [0.01]\nhidden_size: [8, 16]\n"), "--results", tmp_path, "--name", "sweep")
+    session = start(*options, faults={"kind": "errors", "hidden_size": 8, "epoch": 2, "messages": messages})
+    assert session.end() == 0, session.output
+    assert len((tmp_path / "epochs.log.errors").read_text()) == len(messages)
+    assert set(trials(tmp_path / TASK / "sweep")["status"]) <= {"finished", "stopped early"}
+    print(f"lost: {twice()} epochs trained twice")
+
+
 def test_when_every_trial_fails_the_first_reason_is_said(start, space, tmp_path):
     options = (*SMALL, *space("hidden_size: [30000000, 30000001]\n"))
     session = start(*options, "--results", tmp_path, "--name", "sweep")

@@ -54,16 +54,27 @@ def change_training(module):
 
 
 def dying(state_dict):
-    """The state of a trial whose process is killed while it is being written, once."""
+    """The state of a trial whose process is killed while it is being written, so often."""
 
-    def first_dies(self):
-        once = FAULTS["log"] + ".killed"
-        if self.configuration.hidden_size == FAULTS["hidden_size"] and not os.path.exists(once):
-            open(once, "w").close()
+    def first_die(self):
+        if self.configuration.hidden_size == FAULTS["hidden_size"] and counted("deaths") < FAULTS["times"]:
+            count("deaths")
             os.kill(os.getpid(), signal.SIGKILL)
         return state_dict(self)
 
-    return first_dies
+    return first_die
+
+
+def counted(what):
+    """How often it has happened, in any process."""
+    path = f"{FAULTS['log']}.{what}"
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def count(what):
+    """It happens."""
+    with open(f"{FAULTS['log']}.{what}", "a") as file:
+        file.write("x")
 
 
 def change_trial(module):
@@ -76,12 +87,9 @@ def dying_at_takeover(reset_config):
     """A process that is killed as it takes a trial of that size over from another, so often."""
 
     def first_die(self, config):
-        deaths = FAULTS["log"] + ".deaths"
-        died = os.path.getsize(deaths) if os.path.exists(deaths) else 0
         wanted = config["run"]["configuration"]["hidden_size"] == FAULTS["hidden_size"]
-        if hasattr(self, "run") and wanted and died < FAULTS["times"]:
-            with open(deaths, "a") as file:
-                file.write("x")
+        if hasattr(self, "run") and wanted and counted("deaths") < FAULTS["times"]:
+            count("deaths")
             os.kill(os.getpid(), signal.SIGKILL)
         return reset_config(self, config)
 
@@ -99,6 +107,9 @@ def provoke(training):
         return
     if FAULTS["kind"] == "wait":
         time.sleep(FAULTS["seconds"])
+    if FAULTS["kind"] == "errors" and counted("errors") < len(FAULTS["messages"]):
+        count("errors")
+        raise RuntimeError(FAULTS["messages"][counted("errors") - 1])
     if FAULTS["kind"] == "memory":
         fill_memory()
     if FAULTS["kind"] == "gpu memory":

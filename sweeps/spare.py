@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Idle:
+class SpareCores:
     """What the trials of one machine share. The driver writes; whatever cannot be written or read costs some speed."""
 
     path: str
