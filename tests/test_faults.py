@@ -1,5 +1,6 @@
 """Damaged files in a results folder, and what --resume makes of them; tests/faults has the faults that take long."""
 
+import errno
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -139,6 +140,21 @@ def test_checkpoints_go_when_a_trial_has_failed_for_good(tmp_path, again):
         ledger.again.add("0000")
     Recorder(ledger, [], ended=[Tidy(checkpoints).ended]).on_trial_error(0, [], trial)
     assert checkpoints.epochs("0000") == ([3] if again else [])
+
+
+def test_a_checkpoint_that_cannot_be_removed_costs_no_trial(tmp_path, monkeypatch):
+    def refuse(self, trial):
+        raise PermissionError(errno.EACCES, "Permission denied", trial)
+
+    monkeypatch.setattr(Checkpoints, "drop", refuse)
+    ledger = Ledger("search", tmp_path, Objective(metric="loss", mode="min"), 1, 9)
+    config = {"run": {"trial": "0000", "configuration": {}}}
+    ledger.entry("0000", {}).epoch = 9
+    tidy = Tidy(Checkpoints(str(tmp_path / "checkpoints")))
+    Recorder(ledger, [], ended=[tidy.ended]).on_trial_complete(0, [], SimpleNamespace(config=config, last_result={}))
+    assert [row["status"] for row in tables.rows(tmp_path / "trials.csv")] == ["finished"]
+    with pytest.raises(PermissionError):
+        tidy.drop(["0000"])
 
 
 def test_a_study_cut_in_half_is_gone_on_with_or_refused(folder, resume):

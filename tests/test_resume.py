@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ae import tasks
-from sweeps import defaults, evaluate, show, tables
+from sweeps import defaults, evaluate, history, show, tables
 from sweeps import run as start
 from sweeps.folder import Record, make, read
 from sweeps.options import named_task, parser
@@ -121,6 +121,18 @@ def test_a_finished_sweep_takes_more_seeds_and_configurations_and_tests_no_model
     assert f"\npython sweeps/run.py --resume {folder} --top-k +1 --seeds +1</pre>" in page
     assert main(["--resume", str(folder), "--seeds", "2"]) == 0, "it is finished again, and has as many"
     assert len(trials(folder)) == 4
+
+
+def test_a_ctrl_c_while_the_tables_are_read_leaves_the_answer_as_it_was(sweep, monkeypatch):
+    def half_read(ledger, *found, restore=history.restore, **more):
+        restore(ledger, *found, **more)
+        raise KeyboardInterrupt
+
+    before = {name: (sweep / name).read_bytes() for name in ("summary.json", "report.html", "trials.csv")}
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "restore", half_read)
+        assert main(["--resume", str(sweep), "--trials", "+1"]) == 130
+    assert {name: (sweep / name).read_bytes() for name in before} == before
 
 
 def test_a_retraining_that_failed_is_tried_again(sweep):

@@ -172,6 +172,13 @@ def test_a_sweep_is_compared_with_others_alone(swept, shown, monkeypatch):
     assert (status, error) == (2, f"error: {swept} is named twice; name each sweep once\n")
 
 
+def test_sweeps_of_other_data_at_the_same_path_are_compared_with_a_note(swept, tmp_path, shown):
+    other = shutil.copytree(swept, tmp_path / "other")
+    assert "note: " not in shown(compare.main, swept, other)[1]
+    replace(read(other), data_sha256="0" * 64).write(other)
+    assert "note: the sweeps differ in their data" in shown(compare.main, swept, other)[1]
+
+
 def test_sweeps_of_other_tasks_and_objectives_are_not_compared(swept, tmp_path, shown):
     other = shutil.copytree(swept, tmp_path / "other")
     record = (other / "sweep.json").read_text()
