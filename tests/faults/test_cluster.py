@@ -7,7 +7,7 @@ import warnings
 
 import pandas as pd
 import pytest
-from victim import PATH, SMALL, SPACE, TASK, trials
+from victim import LONG, PATH, SMALL, SPACE, TASK, trials
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 SLOW = {"kind": "wait", "seconds": 0.5, "hidden_size": 16}
@@ -62,6 +62,7 @@ def test_a_lost_machine_loses_no_trial(cluster, sweep, twice):
     print(f"lost: {twice()} epochs trained twice")
 
 
+@pytest.mark.parametrize("cluster", [(1, LONG | {"hidden_size": 16, "seconds": 30})], indirect=True)
 def test_a_machine_that_joins_gets_trials(cluster, sweep):
     session, folder = sweep()
     session.reach(folder, "0000", 3)
