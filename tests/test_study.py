@@ -166,7 +166,7 @@ def test_a_trial_that_was_cut_off_while_it_was_drawn_is_drawn_the_same(new_searc
     wanted = whole.suggest("last")
     lines = log.read_text().splitlines(keepends=True)
     parameters = [index for index, line in enumerate(lines) if index >= before and '"param_name"' in line]
-    assert len(parameters) == len(whole.space)
+    assert len(parameters) == len(whole.plan.space)
     log.write_text("".join(lines[: parameters[drawn]]))
     assert new_searcher(*optuna_options(sampler)).suggest("again") == wanted
 
