@@ -71,7 +71,7 @@ def _sweep(sampler: str, seed: int, trials: int) -> list[float]:
 
 def _drive(searcher: study.StudySearcher, rungs: Rungs, trials: int) -> list[float]:
     """ASHA with one worker."""
-    stops = [*rungs.scores, searcher.base.epochs]
+    stops = [*rungs.scores, searcher.plan.base.epochs]
     reached: dict[str, float] = {}
     at: dict[str, int] = {}
     while (name := rungs.promotion()) or len(reached) < trials:
