@@ -1,6 +1,5 @@
 """A sweep that keeps its checkpoints and a copy of its results in a storage: a shared folder, a bucket."""
 
-import concurrent.futures
 import json
 import os
 import shutil
@@ -14,11 +13,7 @@ from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweeps import mirror, storage, tables
-from sweeps.checkpoints import Checkpoints, Tidy
 from sweeps.fetch import GROWING
-from sweeps.folder import make
-from sweeps.options import parser
-from sweeps.planning import make_plan
 from sweeps.room import Watch
 from sweeps.run import main
 
@@ -337,43 +332,3 @@ def test_a_bucket_that_the_environment_tells_of(endpoint, tmp_path):
         for name in (*credentials, "AWS_ENDPOINT_URL"):
             patch.setenv(name, environment[name])
         go_on_from_a_bucket(run, "s3://bucket/y", f"s3://bucket/y/{TASK}/sweep", tmp_path)
-
-
-def test_checkpoints_of_all_that_ended_are_gone_when_the_session_is(tmp_path):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    arguments = [*begun(tmp_path), "--results", str(tmp_path / "here")]
-    plan = make_plan(parser().parse(arguments), arguments)
-    make(plan.folder, plan.record, None)
-    checkpoints = Checkpoints(plan.checkpoints)
-    with mirror.Mirror(plan) as copy:
-        for name in ("0000", "0001", "0002", "0003"):
-            checkpoints.save(name, 1, {})
-        Tidy(checkpoints, later=copy.ended).drop(["0000", "0001", "0002"])
-        assert checkpoints.epochs("0000") == [1], "not before the storage says that it has ended"
-    assert [name for name in ("0000", "0001", "0002", "0003") if checkpoints.epochs(name)] == ["0003"]
-
-
-def test_a_storage_that_fails_for_long_is_said_and_so_is_its_return(tmp_path, monkeypatch, caplog):
-    (tmp_path / "space.yaml").write_text(SPACE)
-    arguments = [*begun(tmp_path), "--results", str(tmp_path / "here")]
-    plan = make_plan(parser().parse(arguments), arguments)
-    make(plan.folder, plan.record, None)
-    monkeypatch.setattr(mirror, "SILENT_S", 0)
-
-    def tick(copy):
-        copy.pause_s = 0
-        copy.on_step_begin(0, [])
-        concurrent.futures.wait([copy.copying])
-
-    with mirror.Mirror(plan) as copy:
-        with monkeypatch.context() as broken:
-            broken.setattr(storage, "write", lambda *what: (_ for _ in ()).throw(OSError("ExpiredToken")))
-            for _ in range(3):
-                tick(copy)
-        for _ in range(3):
-            tick(copy)
-    messages = [record.getMessage() for record in caplog.records]
-    assert messages == [
-        f"{plan.place}: cannot be written: ExpiredToken; it is tried again, {plan.folder} has all",
-        f"{plan.place}: is written again",
-    ]
