@@ -12,9 +12,9 @@ import numpy as np
 
 import tables
 from settings import Settings
-from sweeps.simulation import Recording, Report, Result, Setting, read, report_of, simulate
-from sweeps.snapshot import plan_of
-from sweeps.tables import CURVES, TRIALS, rows
+from sweeps.pipeline.snapshot import plan_of
+from sweeps.records.tables import CURVES, TRIALS, rows
+from sweeps.scheduling.simulation import Recording, Report, Result, Setting, read, report_of, simulate
 
 KEPT = Path(__file__).parents[1] / "results" / "reference" / "mnist-cls"
 WORKERS = (1, 2, 8)

@@ -10,13 +10,13 @@ from typing import Any
 import tables
 from ae import tasks
 from settings import Settings
-from sweeps import study
-from sweeps.asha import Rungs
-from sweeps.ledger import Ledger
-from sweeps.options import parser
-from sweeps.planning import make_plan
-from sweeps.samplers import SAMPLERS
-from sweeps.turns import Turns
+from sweeps.config.arguments import parser
+from sweeps.config.planning import make_plan
+from sweeps.engine.turns import Turns
+from sweeps.records.ledger import Ledger
+from sweeps.scheduling.asha import Rungs
+from sweeps.search import study
+from sweeps.search.samplers import SAMPLERS
 
 TASK = tasks.find("mnist-cls")
 REMARKS = (

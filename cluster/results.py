@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sweeps import fetch, storage
+from sweeps.storage import fetch
+from sweeps.storage import filesystem as storage
 
 
 def main(arguments: list[str]) -> int:

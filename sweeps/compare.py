@@ -15,12 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ae.figures import write
-from sweeps import tables
-from sweeps.charts import COLOURS, scale
-from sweeps.options import Parser, exit_status
-from sweeps.schedulers import SCHEDULERS
-from sweeps.snapshot import Snapshot, read
-from sweeps.words import duration, settings, spread
+from sweeps.config.arguments import Parser, exit_status
+from sweeps.config.schedulers import SCHEDULERS
+from sweeps.config.words import duration, settings, spread
+from sweeps.pipeline.snapshot import Snapshot, read
+from sweeps.records import tables
+from sweeps.report.charts import COLOURS, scale
 
 COSTS = {"epochs": "epochs trained in the search", "wall_s": "wall time of the search, s"}
 

@@ -15,11 +15,11 @@ from ae import tasks
 from ae.saved import DESCRIPTION, describe, load
 from ae.task import Task
 from ae.training import final_metrics
-from sweeps import data_hash
-from sweeps.folder import RECORD, read
-from sweeps.options import Parser, exit_status
-from sweeps.space import HYPERPARAMETERS
-from sweeps.words import settings
+from sweeps.config.arguments import Parser, exit_status
+from sweeps.config.space import HYPERPARAMETERS
+from sweeps.config.words import settings
+from sweeps.storage import data_hash
+from sweeps.storage.folder import RECORD, read
 
 FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
 """What a finished sweep saves beside the task and the configuration, and of which types."""

@@ -21,12 +21,13 @@ from rich.table import Table
 
 from ae.task import Objective
 from ae.words import counted
-from sweeps import replay_figure, simulation
-from sweeps.options import Parser, exit_status
-from sweeps.plan import Plan
-from sweeps.schedulers import SCHEDULERS
-from sweeps.simulation import Recording, Result, Setting, simulate
-from sweeps.snapshot import read
+from sweeps.config.arguments import Parser, exit_status
+from sweeps.config.plan import Plan
+from sweeps.config.schedulers import SCHEDULERS
+from sweeps.pipeline.snapshot import read
+from sweeps.report import replay_figure
+from sweeps.scheduling import simulation
+from sweeps.scheduling.simulation import Recording, Result, Setting, simulate
 
 EPILOG = """\
 example:

@@ -15,12 +15,14 @@ from rich.console import Console
 from ae import tasks
 from ae.task import Splits
 from ae.words import counted
-from sweeps import data_hash, history, storage
-from sweeps.fetch import refuse_other, to_resume
-from sweeps.options import named_task, one_line, parser
-from sweeps.plan import Plan
-from sweeps.planning import make_plan, resumed_plan
-from sweeps.warm_start import older_study
+from sweeps.config.arguments import named_task, one_line, parser
+from sweeps.config.plan import Plan
+from sweeps.config.planning import make_plan, resumed_plan
+from sweeps.records import history
+from sweeps.search.warm_start import older_study
+from sweeps.storage import data_hash
+from sweeps.storage import filesystem as storage
+from sweeps.storage.fetch import refuse_other, to_resume
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,8 @@ def _plan(options: argparse.Namespace, arguments: list[str]) -> Plan:
 def start(plan: Plan, splits: Splits) -> int:
     """Run the sweep; returns the exit status."""
     try:
-        from sweeps import engine, sweep  # import ray, which --help, --list and --dry-run do without
+        from sweeps.engine import session as engine  # ray, which --help, --list and --dry-run do without
+        from sweeps.pipeline import sweep
     except KeyboardInterrupt:
         return 130
     engine.heed_sigterm()

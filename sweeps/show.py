@@ -17,13 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ae.words import counted
-from sweeps import retraining, tables
-from sweeps.display import bar, best, counts
-from sweeps.ledger import INTERRUPTED, Ledger
-from sweeps.options import Parser, exit_status
-from sweeps.plan import Plan
-from sweeps.snapshot import Snapshot, read
-from sweeps.words import duration, settings, spread
+from sweeps.config.arguments import Parser, exit_status
+from sweeps.config.plan import Plan
+from sweeps.config.words import duration, settings, spread
+from sweeps.pipeline import retraining
+from sweeps.pipeline.snapshot import Snapshot, read
+from sweeps.records import tables
+from sweeps.records.ledger import INTERRUPTED, Ledger
+from sweeps.tracking.display import bar, best, counts
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """What a curve is drawn with, lowest first; the second where the terminal knows ASCII alone."""

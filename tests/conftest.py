@@ -18,9 +18,9 @@ import pytest
 
 from ae import core, tasks
 from ae.data.mnist import EMBEDDED_MD5
-from sweeps import tables
-from sweeps.options import parser
-from sweeps.planning import resumed_plan
+from sweeps.config.arguments import parser
+from sweeps.config.planning import resumed_plan
+from sweeps.records import tables
 from sweeps.run import main
 
 
@@ -144,7 +144,7 @@ def ctrl_c(monkeypatch):
 @pytest.fixture
 def ctrl_c_at_the_end(monkeypatch):
     """A context in which every phase of a sweep sends this process a Ctrl-C after its last trial."""
-    from sweeps.room import Watch
+    from sweeps.engine.room import Watch
 
     @contextmanager
     def ctrl_c_at_the_end():

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from ae import tasks
 from ae.task import Splits
 from sweeps import run
-from sweeps.plan import Plan
+from sweeps.config.plan import Plan
 
 MORE = int(os.environ.get("FUZZ", "1"))
 

@@ -6,10 +6,10 @@ import pytest
 from ray.tune.experiment import Trial
 
 from ae.task import Budget, Objective
-from sweeps.asha import ASHA, Rungs
-from sweeps.engine import early_stopping
-from sweeps.ledger import FAILED, INTERRUPTED, PAUSED, STOPPED, Entry, Ledger
-from sweeps.turns import MACHINES, Turns
+from sweeps.engine.session import early_stopping
+from sweeps.engine.turns import MACHINES, Turns
+from sweeps.records.ledger import FAILED, INTERRUPTED, PAUSED, STOPPED, Entry, Ledger
+from sweeps.scheduling.asha import ASHA, Rungs
 
 LOW = Objective(metric="loss", mode="min")
 

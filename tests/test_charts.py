@@ -13,8 +13,8 @@ from optuna.distributions import CategoricalDistribution
 
 from ae.figures import DPI
 from ae.task import Objective
-from sweeps import charts, importance
-from sweeps.ledger import DIVERGED, FAILED, STOPPED, Entry, Ledger
+from sweeps.records.ledger import DIVERGED, FAILED, STOPPED, Entry, Ledger
+from sweeps.report import charts, importance
 
 LOSS = Objective(metric="loss", mode="min")
 SEEDS = ["0003-seed1", "0003-seed2", "0003-seed3"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.folder import Record, read
+from sweeps.storage.folder import Record, read
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.metrics import GAUGES
+from sweeps.tracking.prometheus import GAUGES
 
 OPTIONS = ("--task", "mnist-cls", "--subset", "600", "--max-epochs", "500", "--eval-every", "1")
 ASHA = ("--scheduler", "asha", "--grace-period", "1")

@@ -12,13 +12,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from ae.task import Objective
-from sweeps import tables
-from sweeps.asha import ASHA, Rungs
-from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.failure import NO_MESSAGE, last_line
-from sweeps.folder import read
-from sweeps.ledger import Ledger
-from sweeps.recorder import Recorder
+from sweeps.engine.failure import NO_MESSAGE, last_line
+from sweeps.engine.recorder import Recorder
+from sweeps.records import tables
+from sweeps.records.ledger import Ledger
+from sweeps.scheduling.asha import ASHA, Rungs
+from sweeps.storage.checkpoints import Checkpoints, Tidy
+from sweeps.storage.folder import read
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from ae import saved, tasks
 from ae.configuration import Configuration
-from sweeps import evaluate, options
-from sweeps.space import HYPERPARAMETERS
+from sweeps import evaluate
+from sweeps.config import arguments as options
+from sweeps.config.space import HYPERPARAMETERS
 
 
 def command_lines(task: str) -> st.SearchStrategy[list[str]]:

@@ -6,8 +6,8 @@ import pytest
 
 from ae import tasks
 from ae.task import Budget
-from sweeps import metrics
-from sweeps.ledger import FAILED, FINISHED, RUNNING, STOPPED, Entry, Ledger
+from sweeps.records.ledger import FAILED, FINISHED, RUNNING, STOPPED, Entry, Ledger
+from sweeps.tracking import prometheus as metrics
 
 TASK = tasks.find("mnist-cls")
 TAGS = {"sweep": "x", "task": "mnist-cls", "phase": "search"}

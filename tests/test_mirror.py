@@ -4,11 +4,12 @@ import concurrent.futures
 
 import pytest
 
-from sweeps import mirror, storage
-from sweeps.checkpoints import Checkpoints, Tidy
-from sweeps.folder import make
-from sweeps.options import parser
-from sweeps.planning import make_plan
+from sweeps.config.arguments import parser
+from sweeps.config.planning import make_plan
+from sweeps.storage import filesystem as storage
+from sweeps.storage import mirror
+from sweeps.storage.checkpoints import Checkpoints, Tidy
+from sweeps.storage.folder import make
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from ae import tasks
 from ae.task import Budget
-from sweeps.ledger import FINISHED, Entry, Ledger
-from sweeps.pace import seconds_left
+from sweeps.records.eta import seconds_left
+from sweeps.records.ledger import FINISHED, Entry, Ledger
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from ae import tasks
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.training import DeviceSplit, Training, final_metrics
-from sweeps import options, replay, show, space
+from sweeps import replay, show
+from sweeps.config import arguments as options
+from sweeps.config import space
 
 DOCUMENTS = ("README.md", "cluster/README.md", "docs/early-stopping.md", "results/README.md", "tests/FAULTS.md")
 

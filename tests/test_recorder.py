@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from ae.task import Objective
-from sweeps import tables
-from sweeps.ledger import FAILED, FINISHED, INTERRUPTED, PAUSED, STOPPED, Ledger
-from sweeps.recorder import Recorder
+from sweeps.engine.recorder import Recorder
+from sweeps.records import tables
+from sweeps.records.ledger import FAILED, FINISHED, INTERRUPTED, PAUSED, STOPPED, Ledger
 
 LOW = Objective(metric="loss", mode="min")
 

@@ -13,8 +13,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from tensorboardX.proto.event_pb2 import Event
 
-from sweeps import snapshot, tables
-from sweeps.tensorboard_runs import TensorBoard
+from sweeps.pipeline import snapshot
+from sweeps.records import tables
+from sweeps.tracking.tensorboard import TensorBoard
 
 
 def events(path):

@@ -11,11 +11,13 @@ import pytest
 
 from ae import tasks
 from ae.task import Budget, Objective
-from sweeps import defaults, replay, tables
-from sweeps.ledger import STOPPED
-from sweeps.schedulers import SCHEDULERS
-from sweeps.simulation import Recording, Setting, Simulation, simulate
-from sweeps.snapshot import plan_of
+from sweeps import replay
+from sweeps.config import defaults
+from sweeps.config.schedulers import SCHEDULERS
+from sweeps.pipeline.snapshot import plan_of
+from sweeps.records import tables
+from sweeps.records.ledger import STOPPED
+from sweeps.scheduling.simulation import Recording, Setting, Simulation, simulate
 
 SECONDS = 2.0
 """What every report of `recording` takes."""

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 from ae import tasks
-from sweeps import defaults, evaluate, history, show, tables
+from sweeps import evaluate, show
 from sweeps import run as start
-from sweeps.folder import Record, make, read
-from sweeps.options import named_task, parser
-from sweeps.planning import make_plan
+from sweeps.config import defaults
+from sweeps.config.arguments import named_task, parser
+from sweeps.config.planning import make_plan
+from sweeps.records import history, tables
 from sweeps.run import main
+from sweeps.storage.folder import Record, make, read
 
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 FEW = ("--top-k", "1", "--seeds", "1", "--retrain-epochs", "1", "--max-concurrent", "2")

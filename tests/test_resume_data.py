@@ -8,11 +8,12 @@ from stock_tables import prices, save_folder
 
 from ae import tasks
 from ae.saved import save
-from sweeps import data_hash, evaluate
-from sweeps.folder import make, read
-from sweeps.options import named_task, parser
-from sweeps.planning import make_plan
+from sweeps import evaluate
+from sweeps.config.arguments import named_task, parser
+from sweeps.config.planning import make_plan
 from sweeps.run import main
+from sweeps.storage import data_hash
+from sweeps.storage.folder import make, read
 
 
 @pytest.fixture

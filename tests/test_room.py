@@ -5,9 +5,9 @@ import ray
 import torch
 
 from ae import tasks
-from sweeps.options import parser
-from sweeps.planning import make_plan
-from sweeps.room import CannotStart, Room
+from sweeps.config.arguments import parser
+from sweeps.config.planning import make_plan
+from sweeps.engine.room import CannotStart, Room
 
 HEAD, GPU_WORKER, EIGHT = {"CPU": 32.0}, {"CPU": 4.0, "GPU": 2.0}, {"CPU": 16.0, "GPU": 8.0}
 

@@ -9,7 +9,7 @@ import pytest
 from stock_tables import prices, save, warnings_of
 
 from ae import tasks
-from sweeps.options import parser
+from sweeps.config.arguments import parser
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from sweeps import compare, show, tables
-from sweeps.folder import LOCK, held, in_use
+from sweeps import compare, show
+from sweeps.records import tables
+from sweeps.storage.folder import LOCK, held, in_use
 
 
 @pytest.fixture

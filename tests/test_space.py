@@ -2,7 +2,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ae.configuration import Configuration
-from sweeps import space
+from sweeps.config import space
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
-from sweeps import mirror, storage, tables
-from sweeps.fetch import GROWING
-from sweeps.room import Watch
+from sweeps.engine.room import Watch
+from sweeps.records import tables
 from sweeps.run import main
+from sweeps.storage import filesystem as storage
+from sweeps.storage import mirror
+from sweeps.storage.fetch import GROWING
 
 ROOT = Path(__file__).parents[1]
 TASK = "synthetic-smooth"

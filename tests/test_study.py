@@ -8,13 +8,13 @@ from ray.tune.search import Searcher
 
 from ae import tasks
 from ae.configuration import Configuration
-from sweeps import study
-from sweeps.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
-from sweeps.options import parser
-from sweeps.planning import make_plan
-from sweeps.samplers import SAMPLERS
-from sweeps.turns import Turns
-from sweeps.warm_start import warm_start
+from sweeps.config.arguments import parser
+from sweeps.config.planning import make_plan
+from sweeps.engine.turns import Turns
+from sweeps.records.ledger import DIVERGED, FAILED, FINISHED, STOPPED, Entry, Ledger
+from sweeps.search import study
+from sweeps.search.samplers import SAMPLERS
+from sweeps.search.warm_start import warm_start
 
 TASK = tasks.find("mnist-cls")
 

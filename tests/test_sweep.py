@@ -12,11 +12,13 @@ import torch
 from ae import load, tasks
 from ae.configuration import Configuration
 from ae.task import Objective
-from sweeps import data_hash, evaluate, tables
-from sweeps.folder import read
-from sweeps.ledger import STOPPED
-from sweeps.outcome import Model, Retrained
+from sweeps import evaluate
+from sweeps.records import tables
+from sweeps.records.ledger import STOPPED
+from sweeps.records.outcome import Model, Retrained
 from sweeps.run import main
+from sweeps.storage import data_hash
+from sweeps.storage.folder import read
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 KEYS = {"task", "name", "command", "seed", "versions", "device", "objective", "search", "best", "retrained", "test"}

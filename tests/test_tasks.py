@@ -10,7 +10,7 @@ from optuna.study import create_study
 from ae import tasks
 from ae.configuration import Configuration
 from ae.training import DeviceSplit, Training, evaluate, final_metrics
-from sweeps import space
+from sweeps.config import space
 
 
 @pytest.fixture(params=tasks.names())

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sweeps.ledger import Entry
-from sweeps.tracking import Tracker
+from sweeps.records.ledger import Entry
+from sweeps.tracking.trackers import Tracker
 
 SMALL = ("--subset", "60", "--max-epochs", "2", "--eval-every", "1", "--grace-period", "1", "--scheduler", "none")
 SPACE = "lr: [0.01, 0.02]\nclip: none\nhidden_size: 4\nbatch_size: 32\n"

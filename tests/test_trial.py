@@ -5,9 +5,9 @@ import math
 import pytest
 from ray import tune
 
-from sweeps.checkpoints import Checkpoints
-from sweeps.spare import SpareCores
-from sweeps.trial import SweepTrial
+from sweeps.engine.spare import SpareCores
+from sweeps.engine.trial import SweepTrial
+from sweeps.storage.checkpoints import Checkpoints
 
 
 def config(trial="0000", **changes):

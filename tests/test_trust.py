@@ -10,7 +10,7 @@ from ae import load
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.tasks import find
-from sweeps.checkpoints import Checkpoints
+from sweeps.storage.checkpoints import Checkpoints
 
 
 class Hostile:

@@ -14,11 +14,13 @@ from rich.console import Console
 
 from ae import tasks
 from ae.words import counted
-from sweeps import compare, metrics, replay, show, tables
-from sweeps.display import bar
-from sweeps.folder import read
-from sweeps.ledger import STOPPED, Entry, Ledger
-from sweeps.words import duration, spread
+from sweeps import compare, replay, show
+from sweeps.config.words import duration, spread
+from sweeps.records import tables
+from sweeps.records.ledger import STOPPED, Entry, Ledger
+from sweeps.storage.folder import read
+from sweeps.tracking import prometheus as metrics
+from sweeps.tracking.display import bar
 
 
 def first(folder):

@@ -157,6 +157,6 @@ def shift_clock():
 
 
 if "log" in FAULTS:
-    sys.meta_path[:0] = [Finder("ae.training", change_training), Finder("sweeps.trial", change_trial)]
+    sys.meta_path[:0] = [Finder("ae.training", change_training), Finder("sweeps.engine.trial", change_trial)]
 if "clock" in FAULTS:
     shift_clock()

@@ -1,0 +1,1 @@
+"""What to do, checked: the plan, search spaces, command-line arguments."""

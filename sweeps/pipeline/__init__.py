@@ -1,0 +1,1 @@
+"""A sweep from search to report: search, select, retrain, test."""

@@ -1,0 +1,1 @@
+"""The page, the tables and the charts that a person reads."""

@@ -1,0 +1,1 @@
+"""Who trains now: plain Python, with no Ray in it."""

@@ -1,0 +1,1 @@
+"""What to try next: Optuna, and the only package that knows its private parts."""

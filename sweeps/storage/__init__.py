@@ -1,0 +1,1 @@
+"""Bytes: paths and names of files, locks, buckets, checkpoints."""

@@ -1,0 +1,1 @@
+"""Who is told: terminal, TensorBoard, MLflow, Weights & Biases, Prometheus."""
