@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from ae.errors import UserError
 from ae.model import INITIALISATIONS
 
 SCHEDULES = ("constant", "one-cycle")
@@ -35,16 +36,16 @@ class Configuration:
         for name in ("hidden_size", "batch_size", "epochs"):
             value = getattr(self, name)
             if isinstance(value, bool) or not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
+                raise UserError(f"{name} must be a whole number >= 1, got {value!r}")
         if not (_is_number(self.lr) and self.lr > 0):
-            raise ValueError(f"lr must be a number > 0, got {self.lr!r}")
+            raise UserError(f"lr must be a number > 0, got {self.lr!r}")
         if self.clip is not None and not (_is_number(self.clip) and self.clip > 0):
-            raise ValueError(f"clip must be a number > 0, or none for no clipping, got {self.clip!r}")
+            raise UserError(f"clip must be a number > 0, or none for no clipping, got {self.clip!r}")
         for name, allowed in (("init", INITIALISATIONS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+                raise UserError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
-            raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {self.seed!r}")
+            raise UserError(f"seed must be a whole number from 0 to 2**32 - 1, got {self.seed!r}")
 
 
 def _is_number(value: object) -> bool:

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ae import cache
+from ae.errors import UserError
 
 CORES = ("auto", "fast", "stock")
 SOURCE = Path(__file__).with_suffix(".cpp")
@@ -56,10 +57,10 @@ def use_fast(core: str, device: torch.device) -> bool:
         device: of the model.
 
     Raises:
-        ValueError: if `core` is neither of the three, or "fast" and it cannot be had.
+        UserError: if `core` is neither of the three, or "fast" and it cannot be had.
     """
     if core not in CORES:
-        raise ValueError(f"core must be one of {', '.join(CORES)}, got {core!r}")
+        raise UserError(f"core must be one of {', '.join(CORES)}, got {core!r}")
     if core == "stock" or (core == "auto" and device.type != "cpu"):
         return False
     try:
@@ -68,7 +69,7 @@ def use_fast(core: str, device: torch.device) -> bool:
         library()
     except Unavailable as why:
         if core == "fast":
-            raise ValueError(f"core must be auto or stock here, got 'fast': {why}") from None
+            raise UserError(f"core must be auto or stock here, got 'fast': {why}") from None
         logging.getLogger(__name__).warning("nn.LSTM trains, not the fast core: %s", why)
         return False
     return True

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.model import LSTM_AE
 from ae.tasks import find
 
@@ -41,18 +42,18 @@ def describe(folder: Path | str) -> dict[str, Any]:
     """What `model.json` says: "task", "configuration" (a Configuration) and the facts saved with them.
 
     Raises:
-        ValueError: if the folder holds no saved model, or a damaged one.
+        UserError: if the folder holds no saved model, or a damaged one.
     """
     path = Path(folder) / DESCRIPTION
     if not os.path.exists(path):  # False for a name too long
-        raise ValueError(f"{path}: there is no such file, and so no saved model; give a finished sweep's best/")
+        raise UserError(f"{path}: there is no such file, and so no saved model; give a finished sweep's best/")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(description, dict) or not {"task", "configuration"} <= description.keys():
             raise ValueError("it has no task and configuration")
         return {**description, "configuration": Configuration(**description["configuration"])}
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: not a saved model: {error}") from None
+        raise UserError(f"{path}: not a saved model: {error}") from None
 
 
 def load(folder: Path | str) -> LSTM_AE:
@@ -61,7 +62,7 @@ def load(folder: Path | str) -> LSTM_AE:
     No code is run from the files: the description is JSON and the weights load with `weights_only=True`.
 
     Raises:
-        ValueError: if the folder holds no saved model, or a damaged one.
+        UserError: if the folder holds no saved model, or a damaged one.
     """
     description = describe(folder)
     task, configuration = find(description["task"]), description["configuration"]
@@ -72,7 +73,7 @@ def load(folder: Path | str) -> LSTM_AE:
         model.load_state_dict(weights)
     except Exception as error:  # torch raises a dozen kinds for a damaged file; each means the same to the reader
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path}: weights cannot be loaded: {reason}") from None
+        raise UserError(f"{path}: weights cannot be loaded: {reason}") from None
     return model.eval()
 
 

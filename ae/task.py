@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from torch import Tensor
 
 from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.model import LSTM_AE, initialise_
 
 SPLIT_SEED = 20_260_101
@@ -76,10 +77,10 @@ class Splits:
         """`count` training sequences, and the other splits cut in proportion.
 
         Raises:
-            ValueError: if `count` is below 1.
+            UserError: if `count` is below 1.
         """
         if count < 1:
-            raise ValueError(f"a subset must have at least 1 training sequence, got {count}")
+            raise UserError(f"a subset must have at least 1 training sequence, got {count}")
         if count >= len(self.train):
             return self
         share = count / len(self.train)
@@ -128,14 +129,14 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("max_epochs", "eval_every", "grace_period", "top_k", "seeds"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+                raise UserError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.retrain_epochs is not None and self.retrain_epochs < 1:
-            raise ValueError(f"retrain_epochs must be >= 1, got {self.retrain_epochs}")
+            raise UserError(f"retrain_epochs must be >= 1, got {self.retrain_epochs}")
         if self.reduction_factor < 2:
-            raise ValueError(f"reduction_factor must be >= 2, got {self.reduction_factor}")
+            raise UserError(f"reduction_factor must be >= 2, got {self.reduction_factor}")
         for name in ("grace_period", "eval_every"):
             if getattr(self, name) > self.max_epochs:
-                raise ValueError(f"{name} must be <= max_epochs ({self.max_epochs}), got {getattr(self, name)}")
+                raise UserError(f"{name} must be <= max_epochs ({self.max_epochs}), got {getattr(self, name)}")
 
     def rungs(self) -> list[int]:
         """Epochs at which early stopping judges, ascending, below `max_epochs`: those of the next validations."""
@@ -159,7 +160,7 @@ class Task:
     description: str
     """One line for --list."""
     load: Callable[[Path | None, Any], Splits]
-    """Reads the data from a path, or the task's own for None, as `options` say; ValueError where they are wrong."""
+    """Reads the data from a path, or the task's own for None, as `options` say; UserError where they are wrong."""
     options: type = NoOptions
     """Dataclass of the task's own command-line options, each an int, float or str, or None; a field's "help" in its
     metadata is what --help says."""

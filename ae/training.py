@@ -62,7 +62,7 @@ class Training:
         core: what its LSTMs run through, "auto", "fast" or "stock", as `ae.core.use_fast` says.
 
     Raises:
-        ValueError: if that core cannot be had.
+        UserError: if that core cannot be had.
     """
 
     def __init__(

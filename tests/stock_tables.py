@@ -11,6 +11,7 @@ import pytest
 
 from ae.data.price_scale import Scale, restore
 from ae.data.sp500 import Options, load
+from ae.errors import UserError
 from ae.task import Splits
 
 SYMBOLS = [f"S{number:02d}" for number in range(10)]
@@ -64,7 +65,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def refusal(path: Path | None, **options: object) -> str:
-    with pytest.raises(ValueError, match=r".") as caught:
+    with pytest.raises(UserError, match=r".") as caught:
         load(path, Options(**options))
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -10,6 +10,7 @@ import torch
 
 from ae import core, tasks
 from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.model import LSTM_AE
 from ae.training import DeviceSplit, Training
 
@@ -167,7 +168,7 @@ def test_without_a_compiler_nn_lstm_trains_and_one_line_says_so_and_the_fast_cor
     line, demanded, *trace = err.splitlines()
     assert line == "nn.LSTM trains, not the fast core: no C++ compiler was found (c++, g++, clang++, or $CXX)"
     assert demanded.startswith("Traceback")
-    assert trace[-1].startswith("ValueError: core must be auto or stock here, got 'fast': no C++ compiler")
+    assert trace[-1].startswith("ae.errors.UserError: core must be auto or stock here, got 'fast': no C++ compiler")
 
 
 def test_a_compiler_that_fails_is_tried_once_a_process(tmp_path):
@@ -190,5 +191,5 @@ def test_many_processes_may_build_it_at_once(tmp_path):
 
 
 def test_a_core_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="core must be one of auto, fast, stock, got 'quick'"):
+    with pytest.raises(UserError, match="core must be one of auto, fast, stock, got 'quick'"):
         core.use_fast("quick", torch.device("cpu"))

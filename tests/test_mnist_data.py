@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ae.data import mnist
+from ae.errors import UserError
 
 
 def test_the_embedded_data_is_mnist_split_the_same_way_every_time():
@@ -24,7 +25,7 @@ def test_a_damaged_cache_is_unpacked_again(tmp_path, monkeypatch):
 def test_an_unwritable_cache_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(ValueError, match="set XDG_CACHE_HOME to a writable folder"):
+    with pytest.raises(UserError, match="set XDG_CACHE_HOME to a writable folder"):
         mnist.load(None)
 
 
@@ -46,7 +47,7 @@ def test_hidden_files_are_not_taken_for_data(write_idx, tmp_path):
     [({"side": 32}, r"28 x 28, got \(32, 32\)"), ({"labels": 26}, "labels must be 0 to 9, got 25")],
 )
 def test_an_idx_data_set_of_another_shape_is_refused(write_idx, tmp_path, wrong, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         mnist.load(write_idx(tmp_path, **wrong))
 
 
@@ -56,21 +57,21 @@ def test_missing_torn_and_strange_files_are_named(write_idx, tmp_path):
     whole = images.read_bytes()
     for content, message in ((whole[:50], "train-images"), (b"text", "train-images"), (None, "train-images")):
         images.unlink() if content is None else images.write_bytes(content)
-        with pytest.raises(ValueError, match=message) as error:
+        with pytest.raises(UserError, match=message) as error:
             mnist.load(folder)
         assert "\n" not in str(error.value)
     (folder / "train-images-idx3-ubyte").write_bytes(b"not an idx file at all")
-    with pytest.raises(ValueError, match="train images or labels: not an idx file"):
+    with pytest.raises(UserError, match="train images or labels: not an idx file"):
         mnist.load(folder)
 
 
 def test_two_data_sets_in_one_folder_are_not_mixed(write_idx, tmp_path):
     write_idx(tmp_path, prefix="a-")
     write_idx(tmp_path, prefix="b-")
-    with pytest.raises(ValueError, match=r"more than one data set: a-train-images-idx3-ubyte, b-train-images-.*one$"):
+    with pytest.raises(UserError, match=r"more than one data set: a-train-images-idx3-ubyte, b-train-images-.*one$"):
         mnist.load(tmp_path)
     (tmp_path / "b-t10k-labels-idx1-ubyte").unlink()
     assert len(mnist.load(tmp_path).test) == 20
     (tmp_path / "a-train-images-idx3-ubyte").unlink()
-    with pytest.raises(ValueError, match="with one prefix or none"):
+    with pytest.raises(UserError, match="with one prefix or none"):
         mnist.load(tmp_path)

@@ -11,6 +11,7 @@ from stock_tables import DAYS, SYMBOLS, prices, refusal, restored, save, save_fo
 
 from ae.data import sp500
 from ae.data.sp500 import Options, load
+from ae.errors import UserError
 
 # Formats
 
@@ -143,7 +144,7 @@ def test_the_embedded_sample_comes_with_its_licence_and_source():
     ],
 )
 def test_a_wrong_option_is_refused(options, message):
-    with pytest.raises(ValueError, match=r".") as caught:
+    with pytest.raises(UserError, match=r".") as caught:
         Options(**options)
     assert str(caught.value) == message
 

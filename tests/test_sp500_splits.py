@@ -11,6 +11,7 @@ from stock_tables import DAYS, prices, save, sequences, warnings_of
 
 from ae.data.price_scale import normalise, restore
 from ae.data.sp500 import Options, load
+from ae.errors import UserError
 
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "sp500" / "sp500_2014_2017.csv.gz"
 
@@ -121,7 +122,7 @@ def test_a_sequence_that_varies_on_the_held_out_day_alone_is_constant(tmp_path, 
 
 
 def test_holding_a_day_out_needs_three_others(tmp_path):
-    with pytest.raises(ValueError, match="a sequence must have at least 4 days here, got 2"):
+    with pytest.raises(UserError, match="a sequence must have at least 4 days here, got 2"):
         load(save(prices(), tmp_path), Options(window=2), hold_out_last=True)
 
 
@@ -130,7 +131,7 @@ def test_a_held_out_price_that_float32_loses_in_the_scale_of_the_others_is_refus
     table = prices()
     table.loc[DAYS - 1 :: DAYS, "high"] = price
     path = save(table, tmp_path)
-    with pytest.raises(ValueError, match=r"the last price of S0\d is too far from those before it"):
+    with pytest.raises(UserError, match=r"the last price of S0\d is too far from those before it"):
         load(path, Options(), hold_out_last=True)
     assert len(sequences(load(path, Options()))) == 10
 

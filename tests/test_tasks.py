@@ -9,6 +9,7 @@ from optuna.study import create_study
 
 from ae import tasks
 from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.training import DeviceSplit, Training, evaluate, final_metrics
 from sweeps.config import space
 
@@ -71,11 +72,11 @@ def test_its_remark_follows_from_its_test_metrics_and_its_baseline(task, splits)
 
 
 def test_data_that_is_not_there_is_one_line(task, tmp_path):
-    with pytest.raises(ValueError, match="nowhere") as error:
+    with pytest.raises(UserError, match="nowhere") as error:
         task.load(tmp_path / "nowhere", task.options())
     assert "\n" not in str(error.value)
 
 
 def test_a_wrong_name_prints_the_names_that_exist():
-    with pytest.raises(ValueError, match="mnist-cls"):
+    with pytest.raises(UserError, match="mnist-cls"):
         tasks.find("mnist")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ae import Configuration, load, tasks
+from ae.errors import UserError
 from ae.saved import save
 from ae.training import DeviceSplit, Training, evaluate
 
@@ -116,7 +117,7 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(new_training, tmp_
 def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
     save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())
     (tmp_path / damage).write_bytes((tmp_path / damage).read_bytes()[:40])
-    with pytest.raises(ValueError, match=damage) as error:
+    with pytest.raises(UserError, match=damage) as error:
         load(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -138,7 +139,7 @@ def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
     ],
 )
 def test_a_wrong_configuration_names_the_field_and_the_value(field, value):
-    with pytest.raises(ValueError, match=rf"{field} must .*{value}"):
+    with pytest.raises(UserError, match=rf"{field} must .*{value}"):
         replace(CONFIGURATION, **{field: value})
 
 

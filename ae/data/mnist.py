@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from ae import cache
+from ae.errors import UserError
 from ae.files import write_whole
 from ae.task import SPLIT_SEED, NoOptions, Split, Splits
 
@@ -53,7 +54,7 @@ def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
         validates, and the test files test.
 
     Raises:
-        ValueError: if a file is missing, damaged or of another shape; the message names it.
+        UserError: if a file is missing, damaged or of another shape; the message names it.
     """
     if folder is None:
         root = _unpack_embedded()
@@ -74,10 +75,10 @@ def _unpack_embedded() -> Path:
             packed = (EMBEDDED / f"{name}.gz").read_bytes()
             data = gzip.decompress(packed)
             if _md5(data) != md5:
-                raise ValueError(f"{name}.gz in the installed package is damaged (MD5 differs); install it again")
+                raise UserError(f"{name}.gz in the installed package is damaged (MD5 differs); install it again")
             write_whole(raw / name, data)
     except OSError as error:
-        raise ValueError(f"cannot unpack MNIST into {root}: {error}; set XDG_CACHE_HOME to a writable folder") from None
+        raise UserError(f"cannot unpack MNIST into {root}: {error}; set XDG_CACHE_HOME to a writable folder") from None
     return root
 
 
@@ -87,7 +88,7 @@ def _md5(data: bytes) -> str:
 
 def _unpack(folder: Path, root: Path) -> None:
     if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long
-        raise ValueError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
+        raise UserError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name, path in _find(folder).items():
@@ -95,7 +96,7 @@ def _unpack(folder: Path, root: Path) -> None:
             data = path.read_bytes()
             (raw / name).write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: cannot be read: {error}") from None
+            raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def _find(folder: Path) -> dict[str, Path]:
@@ -110,11 +111,11 @@ def _find(folder: Path) -> dict[str, Path]:
     if len(whole) > 1:
         first = next(iter(EMBEDDED_MD5))
         several = ", ".join(prefix + first for prefix in whole)
-        raise ValueError(f"{folder}: more than one data set: {several}; --data takes a folder with one")
+        raise UserError(f"{folder}: more than one data set: {several}; --data takes a folder with one")
     found = sets[whole[0]] if whole else max(sets.values(), key=len, default={})
     if missing := [name for name in EMBEDDED_MD5 if name not in found]:
         rule = f"an idx data set has {', '.join(EMBEDDED_MD5)}, all with one prefix or none"
-        raise ValueError(f"{folder}: no file named {missing[0]} or {missing[0]}.gz; {rule}")
+        raise UserError(f"{folder}: no file named {missing[0]} or {missing[0]}.gz; {rule}")
     return found
 
 
@@ -140,13 +141,11 @@ def _read(root: Path, *, train: bool) -> tuple[NDArray[np.float32], NDArray[np.i
         data = MNIST(str(root), train=train)
         images_NRP, labels_N = data.data, data.targets
     except (AssertionError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{which} images or labels: not an idx file of bytes ({error or 'wrong header'})") from None
+        raise UserError(f"{which} images or labels: not an idx file of bytes ({error or 'wrong header'})") from None
     if images_NRP.ndim != 3 or images_NRP.shape[1:] != (SIDE, SIDE):
-        raise ValueError(
-            f"{which}-images-idx3-ubyte: images must be {SIDE} x {SIDE}, got {tuple(images_NRP.shape[1:])}"
-        )
+        raise UserError(f"{which}-images-idx3-ubyte: images must be {SIDE} x {SIDE}, got {tuple(images_NRP.shape[1:])}")
     if len(images_NRP) != len(labels_N) or len(labels_N) < 6:
-        raise ValueError(f"{which} files: {len(images_NRP)} images and {len(labels_N)} labels must be as many, >= 6")
+        raise UserError(f"{which} files: {len(images_NRP)} images and {len(labels_N)} labels must be as many, >= 6")
     if int(labels_N.max()) >= CLASSES:
-        raise ValueError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
+        raise UserError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
     return (images_NRP.to(torch.float32) / 255).numpy(), labels_N.numpy()

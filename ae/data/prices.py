@@ -23,6 +23,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype
 from pyarrow import parquet
 
+from ae.errors import UserError
 from ae.words import counted
 
 FORMATS = (".csv.gz", ".csv", ".parquet")
@@ -41,20 +42,20 @@ def read(path: Path, field: str) -> pd.DataFrame:
         field: the column to take as the price.
 
     Raises:
-        ValueError: if a file cannot be read, lacks a column or holds no rows; the message names it.
+        UserError: if a file cannot be read, lacks a column or holds no rows; the message names it.
     """
     if not os.path.exists(path):  # unlike Path.exists, False for a name too long
-        raise ValueError(f"{path}: there is no such file or folder")
+        raise UserError(f"{path}: there is no such file or folder")
     if not path.is_dir():
         if _format(path) is None:
-            raise ValueError(f"{path}: must be a folder or end in {', '.join(FORMATS)}")
+            raise UserError(f"{path}: must be a folder or end in {', '.join(FORMATS)}")
         return _read_file(path, field, symbol=None)
     try:
         files = sorted(file for file in path.iterdir() if _format(file) and not file.name.startswith("."))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     if not files:
-        raise ValueError(f"{path}: no file in the folder ends in {', '.join(FORMATS)}")
+        raise UserError(f"{path}: no file in the folder ends in {', '.join(FORMATS)}")
     return pd.concat([_read_file(file, field, symbol=_stem(file)) for file in files], ignore_index=True)
 
 
@@ -64,7 +65,7 @@ def select(
     """The rows of `symbols`, or of all, from `start` to `end` inclusive, with dates parsed.
 
     Raises:
-        ValueError: if a symbol is empty or unknown, a date is not ISO, or nothing is left.
+        UserError: if a symbol is empty or unknown, a date is not ISO, or nothing is left.
     """
     table = table.assign(symbol=table["symbol"].str.strip())
     _refuse(table, table["symbol"] == "", "symbol", "every row needs a symbol; fill it in or delete the row")
@@ -72,13 +73,13 @@ def select(
         known = set(table["symbol"].unique())
         for symbol in symbols:
             if symbol not in known:
-                raise ValueError(f"--symbols: {symbol!r} is not in {source}; {_close(symbol, known)}")
+                raise UserError(f"--symbols: {symbol!r} is not in {source}; {_close(symbol, known)}")
         table = table[table["symbol"].isin(list(symbols))]
     table = table.assign(date=_dates(table))
     first, last = table["date"].min().date(), table["date"].max().date()
     table = table[table["date"].between(pd.Timestamp(start or first), pd.Timestamp(end or last))]
     if table.empty:
-        raise ValueError(f"{source}: no rows from {start or first} to {end or last}; its days are {first} to {last}")
+        raise UserError(f"{source}: no rows from {start or first} to {end or last}; its days are {first} to {last}")
     return table
 
 
@@ -86,7 +87,7 @@ def repair(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
     """The selected rows sorted by symbol and date, one a day, every price finite and above 0.
 
     Raises:
-        ValueError: if a price is no number, infinite, zero or negative, or if two rows of a day disagree.
+        UserError: if a price is no number, infinite, zero or negative, or if two rows of a day disagree.
     """
     table = table.assign(price=_numbers(table, field)).sort_values(["symbol", "date"], kind="stable")
     table = _one_a_day(table, source, field)
@@ -96,7 +97,7 @@ def repair(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
     filled = table.assign(price=table.groupby("symbol", sort=False)["price"].ffill())
     kept = filled.dropna(subset=["price"])
     if kept.empty:
-        raise ValueError(f"{source}: no row has a price; give the column that has them by --field")
+        raise UserError(f"{source}: no row has a price; give the column that has them by --field")
     leading, without = len(filled) - len(kept), filled["symbol"].nunique() - kept["symbol"].nunique()
     log.warning(
         "%s: %s: %s took the price of the day before, %s before a stock's first price dropped, with %s without any",
@@ -120,13 +121,13 @@ def _read_file(path: Path, field: str, *, symbol: str | None) -> pd.DataFrame:
     try:
         table = read_format(path, field, symbol)
     except pd.errors.ParserWarning:
-        raise ValueError(f"{path}: rows have more cells than the header; quote or delete the extra commas") from None
+        raise UserError(f"{path}: rows have more cells than the header; quote or delete the extra commas") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: cannot be read: not UTF-8 text; is it compressed, or a spreadsheet?") from None
+        raise UserError(f"{path}: cannot be read: not UTF-8 text; is it compressed, or a spreadsheet?") from None
     except (OSError, EOFError, zlib.error, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if table.empty:
-        raise ValueError(f"{path}: holds no rows; a table needs a header and a row a day and stock")
+        raise UserError(f"{path}: holds no rows; a table needs a header and a row a day and stock")
     return table.assign(file=str(path))
 
 
@@ -166,7 +167,7 @@ def _refuse_line_breaks(cells: pd.DataFrame, path: Path) -> None:
         broken = [text for text in texts if isinstance(text, str) and len(text.splitlines()) > 1]
         if broken:
             where = f"row {int((cells[column] == broken[0]).argmax()) + 2}, column {position + 1}"
-            raise ValueError(f"{path}, {where}: a cell holds a line break; close its quotation mark")
+            raise UserError(f"{path}, {where}: a cell holds a line break; close its quotation mark")
 
 
 def _read_parquet(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
@@ -186,7 +187,7 @@ def _read_parquet(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
 def _columns(header: list[str], path: Path, field: str, symbol: str | None) -> dict[str, int]:
     """Position of each column of the table in a file."""
     if not header:
-        raise ValueError(
+        raise UserError(
             f"{path}: the file or its first line is empty; a table needs a header and a row a day and stock"
         )
     names = [name.strip().lower() for name in header]
@@ -196,7 +197,7 @@ def _columns(header: list[str], path: Path, field: str, symbol: str | None) -> d
     for name in wanted.values():
         if names.count(name) != 1:
             what = f"no column {name!r}" if name not in names else f"more than one column {name!r}"
-            raise ValueError(f"{path}, row 1: {what}; the columns are {', '.join(header)} (--field picks the price)")
+            raise UserError(f"{path}, row 1: {what}; the columns are {', '.join(header)} (--field picks the price)")
     return {key: names.index(name) for key, name in wanted.items()}
 
 
@@ -215,7 +216,7 @@ def _refuse(table: pd.DataFrame, bad: pd.Series, column: str, rule: str) -> None
     """Raise for the first bad row, in the order of the files."""
     if bad.any():
         first = table[bad].iloc[0]
-        raise ValueError(f"{first['file']}, row {first['row']}, column {column}: {rule.format(**first)}")
+        raise UserError(f"{first['file']}, row {first['row']}, column {column}: {rule.format(**first)}")
 
 
 def _dates(table: pd.DataFrame) -> pd.Series:
@@ -248,7 +249,7 @@ def _one_a_day(table: pd.DataFrame, source: str, field: str) -> pd.DataFrame:
         where = f"rows {one['row']} and {other['row']}"
         if one["file"] != other["file"]:
             where = f"row {one['row']}, and {other['file']}, row {other['row']}"
-        raise ValueError(
+        raise UserError(
             f"{one['file']}, {where}, column {field}: a stock must have one price a day, got {one['price']} and "
             f"{other['price']} for {one['symbol']} on {one['date'].date()}; delete one row"
         )

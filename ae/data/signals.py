@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ae.errors import UserError
 from ae.task import SPLIT_SEED, NoOptions, Split, Splits
 
 COUNT, STEPS, SINES = 10_000, 50, 3
@@ -45,10 +46,10 @@ def load(make: Make, path: Path | None, options: NoOptions | None = None) -> Spl
         options: there are none.
 
     Raises:
-        ValueError: if there is a path.
+        UserError: if there is a path.
     """
     if path is not None:
-        raise ValueError(f"--data {path}: the synthetic tasks make their own signals and take no data; leave it out")
+        raise UserError(f"--data {path}: the synthetic tasks make their own signals and take no data; leave it out")
     signals_NT1 = make(np.random.default_rng(SPLIT_SEED)).astype(np.float32)[:, :, None]
     parts = np.split(signals_NT1, [round(0.6 * COUNT), round(0.8 * COUNT)])
     train, validation, test = (Split(inputs_NTF=part) for part in parts)

@@ -45,6 +45,7 @@ from numpy.typing import NDArray
 
 from ae.data import prices
 from ae.data.price_scale import Scale, moving, normalise, prices_of, restore
+from ae.errors import UserError
 from ae.task import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
@@ -88,18 +89,18 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.field.strip().lower() in ("", "date", "symbol", "name"):
-            raise ValueError(f"--field must name a column of prices, got {self.field!r}")
+            raise UserError(f"--field must name a column of prices, got {self.field!r}")
         if self.symbols is not None and not self.wanted():
-            raise ValueError(f"--symbols must name a stock, got {self.symbols!r}")
+            raise UserError(f"--symbols must name a stock, got {self.symbols!r}")
         first, last = self.days()
         if first and last and first > last:
-            raise ValueError(f"--start must not be after --end, got {self.start} and {self.end}")
+            raise UserError(f"--start must not be after --end, got {self.start} and {self.end}")
         for name in ("window", "min_days"):
             value = getattr(self, name)
             if value is not None and not value >= 2:
-                raise ValueError(f"--{name.replace('_', '-')} must be >= 2, got {value}")
+                raise UserError(f"--{name.replace('_', '-')} must be >= 2, got {value}")
             if value is not None and value >= 2**31:
-                raise ValueError(f"--{name.replace('_', '-')} must be < 2**31 days, got {value}")
+                raise UserError(f"--{name.replace('_', '-')} must be < 2**31 days, got {value}")
 
     def wanted(self) -> list[str] | None:
         """The symbols; None for all."""
@@ -134,14 +135,14 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
         (which price), and minimum, maximum and mean as in `ae.data.price_scale.Scale`.
 
     Raises:
-        ValueError: if the table breaks a rule of this module; one line names the file, the place, the rule and the fix.
+        UserError: if the table breaks a rule of this module; one line names the file, the place, the rule and the fix.
     """
     table, name, field, window = _read(path, options)
     table, dropped = _drop_short(table, name, window or 0, options.min_days)
     days = window or options.min_days or int(table.groupby("symbol").size().max())
     least = 4 if hold_out_last else 2
     if days < least:
-        raise ValueError(
+        raise UserError(
             f"{name}: a sequence must have at least {least} days here, got {days}; set --window or --min-days"
         )
     seen = days - hold_out_last
@@ -150,7 +151,7 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     sequences, prices_NT = sequences[keep_N].reset_index(drop=True), prices_NT[keep_N]
     stocks = sequences["symbol"].nunique()
     if stocks < MIN_STOCKS:
-        raise ValueError(
+        raise UserError(
             f"{name}: {counted(stocks, 'stock')} left, at least {MIN_STOCKS} are needed to split 60/20/20 by stock; "
             f"dropped: {dropped} with fewer than {max(days, options.min_days or 0):,} days, and "
             f"{counted(int((~keep_N).sum()), 'constant sequence')}; lower --min-days or --window, or widen --symbols, "
@@ -172,7 +173,7 @@ def _day(option: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{option} must be a day as YYYY-MM-DD, got {text!r}") from None
+        raise UserError(f"{option} must be a day as YYYY-MM-DD, got {text!r}") from None
 
 
 def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, int | None]:
@@ -180,7 +181,7 @@ def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, 
     price = options.field.strip().lower()
     if path is None:
         if price not in (DEFAULT_FIELD, SAMPLE_FIELD):
-            raise ValueError(f"--field {options.field}: the embedded sample has closing prices only; give --data")
+            raise UserError(f"--field {options.field}: the embedded sample has closing prices only; give --data")
         price = SAMPLE_FIELD
         name = "embedded sample of S&P 500 closing prices (skfolio, BSD-3-Clause)"
         table = _read_sample()
@@ -232,13 +233,13 @@ def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -
 
 
 def _refuse_wild(sequences: pd.DataFrame, values_NT: NDArray[np.float32], scale: Scale, name: str) -> None:
-    """ValueError if the last price of a sequence, which its scale may not know, does not come back from its value."""
+    """UserError if the last price of a sequence, which its scale may not know, does not come back from its value."""
     with np.errstate(over="ignore"):
         last_N = restore(values_NT[:, -1:], scale)[:, 0]
     wild_N = ~(np.isfinite(last_N) & (last_N > 0))
     if wild_N.any():
         symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
-        raise ValueError(
+        raise UserError(
             f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
             "--symbols"
         )

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from dataclasses import replace
 
+from ae.errors import UserError
 from ae.task import Task
 
 
@@ -18,11 +19,11 @@ def find(name: str) -> Task:
     """The task of that name.
 
     Raises:
-        ValueError: if there is none; the message lists those that exist.
+        UserError: if there is none; the message lists those that exist.
     """
     if name not in names():
-        raise ValueError(f"no task is called {name!r}; the tasks are {', '.join(names())}")
+        raise UserError(f"no task is called {name!r}; the tasks are {', '.join(names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     if not hasattr(module, "TASK"):
-        raise ValueError(f"{module.__file__} defines no TASK; shared code goes into a file whose name starts with _")
+        raise UserError(f"{module.__file__} defines no TASK; shared code goes into a file whose name starts with _")
     return replace(module.TASK, name=name)
