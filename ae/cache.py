@@ -1,4 +1,4 @@
-"""Where things are kept that are made once a machine."""
+"""Where things are kept that a machine makes once: the compiled kernels and the unpacked MNIST."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import os
 from pathlib import Path
 
 
-def folder() -> Path:
-    """The project's part of the user's cache: of XDG_CACHE_HOME, or of ~/.cache."""
+def cache_folder() -> Path:
+    """This project's folder in the user's cache: below XDG_CACHE_HOME, or below ~/.cache if that is not set."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-ae-sweeps"

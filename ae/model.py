@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ae import core
+from ae import kernels
 
 INITIALISATIONS = ("uniform", "orthogonal", "chrono")
 CHRONO_STEPS = 1000
@@ -36,7 +36,7 @@ class LSTM_AE(nn.Module):
         labels: classes C of the classification head; 0 builds none.
         predict: whether there is a head that predicts, at each time step, the features of the next one.
 
-    The attribute `fast` (False) lets both LSTMs run through `ae.core` instead of nn.LSTM; `core.use_fast` says where it
+    The attribute `fast` (False) lets both LSTMs run through `ae.kernels` instead of nn.LSTM; `use_fast` says where it
     can. The weights are the same. `threads` are then those that share its work; None (the default) for as many as torch
     uses.
 
@@ -75,7 +75,7 @@ class LSTM_AE(nn.Module):
 
     def _decode(self, inputs_BTF: Tensor) -> Tensor:
         if self.fast:
-            return core.decode(self.encoder, self.decoder, inputs_BTF, self.threads)
+            return kernels.decode(self.encoder, self.decoder, inputs_BTF, self.threads)
         context_BTH = self.encode(inputs_BTF).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH: Tensor = self.decoder(context_BTH)[0]
         return decoded_BTH

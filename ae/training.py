@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ae.configuration import Configuration
-from ae.core import use_fast
+from ae.kernels import use_fast
 from ae.model import LSTM_AE, Output
 from ae.task import Split, Task
 from ae.threads import Threads
@@ -59,7 +59,7 @@ class Training:
         configuration: of this run.
         train: what it learns from.
         validation: what tells its best epoch.
-        core: what its LSTMs run through, "auto", "fast" or "stock", as `ae.core.use_fast` says.
+        core: what its LSTMs run through, "auto", "fast" or "stock", as `ae.kernels.use_fast` says.
 
     Raises:
         UserError: if that core cannot be had.

@@ -21,21 +21,21 @@ import torch
 from torch import Tensor
 
 import tables
-from ae import core
+from ae.kernels import decode
 from ae.model import LSTM_AE
 from settings import Settings
 from timing import alternate, medians
 
 STEPS = FEATURES = 28
 """T and F: an MNIST image, a row a time step."""
-BUILD = "import time; from ae import core; s = time.perf_counter(); core.library(); print(time.perf_counter() - s)"
+BUILD = "import time; from ae import kernels as k; t = time.perf_counter(); k.library(); print(time.perf_counter() - t)"
 """Prints the seconds that the core takes to be built and loaded."""
 REMARKS = (
     "ms: forward and backward through encoder and decoder of (T, F) = (28, 28), without output layer, loss and Adam; "
     "float32, one thread; medians of blocks that take turns.",
     "nn.LSTM: torch trains it through oneDNN on this kind of machine; without oneDNN: the same module with "
     "torch.backends.mkldnn off.",
-    "torch.compile: the cell by hand, the loop over time unrolled; numba: candidates_numba.py; core: ae/core.py.",
+    "torch.compile: the cell by hand, the loop over time unrolled; numba: candidates_numba.py; core: ae/kernels/.",
     "build (s): to the first result with no cache, a fresh compilation for each shape where a candidate needs one.",
 )
 
@@ -125,7 +125,7 @@ def _without_onednn(hidden: int, batch: int) -> Call:
 def _core(hidden: int, batch: int) -> Call:
     model, inputs_BTF, gradient_BTH = _arrays(hidden, batch)
     parameters = _parameters(model)
-    return lambda: torch.autograd.grad(core.decode(model.encoder, model.decoder, inputs_BTF), parameters, gradient_BTH)
+    return lambda: torch.autograd.grad(decode(model.encoder, model.decoder, inputs_BTF), parameters, gradient_BTH)
 
 
 def _core_build_s() -> float:
@@ -160,8 +160,8 @@ def _compiled(hidden: int, batch: int) -> Call:
     parameters = _parameters(model)
     inputs_TBF, gradient_TBH = (one.transpose(0, 1).contiguous() for one in (inputs_BTF, gradient_BTH))
     torch.compiler.reset()
-    decode = torch.compile(_decode)
-    return lambda: torch.autograd.grad(decode(inputs_TBF, *parameters), parameters, gradient_TBH)
+    compiled = torch.compile(_decode)
+    return lambda: torch.autograd.grad(compiled(inputs_TBF, *parameters), parameters, gradient_TBH)
 
 
 def _numba(hidden: int, batch: int) -> Call:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae import core, tasks
+from ae import kernels, tasks
 from ae.data.mnist import EMBEDDED_MD5
 from sweeps.config.arguments import parser
 from sweeps.config.planning import resumed_plan
@@ -38,10 +38,10 @@ def mnist():
 
 @pytest.fixture(scope="session")
 def fast_core():
-    """The fast core; skips where there is no compiler, as `ae.core` looks for one: with one, it must be built."""
+    """The fast core; skips where there is no compiler, as `ae.kernels` looks for one: with one, it must be built."""
     if not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
         pytest.skip("no C++ compiler was found")
-    return core.library()
+    return kernels.library()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from ae import core, tasks
+from ae import kernels, tasks
 from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.model import LSTM_AE
@@ -83,7 +83,7 @@ def test_threads_change_nothing(batch, hidden):
     model.fast = True
     found = []
     for threads in (1, 2, 3, batch):
-        decoded = core.decode(model.encoder, model.decoder, inputs, threads)
+        decoded = kernels.decode(model.encoder, model.decoder, inputs, threads)
         found.append([decoded, *torch.autograd.grad(decoded.square().sum(), list(model.encoder.parameters()))])
     assert all(torch.equal(one, other) for some in found[1:] for one, other in zip(found[0], some, strict=True))
 
@@ -91,7 +91,7 @@ def test_threads_change_nothing(batch, hidden):
 @needs_core
 def test_a_gradient_that_is_not_contiguous_is_read_as_it_is():
     model, inputs = LSTM_AE(2, 30, 2), torch.rand(8, 20, 2)
-    decoded = core.decode(model.encoder, model.decoder, inputs)
+    decoded = kernels.decode(model.encoder, model.decoder, inputs)
     stock = model.decoder(model.encoder(inputs)[1][0][0].unsqueeze(1).expand(-1, 20, -1))[0]
     gradients = [torch.autograd.grad(one.sum(), list(model.encoder.parameters())) for one in (decoded, stock)]
     for one, other in zip(*gradients, strict=True):
@@ -158,7 +158,7 @@ def in_a_new_process(code, tmp_path, **environment):
     )
 
 
-USE = "import torch; from ae import core; print(core.use_fast('{}', torch.device('cpu')))"
+USE = "import torch; from ae import kernels; print(kernels.use_fast('{}', torch.device('cpu')))"
 
 
 def test_without_a_compiler_nn_lstm_trains_and_one_line_says_so_and_the_fast_core_cannot_be_demanded(tmp_path):
@@ -192,4 +192,4 @@ def test_many_processes_may_build_it_at_once(tmp_path):
 
 def test_a_core_that_is_not_there_is_refused():
     with pytest.raises(UserError, match="core must be one of auto, fast, stock, got 'quick'"):
-        core.use_fast("quick", torch.device("cpu"))
+        kernels.use_fast("quick", torch.device("cpu"))

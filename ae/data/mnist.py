@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ae import cache
+from ae.cache import cache_folder
 from ae.errors import UserError
 from ae.files import write_whole
 from ae.task import SPLIT_SEED, NoOptions, Split, Splits
@@ -65,7 +65,7 @@ def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
 
 
 def _unpack_embedded() -> Path:
-    root = cache.folder()
+    root = cache_folder()
     raw = root / "MNIST" / "raw"
     try:
         raw.mkdir(parents=True, exist_ok=True)

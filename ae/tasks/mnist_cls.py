@@ -7,9 +7,9 @@ from pathlib import Path
 from torch import Tensor
 from torch.nn import functional
 
-from ae import figures
 from ae.configuration import Configuration
 from ae.data import mnist
+from ae.figures.images import confusion_matrix, first_of_each, image_pairs, wrong_images
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.training import forward
@@ -34,9 +34,9 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     predicted_N = output.logits_BC.argmax(dim=1).numpy()
     images = (split.inputs_NTF, output.reconstruction_BTO.numpy())
     return [
-        figures.confusion_matrix(split.labels_N, predicted_N, folder / "confusion_matrix.png"),
-        figures.image_pairs(*images, *figures.first_of_each(split.labels_N), folder / "reconstructions.png"),
-        figures.wrong_images(split.inputs_NTF, split.labels_N, predicted_N, folder / "wrong_digits.png"),
+        confusion_matrix(split.labels_N, predicted_N, folder / "confusion_matrix.png"),
+        image_pairs(*images, *first_of_each(split.labels_N), folder / "reconstructions.png"),
+        wrong_images(split.inputs_NTF, split.labels_N, predicted_N, folder / "wrong_digits.png"),
     ]
 
 

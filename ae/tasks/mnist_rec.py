@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ae import figures
 from ae.configuration import Configuration
 from ae.data import mnist
+from ae.figures.images import first_of_each, image_pairs
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
@@ -18,15 +18,15 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     labels_N = splits.test.labels_N
     assert labels_N is not None
     images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)
-    classes, titles = figures.first_of_each(labels_N)
+    classes, titles = first_of_each(labels_N)
     first = range(min(3, len(images_NRP)))
     chosen = [*first, *classes]
     reconstructed_NTF = forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
     pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
     three = [f"digit {labels_N[index]}" for index in first]
     return [
-        figures.image_pairs(*pairs, first, three, folder / "reconstructions.png"),
-        figures.image_pairs(*pairs, range(len(first), len(chosen)), titles, folder / "reconstructions_by_class.png"),
+        image_pairs(*pairs, first, three, folder / "reconstructions.png"),
+        image_pairs(*pairs, range(len(first), len(chosen)), titles, folder / "reconstructions_by_class.png"),
     ]
 
 

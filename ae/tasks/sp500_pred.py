@@ -15,9 +15,10 @@ from pathlib import Path
 from torch import Tensor
 from torch.nn import functional
 
-from ae import forecast, price_figures
+from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
+from ae.figures.prices import price_forecasts, price_histories, price_reconstructions
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
@@ -54,12 +55,12 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
-    paths = [price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png")]
+    paths = [price_reconstructions(three, reconstructed_NT, folder / "reconstructions.png")]
     prices_NT = price_scale.prices_of(three)
     if price_scale.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():
         forecast_NS = forecast.recursive(model, prices_NT)
-        paths.append(price_figures.forecast(three, forecast_NS, folder / "forecast.png"))
-    return [*paths, price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png")]
+        paths.append(price_forecasts(three, forecast_NS, folder / "forecast.png"))
+    return [*paths, price_histories(splits, SHOWN_STOCKS, folder / "prices.png")]
 
 
 TASK = Task(

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ae import price_figures
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
+from ae.figures.prices import price_histories, price_reconstructions
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Split, Splits, Task
@@ -42,8 +42,8 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = forward(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     return [
-        price_figures.reconstructed(three, reconstructed_NT, folder / "reconstructions.png"),
-        price_figures.histories(splits, SHOWN_STOCKS, folder / "prices.png"),
+        price_reconstructions(three, reconstructed_NT, folder / "reconstructions.png"),
+        price_histories(splits, SHOWN_STOCKS, folder / "prices.png"),
     ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ae import figures
 from ae.configuration import Configuration
 from ae.data import signals
+from ae.figures.signals import example_signals, signal_pairs
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
@@ -19,8 +19,8 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     shown_NT1 = splits.test.inputs_NTF[:2]
     reconstructed_NT1 = forward(model, shown_NT1).reconstruction_BTO.numpy()
     return [
-        figures.signal_pairs(shown_NT1[:, :, 0], reconstructed_NT1[:, :, 0], folder / "reconstructions.png"),
-        figures.signals(splits.train.inputs_NTF[:3, :, 0], folder / "examples.png"),
+        signal_pairs(shown_NT1[:, :, 0], reconstructed_NT1[:, :, 0], folder / "reconstructions.png"),
+        example_signals(splits.train.inputs_NTF[:3, :, 0], folder / "examples.png"),
     ]
 
 

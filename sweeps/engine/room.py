@@ -15,7 +15,7 @@ import ray
 import torch
 from ray import tune
 
-from ae.core import use_fast
+from ae.kernels import use_fast
 from sweeps.config.plan import Plan
 from sweeps.engine.spare import SpareCores
 from sweeps.engine.turns import Turns

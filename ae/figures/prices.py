@@ -21,7 +21,7 @@ from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Split, Splits
 
 
-def histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
+def price_histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
     """Prices of the stocks of these symbols, or of the data's first ones where none of these is in it."""
     parts = (splits.train, splits.validation, splits.test)
     info = pd.concat([_info(part) for part in parts], ignore_index=True)
@@ -39,7 +39,7 @@ def histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
     return write(figure, path)
 
 
-def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Path) -> Path:
+def price_reconstructions(split: Split, reconstructed_NT: NDArray[np.float32], path: Path) -> Path:
     """Each sequence of a small split with its reconstruction, un-normalised; a reconstruction may lack the last day."""
     prices_NT = price_scale.prices_of(split)
     again_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.of(_info(split)))
@@ -55,7 +55,7 @@ def reconstructed(split: Split, reconstructed_NT: NDArray[np.float32], path: Pat
     return write(figure, path)
 
 
-def forecast(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path:
+def price_forecasts(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path:
     """Each sequence of a small split, and its last S days forecast from the days before; persistence beside it."""
     prices_NT = price_scale.prices_of(split)
     start = prices_NT.shape[1] - forecast_NS.shape[1]

@@ -1,7 +1,7 @@
-"""Pictures of data and of what a model does to it.
+"""Pictures of images, of their classes and of their reconstructions.
 
-Every function that takes a path leaves one PNG file there, and returns the path.
-Shape suffixes: N sequences, T time steps, F features, C classes, R rows and P pixels of an image.
+Every function that takes a path writes one PNG file there and returns the path.
+Shape suffixes: N images, C classes, R rows and P pixels of an image.
 """
 
 from __future__ import annotations
@@ -15,17 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.words import counted
-
-BLUE, ORANGE, GREY = "#1f6fb2", "#d9730d", "#6b7280"
-DPI = 120
-
-
-def write(figure: Figure, path: Path) -> Path:
-    """Save as PNG and return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, bbox_inches="tight")
-    return path
+from ae.figures import BLUE, write
 
 
 def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Path) -> Path:
@@ -69,39 +59,6 @@ def image_pairs(
         _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:#.2g}")
     for row, name in enumerate(("test image", "reconstructed")):
         grid[row, 0].set_ylabel(name, fontsize=9)
-    return write(figure, path)
-
-
-def signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
-    """The first signals of a split, an axis each."""
-    count = min(count, len(signals_NT))
-    figure = Figure(figsize=(8.0, 1.5 * count + 0.6))
-    rows = figure.subplots(count, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for index, axes in enumerate(rows):
-        axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1)
-        axes.set_ylabel("value")
-        axes.grid(alpha=0.25)
-    rows[0].set_title(f"{counted(count, 'example signal')} of the training split")
-    rows[-1].set_xlabel("time step")
-    figure.tight_layout()
-    return write(figure, path)
-
-
-def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path: Path, count: int = 2) -> Path:
-    """The first signals of a split with their reconstructions, an axis each, and the MSE of each."""
-    count = min(count, len(signals_NT))
-    figure = Figure(figsize=(8.0, 2.3 * count + 0.4))
-    rows = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    for index, axes in enumerate(rows):
-        mse = float(np.mean((signals_NT[index] - reconstructed_NT[index]) ** 2))
-        axes.plot(signals_NT[index], ".-", color=BLUE, ms=4, lw=1, label="test signal")
-        axes.plot(reconstructed_NT[index], ".--", color=ORANGE, ms=4, lw=1, label="reconstructed")
-        axes.set(ylabel="value", title=f"test signal {index + 1}: MSE {mse:#.2g}")
-        axes.grid(alpha=0.25)
-    rows[-1].set_xlabel("time step")
-    handles = rows[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
-    figure.tight_layout()
     return write(figure, path)
 
 

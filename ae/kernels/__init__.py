@@ -1,0 +1,46 @@
+"""The fast core: C++ kernels that run both LSTMs of LSTM_AE on the CPU.
+
+`lstm.cpp` is compiled for this machine's processor on first use, in about 3 s, and kept in the user's cache folder.
+ctypes loads the library, so it needs no headers of torch or Python and works with any version of them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from ae.errors import UserError
+from ae.kernels.autograd import decode
+from ae.kernels.build import Unavailable, library
+
+__all__ = ["CORES", "Unavailable", "decode", "library", "use_fast"]
+
+CORES = ("auto", "fast", "stock")
+
+
+def use_fast(core: str, device: torch.device) -> bool:
+    """Whether a model on `device` should use the fast core; builds it if necessary.
+
+    Args:
+        core: "fast" demands the fast core; "stock" demands nn.LSTM; "auto" uses the fast core where it is available
+            and otherwise logs why not.
+        device: where the model is.
+
+    Raises:
+        UserError: if `core` is none of the three, or it is "fast" and the fast core is not available.
+    """
+    if core not in CORES:
+        raise UserError(f"core must be one of {', '.join(CORES)}, got {core!r}")
+    if core == "stock" or (core == "auto" and device.type != "cpu"):
+        return False
+    try:
+        if device.type != "cpu":
+            raise Unavailable(f"it runs on the CPU, not on {device.type}")
+        library()
+    except Unavailable as why:
+        if core == "fast":
+            raise UserError(f"core must be auto or stock here, got 'fast': {why}") from None
+        logging.getLogger(__name__).warning("nn.LSTM trains, not the fast core: %s", why)
+        return False
+    return True
