@@ -1,4 +1,4 @@
-"""LSTM autoencoders for sequences: model, tasks, training. Knows nothing of Ray."""
+"""LSTM autoencoders for sequences: model, tasks, training. It depends on neither Ray nor `sweeps`."""
 
 from ae.configuration import Configuration
 from ae.model import LSTM_AE

@@ -18,19 +18,19 @@ class Configuration:
     hidden_size: int = 60
     """Width H of the context vector z, in units."""
     lr: float = 1e-3
-    """Adam step size; the peak of it under the one-cycle schedule."""
+    """Adam step size; under the one-cycle schedule, the peak step size."""
     clip: float | None = 1.0
     """Largest L2 norm of the gradient; None never clips."""
     batch_size: int = 32
-    """Sequences a gradient step."""
+    """Sequences per gradient step."""
     init: str = "uniform"
-    """Starting weights: "uniform" (PyTorch's), "orthogonal" (forget bias 1) or "chrono" (memories of many lengths)."""
+    """Initialisation: "uniform" (PyTorch's), "orthogonal" (forget bias 1), "chrono" (memories of 1 to 1,000 steps)."""
     schedule: str = "constant"
     """Step size over the run: "constant", or "one-cycle" (rises for 30 % of the steps, then anneals to nearly 0)."""
     epochs: int = 300
-    """Passes over the training split; the one-cycle schedule is stretched over them."""
+    """Passes over the training split; the one-cycle schedule spans all of them."""
     seed: int = 0
-    """Seed of the starting weights and of the order of the batches."""
+    """Seeds the starting weights and the order of the batches."""
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "batch_size", "epochs"):

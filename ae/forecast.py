@@ -1,11 +1,10 @@
-"""How well a model that reconstructs and predicts foresees prices that it has not seen.
+"""Forecasts of unseen prices, compared with persistence: tomorrow's price equals today's.
 
-A forecast at origin t sees the days 1 to t alone: they are normalised by their own minimum, maximum and mean, so that
-nothing of day t + 1 or later leaks into what the model reads. The test stocks are unseen, their calendar is not: the
-model was trained on the same days of other stocks. Beside every forecast stands persistence: tomorrow's price is
-today's.
+A forecast at origin t sees only the days 1 to t. They are normalised with their own minimum, maximum and mean, so
+nothing of day t + 1 or later leaks into the model's input. The test stocks are unseen, but not the calendar: the model
+was trained on the same days of other stocks.
 
-Shape suffixes: N stocks, T days, S days ahead.
+Shape suffixes: N stocks, T days, S forecast days.
 """
 
 from __future__ import annotations
@@ -16,19 +15,24 @@ from numpy.typing import NDArray
 from ae.data import price_scale
 from ae.model import LSTM_AE
 from ae.task import Split
-from ae.training import forward
+from ae.training import forward_all
 
 ORIGINS = 20
-"""Days from which the next day is forecast, evenly spaced over the second half of each sequence."""
+"""Number of days whose next day is forecast, evenly spaced over the second half of each sequence."""
 
 
 def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
-    """Errors of the next day's forecast over rolling origins of all the stocks, and of persistence at the same days.
+    """Errors of next-day forecasts over rolling origins of all stocks, and of persistence on the same days.
+
+    Args:
+        model: has a prediction head; on the CPU.
+        split: prices with `info`, as `ae.data.sp500.load` makes it.
 
     Returns:
-        forecast_mse and persistence_mse, in the normalised units of each origin's seen days; forecast_rmse_dollars and
-        persistence_rmse_dollars, in prices; forecast_skill = 1 - forecast_mse / persistence_mse, 0 for a forecast as
-        good as persistence, negative for a worse one, NaN where no price moved.
+        forecast_mse, persistence_mse: in units normalised by the days that each origin has seen.
+        forecast_rmse_dollars, persistence_rmse_dollars: in dollars.
+        forecast_skill: 1 - forecast_mse / persistence_mse; 0 is as good as persistence, negative is worse; NaN if no
+            price moved.
     """
     prices_NT = price_scale.prices_of(split)
     days = prices_NT.shape[1]
@@ -46,7 +50,7 @@ def rolling(model: LSTM_AE, split: Split) -> dict[str, float]:
 
 
 def _next_day(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Errors (N,) at the last day, which is not shown: forecast, same in prices, persistence, same in prices."""
+    """Errors (N,) on the hidden last day: of the forecast, the same in dollars, of persistence, the same in dollars."""
     seen = prices_NT.shape[1] - 1
     prices_NT = prices_NT[price_scale.moving(prices_NT[:, :seen])]  # a constant history has no scale
     values_NT, scale = price_scale.normalise(prices_NT, seen=seen)
@@ -61,14 +65,14 @@ def _next_day(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> tuple[NDArray[n
 
 
 def recursive(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the first half of each sequence, the second half, a day at a time, each forecast read as if it were seen.
+    """Forecast the second half of each sequence from the first, day by day; each forecast becomes input for the next.
 
     Args:
-        model: has a prediction head.
-        prices_NT: whole histories; only the first T // 2 days of them are looked at.
+        model: has a prediction head; on the CPU.
+        prices_NT: whole histories, of which only the first T // 2 days are used.
 
     Returns:
-        forecast prices (N, S) of the S = T - T // 2 days that follow.
+        Forecast prices (N, S) of the S = T - T // 2 days that follow.
 
     Raises:
         ValueError: if a first half is constant.
@@ -81,8 +85,8 @@ def recursive(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _predict(model: LSTM_AE, values_NT: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the prediction head says (N, T) of each next day."""
-    prediction_NTO = forward(model, values_NT[:, :, None]).prediction_BTO
+    """The prediction (N, T) of each next day."""
+    prediction_NTO = forward_all(model, values_NT[:, :, None]).prediction_BTO
     assert prediction_NTO is not None
     predicted_NT: NDArray[np.float32] = prediction_NTO.numpy()[:, :, 0]
     return predicted_NT

@@ -1,6 +1,6 @@
-"""Loss and metrics that several tasks share, and the linear code that a reconstruction is measured against.
+"""A loss that several tasks share, and PCA as a baseline for reconstructions.
 
-Shape suffixes: N sequences, B batch, T time steps, F features, D = T * F values of a sequence.
+Shape suffixes: N sequences, B batch, T time steps, F features, D = T * F values per sequence.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from ae.task import Splits
 from ae.words import counted
 
 LOSSLESS = 1e-12
-"""A PCA's mean squared error below this is rounding: sequences are of 32-bit numbers around 1."""
+"""A PCA with a smaller mean squared error loses nothing but rounding: the data are float32 numbers around 1."""
 
 
 def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
-    """loss = the mean squared error of the reconstruction, in squared units of the inputs; labels are not looked at."""
+    """loss: the mean squared error of the reconstruction, in squared units of the inputs; labels are ignored."""
     return {"loss": functional.mse_loss(model(inputs_BTF).reconstruction_BTO, inputs_BTF)}
 
 
 def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
-    """What a PCA of the training split makes of the test split.
+    """How well a PCA of the training split reconstructs the test split.
 
-    It is the best linear autoencoder of its width on the training split (Baldi and Hornik 1989,
-    https://doi.org/10.1016/0893-6080(89)90014-2).
+    On the training split a PCA is the best linear autoencoder of its width.
 
     Returns:
-        pca_mse, the mean squared error in the loss's units, and pca_components: as many as the context vector z has
-        numbers, or as there can be of these sequences; mean_mse, that of the mean training sequence, which is a PCA
-        with none.
+        pca_mse: mean squared error, in the units of the loss.
+        pca_components: the width of the context vector z, or fewer if the training split allows only fewer.
+        mean_mse: mean squared error of the mean training sequence, which is a PCA with 0 components.
+
+    Source: Baldi and Hornik 1989, https://doi.org/10.1016/0893-6080(89)90014-2
     """
-    from sklearn.decomposition import PCA  # here, as every trial's process reads this file and none needs it
+    from sklearn.decomposition import PCA  # imported here: every trial's process loads this file and none needs PCA
 
     train_ND, test_ND = (
         split.inputs_NTF.reshape(len(split), -1).astype(np.float64) for split in (splits.train, splits.test)
@@ -52,7 +53,7 @@ def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
 
 
 def beside_pca(test: Mapping[str, float]) -> str:
-    """Which of the two codes is the better one, and what can be had without any."""
+    """One sentence for the report: whether the autoencoder or the PCA has the smaller test MSE."""
     loss, linear = test["loss"], test["pca_mse"]
     code = f"a PCA of the training split with {counted(int(test['pca_components']), 'component')}"
     mean = f"the mean training sequence has {test['mean_mse']:.3g}"

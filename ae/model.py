@@ -14,11 +14,11 @@ from ae import kernels
 
 INITIALISATIONS = ("uniform", "orthogonal", "chrono")
 CHRONO_STEPS = 1000
-"""Longest memory, in time steps, that the "chrono" start draws for a unit."""
+"""Longest memory that the "chrono" initialisation draws for a unit, in time steps."""
 
 
 class Output(NamedTuple):
-    """What one forward pass gives; a head that the model does not have gives None."""
+    """The output of one forward pass; None for a head that the model does not have."""
 
     reconstruction_BTO: Tensor
     logits_BC: Tensor | None
@@ -33,12 +33,13 @@ class LSTM_AE(nn.Module):
         input_size: features F of one time step.
         hidden_size: units H of the encoder, of the context vector z and of the decoder.
         output_size: features O of one reconstructed time step.
-        labels: classes C of the classification head; 0 builds none.
-        predict: whether there is a head that predicts, at each time step, the features of the next one.
+        labels: classes C of the classification head; 0 means no such head.
+        predict: adds a head that predicts, at each time step, the features of the next one.
 
-    The attribute `fast` (False) lets both LSTMs run through `ae.kernels` instead of nn.LSTM; `use_fast` says where it
-    can. The weights are the same. `threads` are then those that share its work; None (the default) for as many as torch
-    uses.
+    Attributes:
+        fast: runs both LSTMs in `ae.kernels` instead of nn.LSTM, with the same weights; False at first.
+            `ae.kernels.use_fast` says whether that is possible.
+        threads: threads that share this work; None (at first) uses torch's number.
 
     Source: Srivastava et al. 2015, https://arxiv.org/abs/1502.04681 (an encoder and an unconditioned decoder LSTM); Cho
     et al. 2014, https://arxiv.org/abs/1406.1078, section 2.2 (a decoder that reads the context at every step).
@@ -63,10 +64,10 @@ class LSTM_AE(nn.Module):
         return context_BH
 
     def forward(self, inputs_BTF: Tensor) -> Output:
-        """Encode, decode and read every head.
+        """Encode, decode and apply every head.
 
-        The classification head reads the decoded sequence at its last time step, which has seen the most of the
-        decoder's work and does not tie the model to one length T.
+        The classification head reads the decoded sequence at its last time step: this output depends on all steps of
+        the decoder, and the model stays independent of the length T.
         """
         decoded_BTH = self._decode(inputs_BTF)
         logits_BC = self.classify(decoded_BTH[:, -1]) if self.classify else None
@@ -83,20 +84,20 @@ class LSTM_AE(nn.Module):
 
 @torch.no_grad()
 def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
-    """Set the starting weights of both LSTMs, in place, from torch's global random generator.
+    """Initialise the weights of both LSTMs, in place, with torch's global random generator.
 
     Args:
-        model: a freshly built model.
-        how: "uniform" keeps PyTorch's own U(-1/sqrt(H), 1/sqrt(H)); "orthogonal" makes the recurrent matrix of each
-            gate orthogonal, the input matrix Xavier-uniform, and the biases 0, except 1 for the forget gate; "chrono"
-            does the same, but draws for each unit a memory of 1 to 1,000 steps, log U(1, 999), as the forget gate's
-            bias, and minus that as the input gate's.
+        model: a newly built model.
+        how: "uniform" keeps PyTorch's own U(-1/sqrt(H), 1/sqrt(H)). "orthogonal" makes the recurrent matrix of each
+            gate orthogonal, the input matrices Xavier-uniform, and the biases 0, except 1 for the forget gate.
+            "chrono" does the same, but gives each unit a memory of 1 to 1,000 steps: its forget bias is log U(1, 999),
+            its input bias is minus that.
 
     Returns:
         The same module.
 
     Raises:
-        ValueError: if `how` is neither.
+        ValueError: if `how` is none of these.
 
     Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120 (orthogonal); Jozefowicz et al. 2015,
         https://proceedings.mlr.press/v37/jozefowicz15.html (forget bias); Tallec and Ollivier 2018,

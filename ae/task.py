@@ -5,7 +5,7 @@ Shape suffixes: N sequences, B batch, T time steps, F features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import Tensor
 
 from ae.configuration import Configuration
@@ -21,25 +20,25 @@ from ae.errors import UserError
 from ae.model import LSTM_AE, initialise_
 
 SPLIT_SEED = 20_260_101
-"""Seed of every split between training, validation and test data: never the seed of a sweep."""
+"""Seeds every split into training, validation and test data; it does not depend on the seed of a sweep."""
 
-GRID = {"lr": (0.001, 0.01), "clip": (1.0, None), "hidden_size": (30, 60, 120)}
+GRID: Mapping[str, list[Any]] = {"lr": [0.001, 0.01], "clip": [1.0, None], "hidden_size": [30, 60, 120]}
 """The reference grid, 12 configurations."""
 
-SPACE = {
-    "lr": FloatDistribution(5e-4, 2e-2, log=True),
-    "clip": CategoricalDistribution((None, 0.25, 1.0, 4.0)),
-    "hidden_size": IntDistribution(32, 192, step=16),
-    "batch_size": CategoricalDistribution((32, 64, 128)),
-    "init": CategoricalDistribution(("uniform", "orthogonal", "chrono")),
-    "schedule": CategoricalDistribution(("constant", "one-cycle")),
+SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
+    "lr": {"low": 5e-4, "high": 2e-2, "log": True},
+    "clip": [None, 0.25, 1.0, 4.0],
+    "hidden_size": {"low": 32, "high": 192, "step": 16},
+    "batch_size": [32, 64, 128],
+    "init": ["uniform", "orthogonal", "chrono"],
+    "schedule": ["constant", "one-cycle"],
 }
 """The wide space that Optuna searches, unless a task declares its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoOptions:
-    """Options of a task that has none."""
+    """The options of a task without options."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,15 +48,15 @@ class Split:
     inputs_NTF: NDArray[np.float32]
     """Sequences; the range is the task's, [0, 1] for images."""
     labels_N: NDArray[np.int64] | None = None
-    """Class of each sequence; None where there are no classes."""
+    """Class of each sequence; None if the data has no classes."""
     info: pd.DataFrame | None = None
-    """A row a sequence: what names it and restores its units; None where there is nothing to say."""
+    """One row per sequence, with its name and what restores its units; None if there is nothing to record."""
 
     def __len__(self) -> int:
         return len(self.inputs_NTF)
 
     def head(self, count: int) -> Split:
-        """The first `count` sequences; the splits are shuffled, so they are a random sample."""
+        """The first `count` sequences; splits are shuffled, so these are a random sample."""
         labels_N = None if self.labels_N is None else self.labels_N[:count]
         info = None if self.info is None else self.info.iloc[:count]
         return replace(self, inputs_NTF=self.inputs_NTF[:count], labels_N=labels_N, info=info)
@@ -65,22 +64,22 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Splits:
-    """A data set, cut in three by a seed of its own."""
+    """A data set in three parts, split with `SPLIT_SEED`."""
 
     train: Split
     validation: Split
     test: Split
     source: str
-    """Where the data is from, in words for the report."""
+    """Where the data comes from; the report prints it."""
 
     def subset(self, count: int) -> Splits:
-        """`count` training sequences, and the other splits cut in proportion.
+        """The first `count` training sequences, and the same share of the other splits.
 
         Raises:
             UserError: if `count` is below 1.
         """
         if count < 1:
-            raise UserError(f"a subset must have at least 1 training sequence, got {count}")
+            raise UserError(f"subset must be >= 1 training sequence, got {count}")
         if count >= len(self.train):
             return self
         share = count / len(self.train)
@@ -100,7 +99,7 @@ class Objective:
     """Either "min" or "max"."""
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; NaN beats nothing, and anything else beats None."""
+        """True if `value` beats `than`. NaN beats nothing; any other value beats None."""
         if value != value:  # NaN
             return False
         if than is None:
@@ -110,21 +109,21 @@ class Objective:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """How long trials train and when they are judged, in epochs, and how much is trained again."""
+    """How long trials train, when early stopping judges them (both in epochs), and what is retrained."""
 
     max_epochs: int
     eval_every: int = 5
-    """Epochs between two validations, hence between two reports."""
+    """Epochs between two validations, and so between two reports."""
     grace_period: int = 5
-    """Epochs before early stopping may judge a trial."""
+    """Epochs that a trial trains before early stopping may judge it."""
     reduction_factor: int = 3
-    """One trial of this many goes on past each rung."""
+    """At each rung, one in this many trials is promoted."""
     retrain_epochs: int | None = None
-    """Epochs of a retraining; None for as many as a trial's."""
+    """Epochs of a retraining; None means `max_epochs`."""
     top_k: int = 3
-    """Configurations that are retrained."""
+    """The number of best configurations that are retrained."""
     seeds: int = 3
-    """Retrainings of each of them."""
+    """Retrainings per configuration, each with its own seed."""
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "eval_every", "grace_period", "top_k", "seeds"):
@@ -138,61 +137,48 @@ class Budget:
             if getattr(self, name) > self.max_epochs:
                 raise UserError(f"{name} must be <= max_epochs ({self.max_epochs}), got {getattr(self, name)}")
 
-    def rungs(self) -> list[int]:
-        """Epochs at which early stopping judges, ascending, below `max_epochs`: those of the next validations."""
-        rungs, epoch = [], self.grace_period
-        while (judged := -(-epoch // self.eval_every) * self.eval_every) < self.max_epochs:
-            rungs.append(judged)
-            epoch *= self.reduction_factor
-        return sorted(set(rungs))
-
-    def halving(self, trials: int) -> list[int]:
-        """Epochs that successive halving trains each of so many trials for, the longest first."""
-        levels = [*self.rungs(), self.max_epochs]
-        reach = [max(1, trials // self.reduction_factor**rung) for rung in range(len(levels))]
-        return [max(levels[rung] for rung, count in enumerate(reach) if place < count) for place in range(trials)]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """Everything a sweep must know of a task; one file of `ae/tasks/` makes one, called TASK."""
+    """All that a sweep needs to know about a task; every file in `ae/tasks/` defines one, called TASK."""
 
     description: str
-    """One line for --list."""
+    """One line, printed by --list."""
     load: Callable[[Path | None, Any], Splits]
-    """Reads the data from a path, or the task's own for None, as `options` say; UserError where they are wrong."""
+    """Reads the data at a path, or the embedded data for None, as the options say; UserError if they are wrong."""
     options: type = NoOptions
-    """Dataclass of the task's own command-line options, each an int, float or str, or None; a field's "help" in its
-    metadata is what --help says."""
+    """Dataclass of the task's own command-line options, each an int, float, str or None. A field's metadata holds its
+    "help" for --help."""
     model: Mapping[str, Any]
-    """Arguments of LSTM_AE beside hidden_size."""
+    """Arguments of LSTM_AE other than hidden_size."""
     measure: Callable[[LSTM_AE, Tensor, Tensor | None], dict[str, Tensor]]
-    """Means over a batch of (B, T, F) inputs and (B,) labels: "loss", which is minimised, then further metrics."""
+    """Means over a batch of (B, T, F) inputs and (B,) labels: first "loss", which training minimises, then other
+    metrics."""
     objective: Objective
     base: Configuration
-    """The configuration that a trial's hyperparameters are put into."""
+    """The default configuration; a trial replaces the hyperparameters that the search varies."""
     budget: Budget
     figures: Callable[[LSTM_AE, Splits, Path], list[Path]]
-    """Draws the data, and what the trained model does to the test split, into a folder; returns the files, in order."""
-    grid: Mapping[str, Sequence[Any]] = field(default_factory=lambda: dict(GRID))
+    """Draws the data and the trained model's output on the test split into a folder; returns the files in order."""
+    grid: Mapping[str, list[Any]] = field(default_factory=lambda: dict(GRID))
     """Values of each hyperparameter of --search grid."""
-    space: Mapping[str, BaseDistribution] = field(default_factory=lambda: dict(SPACE))
-    """Range of each hyperparameter of --search optuna."""
+    space: Mapping[str, list[Any] | dict[str, Any]] = field(default_factory=lambda: dict(SPACE))
+    """For each hyperparameter of --search optuna, a list of values or a range {low, high, log, step}."""
     subset: int | None = None
-    """Training sequences used unless the user says otherwise; None for all."""
+    """Training sequences to use by default; None uses all."""
     smoke_subset: int = 3000
-    """Training sequences of --smoke, as many as let it end in about a minute on two cores."""
+    """Training sequences of --smoke, few enough that it takes about a minute on two cores."""
     test_metrics: Callable[[LSTM_AE, Split], dict[str, float]] = lambda model, split: {}
-    """Further metrics of a final model, on the test split."""
+    """More metrics of a final model on the test split."""
     baseline: Callable[[Splits, Configuration], dict[str, float]] = lambda splits, configuration: {}
-    """What a simple method gets on the test split, as further metrics; to be called after selection, for the winner."""
+    """Test metrics of a simple method, to compare the winner with; called after selection."""
     remark: Callable[[Mapping[str, float]], str] = lambda test: ""
-    """What the report must say of the mean test metrics, those of the baseline among them, in plain words."""
+    """One sentence for the report about the mean test metrics, which include the baseline's."""
     trials: int = 24
     """Trials of --search optuna."""
     name: str = ""
     """As typed on the command line; `ae.tasks.find` sets it from the file's name."""
 
     def build(self, configuration: Configuration) -> LSTM_AE:
-        """A freshly initialised model; its weights come from torch's global random generator."""
+        """A newly initialised model; its weights come from torch's global random generator."""
         return initialise_(LSTM_AE(hidden_size=configuration.hidden_size, **self.model), configuration.init)

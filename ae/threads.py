@@ -1,7 +1,7 @@
-"""How many threads train the fastest here and now, found by timing the steps.
+"""Finds how many threads train fastest right now, by timing the training steps.
 
-Threads wait for one another: more of them are slower, and by far, where another program wants a core, and where a step
-is short. The fast core gives the same bits with any number.
+Threads wait for each other, so more threads are much slower if a step is short or another program uses a core. The fast
+core gives the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from torch import Tensor
 from ae.model import LSTM_AE
 
 RETRY = 32
-"""Time spent before the slowest is tried again, in what its step took: tries take 3 % of the time at most."""
+"""The slowest number is tried again after this many times the duration of its step: at most 3 % of the time."""
 
 
 class Threads:
-    """Trains each step with the number of threads that was the fastest of late."""
+    """Sets the number of threads of each training step to the one that was fastest recently."""
 
     def __init__(self) -> None:
         self.choices: Sequence[int] = ()
-        """One or two numbers to choose from; with none the model keeps its own."""
+        """One or two numbers to choose from; if empty, the model keeps its number."""
         self.seconds: dict[int, float] = {}
-        """What a sequence takes with each number that was tried; half of it is the last step's."""
+        """Time per sequence for each number tried: a moving average in which the last step has weight 1/2."""
         self.since_s = 0.0
-        """Spent since the last try of the slowest."""
+        """Seconds of training since the slowest number was last tried."""
 
-    def of(self, batches: Iterable[Tensor], model: LSTM_AE) -> Iterator[Tensor]:
-        """The batches, each with the model's threads set; a step is timed until the next batch is asked for."""
+    def timed_batches(self, batches: Iterable[Tensor], model: LSTM_AE) -> Iterator[Tensor]:
+        """Yield the batches, with `model.threads` set for each; a step lasts until the next batch is requested."""
         if not self.choices:
             yield from batches
             return
@@ -44,7 +44,7 @@ class Threads:
         model.threads = self._best()
 
     def _next(self, sequences: int) -> int:
-        """The best, but now and then the slowest: it may be that no longer."""
+        """The fastest number, or now and then the slowest: it may have become faster."""
         slowest = max(self.choices, key=self._known)
         if self.since_s < RETRY * self._known(slowest) * sequences:
             return self._best()
@@ -52,7 +52,7 @@ class Threads:
         return slowest
 
     def _best(self) -> int:
-        """One that was not tried yet comes first."""
+        """The fastest number; numbers that were not tried yet come first."""
         return min(self.choices, key=self._known)
 
     def _known(self, threads: int) -> float:

@@ -1,4 +1,4 @@
-"""One training run, an epoch at a time.
+"""One training run, epoch by epoch.
 
 Shape suffixes: N sequences, B batch, T time steps, F features.
 """
@@ -21,21 +21,21 @@ from ae.task import Split, Task
 from ae.threads import Threads
 
 EVALUATION_STEPS = 28_000
-"""Time steps, over all its sequences, of a forward pass when nothing is learned: 1,000 images of 28 rows."""
+"""Time steps of all sequences together in one forward pass of an evaluation: 1,000 images of 28 rows."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
-"""Of Adam, a value a weight."""
+"""Adam's state, one value per weight."""
 
 
 def evaluation_batch(steps: int) -> int:
-    """Sequences of `steps` time steps in a forward pass when nothing is learned."""
+    """Sequences of `steps` time steps in one forward pass of an evaluation."""
     return max(1, EVALUATION_STEPS // steps)
 
 
 class DeviceSplit:
-    """A split as tensors on one device, held once and used by every run there."""
+    """A split as tensors on one device; all runs on that device share it."""
 
     def __init__(self, split: Split, device: str) -> None:
-        with warnings.catch_warnings():  # the arrays may lie in shared memory, read-only: nothing here writes to them
+        with warnings.catch_warnings():  # arrays in shared memory are read-only; nothing here writes to them
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             self.inputs_NTF = torch.from_numpy(split.inputs_NTF).to(device)
             self.labels_N = None if split.labels_N is None else torch.from_numpy(split.labels_N).to(device)
@@ -49,20 +49,20 @@ class DeviceSplit:
 
 
 class Training:
-    """A run of `configuration` on `task`: weights, optimiser, position, and the best epoch so far.
+    """One run: weights, optimiser, position, and the best epoch so far.
 
-    Seeded by the configuration alone: two runs of one configuration give the same losses to the bit on one machine,
-    and so does a run restored from `state_dict`.
+    All randomness comes from the configuration's seed. On one machine, two runs of one configuration give the same
+    losses to the bit, and so does a run restored from `state_dict`.
 
     Args:
-        task: gives the model, the loss and the metrics.
-        configuration: of this run.
-        train: what it learns from.
-        validation: what tells its best epoch.
-        core: what its LSTMs run through, "auto", "fast" or "stock", as `ae.kernels.use_fast` says.
+        task: provides the model, the loss and the metrics.
+        configuration: hyperparameters and seed.
+        train: the split to learn from.
+        validation: the split that decides which epoch is the best.
+        core: the code that runs the LSTMs: "auto", "fast" or "stock"; see `ae.kernels.use_fast`.
 
     Raises:
-        UserError: if that core cannot be had.
+        UserError: if this core is not available.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Training:
         )
 
     def train_epoch(self) -> float:
-        """One pass over the training split in a fresh order; returns the mean training loss, NaN or inf if diverged."""
+        """One pass over the training split in a new order; returns the mean training loss, which may be NaN or inf."""
         self.model.train()
         order_N = torch.randperm(len(self.train), generator=self.shuffle).to(self.train.inputs_NTF.device)
         total = torch.zeros((), device=order_N.device)
-        for where_B in self.threads.of(order_N.split(self.configuration.batch_size), self.model):
+        for where_B in self.threads.timed_batches(order_N.split(self.configuration.batch_size), self.model):
             total += self._step(where_B) * len(where_B)
         self.epoch += 1
         self.train_loss = total.item() / len(self.train)
@@ -120,7 +120,7 @@ class Training:
         return loss.detach()
 
     def validate(self) -> dict[str, float]:
-        """Every metric on the validation split; the best epoch's weights and metrics are kept."""
+        """Every metric on the validation split; keeps the weights and metrics of the best epoch."""
         metrics = evaluate(self.task, self.model, self.validation)
         objective = self.task.objective
         if math.isfinite(metrics["loss"]) and objective.better(
@@ -131,7 +131,7 @@ class Training:
         return metrics
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a restored run needs, as tensors and plain values that load with `weights_only=True`."""
+        """All that a restored run needs: tensors and plain values, which load with `weights_only=True`."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self._as_vectors(self.optimizer.state_dict()),
@@ -143,7 +143,7 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken; the configuration must be the same."""
+        """Resume where `state_dict` was taken; the configuration must be the same."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(self._from_vectors(state["optimizer"]))
         if self.schedule:
@@ -154,7 +154,7 @@ class Training:
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
 
     def _as_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Adam's state with each moment as one vector, as it is on the CPU: a run may go on on another device."""
+        """Adam's state with one vector per moment, as on the CPU, so that a run can resume on another device."""
         if len(self.weights) == 1 or not state["state"]:
             return state
         each = list(state["state"].values())
@@ -163,7 +163,7 @@ class Training:
         return {"state": {0: {"step": each[0]["step"], **moments}}, "param_groups": groups}
 
     def _from_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
-        """And back, to what the weights are here."""
+        """The inverse of `_as_vectors`: Adam's state in the form of this device's weights."""
         groups = [{**group, "params": list(range(len(self.weights)))} for group in state["param_groups"]]
         if len(self.weights) == 1 or not state["state"]:
             return {"state": state["state"], "param_groups": groups}
@@ -177,9 +177,9 @@ class Training:
 
 
 def _as_one(model: LSTM_AE) -> list[nn.Parameter]:
-    """One vector that the model's weights become views of, and their gradients of its own: one step updates them all.
+    """Make the weights views of one vector, and their gradients views of its gradient: Adam updates all in one step.
 
-    On the CPU alone: cuDNN keeps the weights of an nn.LSTM in a vector of its own.
+    For the CPU only: cuDNN keeps the weights of an nn.LSTM in its own vector.
     """
     parameters = list(model.parameters())
     whole = nn.Parameter(nn.utils.parameters_to_vector(parameters).detach())
@@ -191,10 +191,10 @@ def _as_one(model: LSTM_AE) -> list[nn.Parameter]:
 
 
 def final_metrics(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
-    """Every metric of a final model on the test split, the task's further ones included; to be called after selection.
+    """Every metric of a final model on the test split, including `task.test_metrics`; call it after selection only.
 
     Args:
-        task: gives the metrics.
+        task: provides the metrics.
         model: on the CPU.
         split: the test split.
     """
@@ -203,12 +203,12 @@ def final_metrics(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
 
 @torch.inference_mode()
 def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]:
-    """Every metric of the task as the mean over a split's sequences.
+    """Every metric of the task, as the mean over the sequences of a split.
 
     Args:
-        task: gives the metrics.
+        task: provides the metrics.
         model: on the split's device.
-        split: any of the three; the test split only after selection.
+        split: any of the three, but the test split only after selection.
     """
     model.eval()
     totals: dict[str, Tensor] = {}
@@ -221,8 +221,8 @@ def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]
 
 
 @torch.inference_mode()
-def forward(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
-    """The model's output for all N sequences, in batches, on the CPU."""
+def forward_all(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
+    """The model's output for all N sequences, computed in batches on the CPU."""
     batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
     outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
     logits = [output.logits_BC for output in outputs if output.logits_BC is not None]

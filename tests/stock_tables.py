@@ -57,7 +57,7 @@ def sequences(splits: Splits) -> pd.DataFrame:
 def restored(splits: Splits) -> pd.Series:
     """Prices of every sequence by symbol, put back from what the splits hold."""
     all_of = sequences(splits)
-    return pd.Series(list(restore(np.stack(list(all_of["values"])), Scale.of(all_of))), index=all_of.index)
+    return pd.Series(list(restore(np.stack(list(all_of["values"])), Scale.from_info(all_of))), index=all_of.index)
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -40,8 +40,8 @@ def test_statistics_come_from_the_seen_days_alone():
         ([[3.0, 3.0, 4.0]], 2, "sequence 0 is constant over its 2 seen days"),
         ([[1.0, np.nan]], None, "finite and > 0"),
         ([[1.0, 0.0]], None, "finite and > 0"),
-        ([[1.0, 2.0]], 1, "seen must be 2 to T = 2"),
-        ([[1.0, 2.0]], 3, "seen must be 2 to T = 2"),
+        ([[1.0, 2.0]], 1, "seen must be from 2 to T = 2"),
+        ([[1.0, 2.0]], 3, "seen must be from 2 to T = 2"),
     ],
 )
 def test_what_cannot_be_normalised_is_refused(prices_NT, seen, message):
@@ -105,7 +105,7 @@ def test_a_test_stock_that_moves_like_one_outside_the_test_is_named(tmp_path, ca
     table.loc[table["symbol"] == tested, "high"] = twice.map("{:.2f}".format).to_numpy()
     load(save(table, tmp_path), Options())
     assert warnings_of(caplog)[0].endswith(
-        f": 1 test stock moving like one outside the test, which flatters it: {tested} like {trained}"
+        f": 1 test stock moving like a stock outside the test, which flatters it: {tested} like {trained}"
     )
     caplog.clear()
     load(save(table, tmp_path), Options(min_days=70, symbols=",".join({*where.index} - {trained})))
@@ -117,12 +117,12 @@ def test_a_sequence_that_varies_on_the_held_out_day_alone_is_constant(tmp_path, 
     table.loc[table["symbol"] == "S02", "high"] = [*["5"] * (DAYS - 1), "6"]
     path = save(table, tmp_path)
     assert "S02" not in sequences(load(path, Options(), hold_out_last=True)).index
-    assert ": 1 constant sequence dropped, of S02" in warnings_of(caplog)[0]
+    assert ": 1 constant sequence dropped: S02" in warnings_of(caplog)[0]
     assert "S02" in sequences(load(path, Options())).index
 
 
 def test_holding_a_day_out_needs_three_others(tmp_path):
-    with pytest.raises(UserError, match="a sequence must have at least 4 days here, got 2"):
+    with pytest.raises(UserError, match="a sequence must have at least 4 days for this task, got 2"):
         load(save(prices(), tmp_path), Options(window=2), hold_out_last=True)
 
 
@@ -131,7 +131,7 @@ def test_a_held_out_price_that_float32_loses_in_the_scale_of_the_others_is_refus
     table = prices()
     table.loc[DAYS - 1 :: DAYS, "high"] = price
     path = save(table, tmp_path)
-    with pytest.raises(UserError, match=r"the last price of S0\d is too far from those before it"):
+    with pytest.raises(UserError, match=r"the last price of S0\d is too far from the prices before it"):
         load(path, Options(), hold_out_last=True)
     assert len(sequences(load(path, Options()))) == 10
 

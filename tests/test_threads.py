@@ -19,7 +19,7 @@ def train(monkeypatch):
 
     def train(choices, cost):
         chooser.choices, used = choices, []
-        for batch in chooser.of(BATCHES, model):
+        for batch in chooser.timed_batches(BATCHES, model):
             clock[0] += cost[model.threads] * len(batch)
             used.append(model.threads)
         return used, model.threads

@@ -1,6 +1,6 @@
-"""MNIST, or any data set in the same four idx files, as three splits.
+"""MNIST, or any other data set in four idx files of the same kind, as three splits.
 
-Shape suffixes: N images, R rows, P pixels of a row.
+Shape suffixes: N images, R rows per image, P pixels per row.
 
 Source: http://yann.lecun.com/exdb/mnist/ (format and files).
 """
@@ -31,27 +31,27 @@ EMBEDDED_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-"""The four files by the names that torchvision reads, with the MD5 of the embedded ones unpacked."""
+"""The names that torchvision reads, with the MD5 of each embedded file after unpacking."""
 
 FILE = re.compile(r"(?P<prefix>.*)(?P<part>train|t10k|test)-(?P<kind>images-idx3|labels-idx1)-ubyte(\.gz)?")
-"""EMNIST says 'test' where MNIST says 't10k'."""
+"""Matches the names of a file; EMNIST says 'test' where MNIST says 't10k'."""
 
 CLASSES = 10
 SIDE = 28
 VALIDATION_SHARE = 1 / 6
-"""Part of the training file that validates: 10,000 of MNIST's 60,000."""
+"""Share of the training file that is used for validation: 10,000 of MNIST's 60,000 images."""
 
 
 def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
-    """Images with pixels in [0, 1] and their classes, split by a seed of their own.
+    """Images with pixels in [0, 1] and their classes, split with `SPLIT_SEED`.
 
     Args:
-        folder: holds four idx files, plain or .gz, named as MNIST's or EMNIST's; None takes the embedded MNIST.
-        options: there are none.
+        folder: has four idx files, plain or .gz, named like those of MNIST or EMNIST; None loads the embedded MNIST.
+        options: ignored; these tasks have none.
 
     Returns:
-        inputs (N, 28 rows, 28 pixels) float32 and labels (N,); five sixths of the training files train, one sixth
-        validates, and the test files test.
+        Inputs (N, 28 rows, 28 pixels), float32, and labels (N,). Five sixths of the training images are for training,
+        one sixth for validation; the test files are the test split.
 
     Raises:
         UserError: if a file is missing, damaged or of another shape; the message names it.
@@ -100,31 +100,31 @@ def _unpack(folder: Path, root: Path) -> None:
 
 
 def _find(folder: Path) -> dict[str, Path]:
-    """The files of the one data set in a folder, by MNIST's names: with one prefix, plain or .gz."""
+    """The files of the only data set in a folder, by MNIST's names; they share one prefix and are plain or .gz."""
     sets: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.glob("*ubyte*")):  # "x" comes before "x.gz", and "t10k" before "test"
         match = FILE.fullmatch(path.name)
-        if match and not path.name.startswith("."):  # macOS puts a ._NAME beside a file
+        if match and not path.name.startswith("."):  # macOS adds a file ._NAME for each file
             part = match["part"].replace("test", "t10k")
             sets.setdefault(match["prefix"], {}).setdefault(f"{part}-{match['kind']}-ubyte", path)
     whole = [prefix for prefix, files in sets.items() if len(files) == len(EMBEDDED_MD5)]
     if len(whole) > 1:
         first = next(iter(EMBEDDED_MD5))
         several = ", ".join(prefix + first for prefix in whole)
-        raise UserError(f"{folder}: more than one data set: {several}; --data takes a folder with one")
+        raise UserError(f"{folder}: more than one data set: {several}; --data takes a folder with one data set")
     found = sets[whole[0]] if whole else max(sets.values(), key=len, default={})
     if missing := [name for name in EMBEDDED_MD5 if name not in found]:
-        rule = f"an idx data set has {', '.join(EMBEDDED_MD5)}, all with one prefix or none"
+        rule = f"a data set has {', '.join(EMBEDDED_MD5)}, all with the same prefix or none"
         raise UserError(f"{folder}: no file named {missing[0]} or {missing[0]}.gz; {rule}")
     return found
 
 
 def _splits(root: Path, source: str) -> Splits:
-    images_NRP, labels_N = _read(root, train=True)
+    images_NRP, labels_N = _read_part(root, train=True, source=source)
     order_N = np.random.default_rng(SPLIT_SEED).permutation(len(images_NRP))
     validation_N, train_N = np.split(order_N, [round(len(order_N) * VALIDATION_SHARE)])
-    test_NRP, test_labels_N = _read(root, train=False)
-    test_N = np.random.default_rng(SPLIT_SEED).permutation(len(test_NRP))  # so that a subset of it is a random sample
+    test_NRP, test_labels_N = _read_part(root, train=False, source=source)
+    test_N = np.random.default_rng(SPLIT_SEED).permutation(len(test_NRP))  # so that its head is a random sample
     return Splits(
         train=Split(inputs_NTF=images_NRP[train_N], labels_N=labels_N[train_N]),
         validation=Split(inputs_NTF=images_NRP[validation_N], labels_N=labels_N[validation_N]),
@@ -133,10 +133,10 @@ def _splits(root: Path, source: str) -> Splits:
     )
 
 
-def _read(root: Path, *, train: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    from torchvision.datasets import MNIST  # 1.6 s, which a trial's process, fed by the driver, does without
+def _read_part(root: Path, *, train: bool, source: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    from torchvision.datasets import MNIST  # takes 1.6 s, and a trial's process gets its data from the driver
 
-    which = "train" if train else "t10k"
+    which = f"{source}: {'train' if train else 't10k'}"
     try:
         data = MNIST(str(root), train=train)
         images_NRP, labels_N = data.data, data.targets
@@ -145,7 +145,7 @@ def _read(root: Path, *, train: bool) -> tuple[NDArray[np.float32], NDArray[np.i
     if images_NRP.ndim != 3 or images_NRP.shape[1:] != (SIDE, SIDE):
         raise UserError(f"{which}-images-idx3-ubyte: images must be {SIDE} x {SIDE}, got {tuple(images_NRP.shape[1:])}")
     if len(images_NRP) != len(labels_N) or len(labels_N) < 6:
-        raise UserError(f"{which} files: {len(images_NRP)} images and {len(labels_N)} labels must be as many, >= 6")
+        raise UserError(f"{which} files must have one label per image, >= 6, got {len(images_NRP)} and {len(labels_N)}")
     if int(labels_N.max()) >= CLASSES:
         raise UserError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
     return (images_NRP.to(torch.float32) / 255).numpy(), labels_N.numpy()

@@ -1,4 +1,4 @@
-"""Prices of stocks scaled to values that a model learns from, and back.
+"""Scales stock prices to values that a model can learn from, and back.
 
 Shape suffixes: N sequences, T time steps (days).
 """
@@ -16,18 +16,18 @@ from ae.task import Split
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scale:
-    """What `normalise` took out of N sequences, and `restore` puts back."""
+    """The statistics of N sequences: `normalise` removes them, `restore` puts them back."""
 
     minimum_N: NDArray[np.float64]
-    """In units of price."""
+    """Smallest price, in dollars."""
     maximum_N: NDArray[np.float64]
-    """In units of price."""
+    """Largest price, in dollars."""
     mean_N: NDArray[np.float64]
-    """Of y = (x - minimum) / maximum, no unit."""
+    """Mean of y = (x - minimum) / maximum, no unit."""
 
     @classmethod
-    def of(cls, info: pd.DataFrame) -> Scale:
-        """The scale of the sequences of a split, from its `info`."""
+    def from_info(cls, info: pd.DataFrame) -> Scale:
+        """The scale of a split's sequences, from its `info`."""
         return cls(**{f"{name}_N": info[name].to_numpy(np.float64) for name in ("minimum", "maximum", "mean")})
 
 
@@ -36,21 +36,21 @@ def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tup
 
     Args:
         prices_NT: finite prices above 0.
-        seen: statistics come from the first `seen` days alone, so that later days leave no trace in earlier ones;
-            None takes all T.
+        seen: number of first days that the statistics come from, so that later days cannot leak into earlier ones;
+            None uses all T days.
 
     Returns:
-        z, float32: over the seen days its minimum is 0 and its mean 1/2; and the scale that `restore` takes. A later
-        day too far from them for float32 is infinite.
+        z (float32) and the scale for `restore`. Over the seen days, z has minimum 0 and mean 1/2. A later day is
+        infinite if float32 cannot hold its value.
 
     Raises:
-        ValueError: if `seen` is not in 2 to T, a price is not finite and above 0, or a sequence is constant over the
+        ValueError: if `seen` is not from 2 to T, a price is not finite and above 0, or a sequence is constant over the
             seen days.
     """
     days = prices_NT.shape[1]
     seen = days if seen is None else seen
     if not 2 <= seen <= days:
-        raise ValueError(f"seen must be 2 to T = {days} days, got {seen}")
+        raise ValueError(f"seen must be from 2 to T = {days} days, got {seen}")
     if not (np.isfinite(prices_NT) & (prices_NT > 0)).all():
         raise ValueError("prices_NT must be finite and > 0")
     minimum_N, maximum_N = prices_NT[:, :seen].min(axis=1), prices_NT[:, :seen].max(axis=1)
@@ -64,17 +64,17 @@ def normalise(prices_NT: NDArray[np.float64], *, seen: int | None = None) -> tup
 
 
 def restore(values_NT: NDArray[np.float32], scale: Scale) -> NDArray[np.float64]:
-    """Prices from normalised values, to the accuracy of float32: the inverse of `normalise`."""
+    """Prices from normalised values, to float32 accuracy: the inverse of `normalise`."""
     y_NT = values_NT.astype(np.float64) * (2 * scale.mean_N[:, None])
     return y_NT * scale.maximum_N[:, None] + scale.minimum_N[:, None]
 
 
 def prices_of(split: Split) -> NDArray[np.float64]:
-    """The prices (N, T) of a split, un-normalised."""
+    """The prices (N, T) of a split, in dollars."""
     assert split.info is not None
-    return restore(split.inputs_NTF[:, :, 0], Scale.of(split.info))
+    return restore(split.inputs_NTF[:, :, 0], Scale.from_info(split.info))
 
 
 def moving(prices_NT: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which sequences (N,) are not constant."""
+    """True for each sequence (N,) that is not constant."""
     return prices_NT.min(axis=1) < prices_NT.max(axis=1)

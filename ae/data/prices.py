@@ -1,7 +1,7 @@
-"""Tables of daily prices: read from files, then checked and repaired by the rules that `ae.data.sp500` states.
+"""Reads tables of daily prices from files, then checks and repairs them by the rules listed in `ae.data.sp500`.
 
-A table has a row a price and the columns symbol, date, price, file and row. Rows count from 1 with the header (in a
-.parquet file, which has none, from the first row of data), so that a message leads to the cell.
+A table has one row per price and the columns symbol, date, price, file and row. Row 1 is the header (in a
+.parquet file, which has no header, the first row of data), so that a message leads to the cell.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from ae.words import counted
 
 FORMATS = (".csv.gz", ".csv", ".parquet")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None")
-"""Cells that stand for a missing price."""
+"""Cells that mean a missing price."""
 
 log = logging.getLogger(__name__)
 
 
-def read(path: Path, field: str) -> pd.DataFrame:
-    """A table as its files have it: text for symbols and dates, whatever was there for prices.
+def read_prices(path: Path, field: str) -> pd.DataFrame:
+    """A table as it is in its files: symbols and dates are text, prices are unchecked.
 
     Args:
-        path: a .csv, .csv.gz or .parquet file with the columns symbol (or Name), date and `field`, or a folder of such
-            files, whose names stand for the symbol where they have no such column. Case does not matter.
-        field: the column to take as the price.
+        path: a .csv, .csv.gz or .parquet file with the columns symbol (or Name), date and `field`; or a folder of such
+            files, where a file without a symbol column is named after its symbol. Case does not matter.
+        field: the column of the prices.
 
     Raises:
-        UserError: if a file cannot be read, lacks a column or holds no rows; the message names it.
+        UserError: if a file cannot be read, lacks a column or has no rows; the message names it.
     """
-    if not os.path.exists(path):  # unlike Path.exists, False for a name too long
+    if not os.path.exists(path):  # unlike Path.exists, False if the name is too long
         raise UserError(f"{path}: there is no such file or folder")
     if not path.is_dir():
         if _format(path) is None:
@@ -59,16 +59,23 @@ def read(path: Path, field: str) -> pd.DataFrame:
     return pd.concat([_read_file(file, field, symbol=_stem(file)) for file in files], ignore_index=True)
 
 
-def select(
+def select_rows(
     table: pd.DataFrame, *, source: str, symbols: Collection[str] | None, start: date | None, end: date | None
 ) -> pd.DataFrame:
-    """The rows of `symbols`, or of all, from `start` to `end` inclusive, with dates parsed.
+    """The rows of some symbols within a range of days, with dates parsed.
+
+    Args:
+        table: from `read_prices`.
+        source: names the table in messages.
+        symbols: which symbols; None keeps all.
+        start: first day, inclusive; None starts at the table's first day.
+        end: last day, inclusive; None ends at the table's last day.
 
     Raises:
-        UserError: if a symbol is empty or unknown, a date is not ISO, or nothing is left.
+        UserError: if a symbol is empty or unknown, a date is not ISO 8601, or no row is left.
     """
     table = table.assign(symbol=table["symbol"].str.strip())
-    _refuse(table, table["symbol"] == "", "symbol", "every row needs a symbol; fill it in or delete the row")
+    _refuse(table, table["symbol"] == "", "symbol", "every row needs a symbol; add it or delete the row")
     if symbols is not None:
         known = set(table["symbol"].unique())
         for symbol in symbols:
@@ -79,15 +86,15 @@ def select(
     first, last = table["date"].min().date(), table["date"].max().date()
     table = table[table["date"].between(pd.Timestamp(start or first), pd.Timestamp(end or last))]
     if table.empty:
-        raise UserError(f"{source}: no rows from {start or first} to {end or last}; its days are {first} to {last}")
+        raise UserError(f"{source}: no rows from {start or first} to {end or last}; the table covers {first} to {last}")
     return table
 
 
-def repair(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
-    """The selected rows sorted by symbol and date, one a day, every price finite and above 0.
+def repair_rows(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
+    """The selected rows, sorted by symbol and date, one row per day, every price finite and above 0.
 
     Raises:
-        UserError: if a price is no number, infinite, zero or negative, or if two rows of a day disagree.
+        UserError: if a price is not a number, infinite, zero or negative, or two rows of one day differ.
     """
     table = table.assign(price=_numbers(table, field)).sort_values(["symbol", "date"], kind="stable")
     table = _one_a_day(table, source, field)
@@ -97,10 +104,10 @@ def repair(table: pd.DataFrame, *, source: str, field: str) -> pd.DataFrame:
     filled = table.assign(price=table.groupby("symbol", sort=False)["price"].ffill())
     kept = filled.dropna(subset=["price"])
     if kept.empty:
-        raise UserError(f"{source}: no row has a price; give the column that has them by --field")
+        raise UserError(f"{source}: no row has a price; name the column of prices with --field")
     leading, without = len(filled) - len(kept), filled["symbol"].nunique() - kept["symbol"].nunique()
     log.warning(
-        "%s: %s: %s took the price of the day before, %s before a stock's first price dropped, with %s without any",
+        "%s: %s: %s filled with the price of the day before, %s dropped (before a stock's first price; %s without any)",
         *(source, counted(int(missing.sum()), "missing price"), f"{missing.sum() - leading:,}", f"{leading:,}"),
         counted(without, "stock"),
     )
@@ -112,7 +119,7 @@ def _format(path: Path) -> str | None:
 
 
 def _stem(path: Path) -> str:
-    """AAPL for AAPL.csv, aapl_data.csv.gz gives aapl."""
+    """The symbol in a file's name: AAPL.csv gives AAPL, aapl_data.csv.gz gives aapl."""
     return path.name[: -len(_format(path) or "")].removesuffix("_data")
 
 
@@ -121,13 +128,13 @@ def _read_file(path: Path, field: str, *, symbol: str | None) -> pd.DataFrame:
     try:
         table = read_format(path, field, symbol)
     except pd.errors.ParserWarning:
-        raise UserError(f"{path}: rows have more cells than the header; quote or delete the extra commas") from None
+        raise UserError(f"{path}: a row has more cells than the header; quote or delete the extra commas") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: cannot be read: not UTF-8 text; is it compressed, or a spreadsheet?") from None
     except (OSError, EOFError, zlib.error, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if table.empty:
-        raise UserError(f"{path}: holds no rows; a table needs a header and a row a day and stock")
+        raise UserError(f"{path}: has no rows; a table needs a header and one row per day and stock")
     return table.assign(file=str(path))
 
 
@@ -149,8 +156,8 @@ def _read_csv(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
             **options,
             header=None,
             skiprows=1,
-            index_col=False,  # else an extra cell in row 2 would shift every column by one
-            keep_default_na=False,  # a stock may be called NA
+            index_col=False,  # otherwise an extra cell in row 2 would shift every column by one
+            keep_default_na=False,  # a stock may have the symbol NA
             skip_blank_lines=False,  # keeps the row numbers right
             low_memory=False,
         )
@@ -161,21 +168,21 @@ def _read_csv(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
 
 
 def _refuse_line_breaks(cells: pd.DataFrame, path: Path) -> None:
-    """Raise where a quotation mark that is not closed made one cell of several rows."""
+    """Raise if an unclosed quotation mark joined several rows into one cell."""
     for position, column in enumerate(cells.columns):
         texts: Any = cells[column].unique() if cells[column].dtype.kind == "O" else ()
         broken = [text for text in texts if isinstance(text, str) and len(text.splitlines()) > 1]
         if broken:
             where = f"row {int((cells[column] == broken[0]).argmax()) + 2}, column {position + 1}"
-            raise UserError(f"{path}, {where}: a cell holds a line break; close its quotation mark")
+            raise UserError(f"{path}, {where}: a cell must not contain a line break; close its quotation mark")
 
 
 def _read_parquet(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
     try:
         content = parquet.read_table(path)
-        content.validate(full=True)  # else text that is not UTF-8 fails later
+        content.validate(full=True)  # otherwise text that is not UTF-8 fails later
         cells = content.to_pandas()
-    except Exception as error:  # pyarrow raises a dozen kinds for a damaged file; each means the same to the reader
+    except Exception as error:  # pyarrow raises a dozen kinds for a damaged file; to the reader they mean the same
         raise OSError(error) from None
     if cells.index.names != [None]:
         cells = cells.reset_index()
@@ -185,10 +192,10 @@ def _read_parquet(path: Path, field: str, symbol: str | None) -> pd.DataFrame:
 
 
 def _columns(header: list[str], path: Path, field: str, symbol: str | None) -> dict[str, int]:
-    """Position of each column of the table in a file."""
+    """The position in a file of each column that the table needs."""
     if not header:
         raise UserError(
-            f"{path}: the file or its first line is empty; a table needs a header and a row a day and stock"
+            f"{path}: the file or its first line is empty; a table needs a header and one row per day and stock"
         )
     names = [name.strip().lower() for name in header]
     wanted = {"date": "date", "price": field}
@@ -205,7 +212,7 @@ def _named(cells: pd.DataFrame, columns: dict[str, int], symbol: str | None) -> 
     table = pd.DataFrame({name: cells[position] for name, position in columns.items()})
     if "symbol" not in columns:
         table["symbol"] = symbol
-    if table["price"].dtype.kind in "bmM":  # truth values would pass for 0 and 1, times for nanoseconds
+    if table["price"].dtype.kind in "bmM":  # to_numeric would read booleans as 0 and 1, and times as nanoseconds
         table["price"] = table["price"].astype(str)
     if is_datetime64_any_dtype(table["date"]):
         table["date"] = table["date"].dt.strftime("%Y-%m-%d")
@@ -213,7 +220,7 @@ def _named(cells: pd.DataFrame, columns: dict[str, int], symbol: str | None) -> 
 
 
 def _refuse(table: pd.DataFrame, bad: pd.Series, column: str, rule: str) -> None:
-    """Raise for the first bad row, in the order of the files."""
+    """Raise a UserError for the first bad row, in the order of the files."""
     if bad.any():
         first = table[bad].iloc[0]
         raise UserError(f"{first['file']}, row {first['row']}, column {column}: {rule.format(**first)}")
@@ -230,7 +237,7 @@ def _dates(table: pd.DataFrame) -> pd.Series:
 
 def _numbers(table: pd.DataFrame, field: str) -> pd.Series:
     numbers = pd.to_numeric(table["price"], errors="coerce").astype(np.float64)
-    fix = "; correct the cell, empty it to carry the day before forward, or leave {symbol} out by --symbols"
+    fix = "; correct the cell, empty it to use the price of the day before, or leave {symbol} out with --symbols"
     _refuse(table, numbers.isna() & table["price"].notna(), field, "a price must be a number, got {price!r}" + fix)
     _refuse(table, numbers == np.inf, field, "a price must be finite, got {price}" + fix)
     _refuse(table, numbers <= 0, field, "a price must be > 0, got {price}" + fix)
@@ -250,11 +257,11 @@ def _one_a_day(table: pd.DataFrame, source: str, field: str) -> pd.DataFrame:
         if one["file"] != other["file"]:
             where = f"row {one['row']}, and {other['file']}, row {other['row']}"
         raise UserError(
-            f"{one['file']}, {where}, column {field}: a stock must have one price a day, got {one['price']} and "
+            f"{one['file']}, {where}, column {field}: a stock must have one price per day, got {one['price']} and "
             f"{other['price']} for {one['symbol']} on {one['date'].date()}; delete one row"
         )
     repeated = counted(int(again.sum()), "repeated row")
-    log.warning("%s: %s of a stock, day and price; one of each kept", source, repeated)
+    log.warning("%s: %s (same stock, day and price); one of each kept", source, repeated)
     return table[~again]
 
 
@@ -262,5 +269,5 @@ def _close(symbol: str, known: set[str]) -> str:
     by_upper = {name.upper(): name for name in sorted(known)}
     close = [by_upper[name] for name in difflib.get_close_matches(symbol.upper(), by_upper, n=3, cutoff=0.5)]
     if close:
-        return f"close to it: {', '.join(close)}"
-    return f"it has {counted(len(known), 'symbol')}, the first is {min(known)}"
+        return f"did you mean {' or '.join(close)}?"
+    return f"it has {counted(len(known), 'symbol')}; the first is {min(known)}"

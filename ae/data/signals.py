@@ -1,6 +1,6 @@
-"""Random signals, made when they are asked for, the same ones every time.
+"""Random signals from a fixed seed: every call makes the same ones.
 
-Shape suffixes: N sequences, T time steps, K sines of a signal.
+Shape suffixes: N sequences, T time steps, K sines per signal.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Make = Callable[[np.random.Generator], NDArray[np.float64]]
 
 
 def uniform(random: np.random.Generator) -> NDArray[np.float64]:
-    """Independent values, uniform on [0, 1]: nothing to compress. Mean 1/2, variance 1/12. Shape (N, T)."""
+    """Independent values, uniform on [0, 1], which cannot be compressed. Mean 1/2, variance 1/12. Shape (N, T)."""
     return random.random((COUNT, STEPS))
 
 
 def smooth(random: np.random.Generator) -> NDArray[np.float64]:
     """Sums of three sines in [0, 1], mean about 1/2. Shape (N, T).
 
-    A sine makes 1 to 4 turns over the signal, from any phase; the amplitudes, drawn uniformly, are scaled so that they
-    sum to at most 1/2.
+    Each sine has 1 to 4 periods per signal, a random phase, and an amplitude uniform on [0, 1/6]: the three sum to at
+    most 1/2.
     """
     turns_NK1 = random.uniform(1.0, 4.0, (COUNT, SINES, 1))
     phase_NK1 = random.uniform(0.0, 2 * np.pi, (COUNT, SINES, 1))
@@ -43,13 +43,13 @@ def load(make: Make, path: Path | None, options: NoOptions | None = None) -> Spl
     Args:
         make: one of the functions above.
         path: must be None; the signals come from a seed, not from a file.
-        options: there are none.
+        options: ignored; these tasks have none.
 
     Raises:
-        UserError: if there is a path.
+        UserError: if a path is given.
     """
     if path is not None:
-        raise UserError(f"--data {path}: the synthetic tasks make their own signals and take no data; leave it out")
+        raise UserError(f"--data {path}: the synthetic tasks generate their own signals; leave --data out")
     signals_NT1 = make(np.random.default_rng(SPLIT_SEED)).astype(np.float32)[:, :, None]
     parts = np.split(signals_NT1, [round(0.6 * COUNT), round(0.8 * COUNT)])
     train, validation, test = (Split(inputs_NTF=part) for part in parts)

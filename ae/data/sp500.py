@@ -1,34 +1,34 @@
-"""Daily prices of S&P 500 stocks, or of any others, as three splits by stock.
+"""Daily prices of S&P 500 stocks, or of any other stocks, split in three by stock.
 
 Shape suffixes: N sequences, T time steps (days), F features.
 
-A stock's days are those that the table has a row for; a day without a row is not filled in. Only the rows that
---symbols, --start and --end leave are checked. Each fault has a rule; every count is one line of the log.
+A stock's days are the days for which the table has a row; missing days are not added. Only rows selected by --symbols,
+--start and --end are checked. Each fault has a rule; each count is one line in the log.
 
 | fault | what happens |
 | --- | --- |
-| missing price | the day before is carried forward; days before a stock's first price are dropped; both counted |
+| missing price | filled with the price of the day before; dropped before a stock's first price; both counted |
 | history shorter than --min-days or --window | the stock is dropped; counted |
 | days that do not fill a window | the oldest days are dropped; counted |
-| constant sequence (minimum = maximum) | dropped; counted, symbols named |
-| test stock that moves like one outside the test, as two classes of one company's shares do | both named |
-| two rows of a stock and day, same price | one is kept; counted |
-| two rows of a stock and day, prices differ | error with both rows |
+| constant sequence (minimum = maximum) | dropped; counted, with symbols |
+| test stock that moves like a stock outside the test split, such as another share class | both named |
+| two rows for one stock and day, same price | one is kept; counted |
+| two rows for one stock and day, different prices | error with both rows |
 | rows out of order | sorted |
-| price that is no number, infinite, zero or negative | error with row and column |
+| price that is not a number, infinite, zero or negative | error with row and column |
 | date that is not YYYY-MM-DD (a time after it is ignored) | error with row and column |
 | row without a symbol, or with more cells than the header | error |
-| line break in a cell, as an open quotation mark leaves | error with row and column |
-| price so far from the days before that float32 cannot hold it in their scale | error with the stock |
-| missing or repeated column | error with the columns that there are |
-| symbol of --symbols that is not there | error with those close to it |
+| line break in a cell, from an unclosed quotation mark | error with row and column |
+| price too far from the days before for float32 in their scale | error with the stock |
+| missing or repeated column | error with the existing columns |
+| unknown symbol in --symbols | error with similar symbols |
 | no rows, in a file or from --start to --end | error |
 | missing or unreadable file, or another format | error |
 | fewer than 5 stocks left | error with what was dropped |
 
-Two classes of one company's shares are two stocks. Of the table of 2014 to 2017, whole, DISCK trains and DISCA
-validates, and none of such a pair is in the test split without the other; which split a stock is in depends on which
-others there are.
+Two share classes of one company are two stocks. The split of a stock depends on which other stocks there are. In the
+full table of 2014 to 2017, DISCK is in training and DISCA in validation; no pair of share classes is divided between
+the test split and another one.
 """
 
 from __future__ import annotations
@@ -52,29 +52,29 @@ from ae.words import counted
 SAMPLE = Path(__file__).parent / "sp500_sample" / "sp500_dataset.csv.gz"
 SAMPLE_FIELD = "close"
 SAMPLE_WINDOW = 250
-"""Days of a sequence of the embedded sample unless --window says otherwise; about a year of trading."""
+"""Default length of a sequence of the embedded sample, in days; about one year of trading."""
 DEFAULT_FIELD = "high"
 MIN_STOCKS = 5
-"""Fewest stocks that split 60/20/20 with one in each part."""
+"""Smallest number of stocks that a 60/20/20 split leaves one of in each part."""
 ALIKE = 0.9
-"""Correlation of daily returns above which two stocks are as good as one; two companies hardly reach it."""
+"""Correlation of daily returns above which two stocks count as alike; two different companies hardly reach it."""
 ALIKE_DAYS = 60
-"""Fewest days that say so."""
+"""Smallest number of days for this comparison."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """Which prices to take, and how to cut them into sequences of one length T."""
+    """Which prices to use, and how to cut them into sequences of one length T."""
 
     field: str = dataclasses.field(
         default=DEFAULT_FIELD,
-        metadata={"help": "column to take as the price (default: high; the sample has close alone)"},
+        metadata={"help": "column of the prices (default: high; the embedded sample has only close)"},
     )
-    """Column of the table, in any case; the embedded sample has closing prices only and ignores the default."""
+    """Column of the table, in any case. The embedded sample has only closing prices and ignores the default."""
     symbols: str | None = dataclasses.field(default=None, metadata={"help": "only these stocks, separated by commas"})
-    """None takes all the stocks."""
+    """None uses all stocks."""
     start: str | None = dataclasses.field(default=None, metadata={"help": "first day, YYYY-MM-DD"})
     """Inclusive; None starts at the table's first day."""
     end: str | None = dataclasses.field(default=None, metadata={"help": "last day, YYYY-MM-DD"})
@@ -82,10 +82,10 @@ class Options:
     window: int | None = dataclasses.field(
         default=None, metadata={"help": "cut each history into windows of this many days"}
     )
-    """T, in days; windows do not overlap, and the last ends on a stock's last day. None takes one sequence a stock."""
+    """T, in days. Windows do not overlap; the last ends on a stock's last day. None makes one sequence per stock."""
     min_days: int | None = dataclasses.field(default=None, metadata={"help": "drop stocks with fewer days than this"})
-    """Without a window also T, in days: each stock's most recent ones. None asks for the window's days,
-    without a window for the longest history's."""
+    """In days. Without a window it is also T: the most recent days of each stock. None requires as many days as the
+    window has, or without a window as many as the longest history."""
 
     def __post_init__(self) -> None:
         if self.field.strip().lower() in ("", "date", "symbol", "name"):
@@ -103,16 +103,16 @@ class Options:
                 raise UserError(f"--{name.replace('_', '-')} must be < 2**31 days, got {value}")
 
     def wanted(self) -> list[str] | None:
-        """The symbols; None for all."""
+        """The symbols to use; None for all."""
         return None if self.symbols is None else [part.strip() for part in self.symbols.split(",") if part.strip()]
 
     def days(self) -> tuple[date | None, date | None]:
-        """First and last day, inclusive; None is open."""
+        """First and last day, inclusive; None means no limit."""
         return _day("--start", self.start), _day("--end", self.end)
 
 
 def first_stocks(split: Split, count: int) -> Split:
-    """One sequence each of the first `count` stocks of a split, of those that move in its first half, if any does."""
+    """One sequence for each of the first `count` stocks; of stocks that move in their first half, if there are any."""
     assert split.info is not None
     prices_NT = prices_of(split)
     moving_N = moving(prices_NT[:, : prices_NT.shape[1] // 2])
@@ -125,25 +125,25 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
 
     Args:
         path: a .csv, .csv.gz or .parquet file with the columns symbol (or Name), date and the price, or a folder with
-            one such file a symbol; None takes the embedded sample of 20 stocks.
+            one such file per symbol; None loads the embedded sample of 20 stocks.
         options: which prices, and how to cut them.
-        hold_out_last: take each sequence's statistics without its last day, for a task that predicts it.
+        hold_out_last: scale each sequence without looking at its last day, for a task that predicts this day.
 
     Returns:
-        inputs (N, T days, 1) float32, in random order. All the windows of a stock are in one split, which depends on
-        the symbols alone, not on the order of rows. info has a row a sequence: symbol, first_date, last_date, field
-        (which price), and minimum, maximum and mean as in `ae.data.price_scale.Scale`.
+        Inputs (N, T days, 1), float32, in random order. All windows of a stock are in one split, which depends only on
+        the set of symbols, not on the order of rows. `info` has one row per sequence: symbol, first_date, last_date,
+        field (the column of prices), and minimum, maximum and mean as in `ae.data.price_scale.Scale`.
 
     Raises:
         UserError: if the table breaks a rule of this module; one line names the file, the place, the rule and the fix.
     """
-    table, name, field, window = _read(path, options)
+    table, name, field, window = _read_and_repair(path, options)
     table, dropped = _drop_short(table, name, window or 0, options.min_days)
     days = window or options.min_days or int(table.groupby("symbol").size().max())
     least = 4 if hold_out_last else 2
     if days < least:
         raise UserError(
-            f"{name}: a sequence must have at least {least} days here, got {days}; set --window or --min-days"
+            f"{name}: a sequence must have at least {least} days for this task, got {days}; set --window or --min-days"
         )
     seen = days - hold_out_last
     sequences, prices_NT = _cut(table, name, days, windows=window is not None)
@@ -176,22 +176,22 @@ def _day(option: str, text: str | None) -> date | None:
         raise UserError(f"{option} must be a day as YYYY-MM-DD, got {text!r}") from None
 
 
-def _read(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, int | None]:
-    """The repaired rows, what they are in words, which price they have, and the length of a window."""
+def _read_and_repair(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, int | None]:
+    """The repaired rows, a description of the data, the column of the prices, and the length of a window."""
     price = options.field.strip().lower()
     if path is None:
         if price not in (DEFAULT_FIELD, SAMPLE_FIELD):
-            raise UserError(f"--field {options.field}: the embedded sample has closing prices only; give --data")
+            raise UserError(f"--field {options.field}: the embedded sample has closing prices only; leave --field out")
         price = SAMPLE_FIELD
         name = "embedded sample of S&P 500 closing prices (skfolio, BSD-3-Clause)"
         table = _read_sample()
     else:
         name = f"{path} ({price} prices)"
-        table = prices.read(path, price)
+        table = prices.read_prices(path, price)
     start, end = options.days()
-    table = prices.select(table, source=name, symbols=options.wanted(), start=start, end=end)
+    table = prices.select_rows(table, source=name, symbols=options.wanted(), start=start, end=end)
     window = options.window or (SAMPLE_WINDOW if path is None else None)
-    return prices.repair(table, source=name, field=price), name, price, window
+    return prices.repair_rows(table, source=name, field=price), name, price, window
 
 
 def _read_sample() -> pd.DataFrame:
@@ -201,7 +201,7 @@ def _read_sample() -> pd.DataFrame:
 
 
 def _drop_short(table: pd.DataFrame, name: str, window: int, min_days: int | None) -> tuple[pd.DataFrame, int]:
-    """The rows of the stocks with enough days, and how many stocks had fewer."""
+    """The rows of stocks with enough days, and the number of stocks with fewer."""
     days = table.groupby("symbol")["symbol"].transform("size")
     needed = max(window, min_days or 0) or int(days.max())
     short = table.loc[days < needed, "symbol"].nunique()
@@ -211,7 +211,7 @@ def _drop_short(table: pd.DataFrame, name: str, window: int, min_days: int | Non
 
 
 def _cut(table: pd.DataFrame, name: str, days: int, *, windows: bool) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """A row a sequence (symbol, first_date, last_date), and the prices (N, T); the most recent days are kept."""
+    """One row per sequence (symbol, first_date, last_date), and the prices (N, T); the most recent days are kept."""
     by_stock = table.groupby("symbol")["symbol"]
     to_end = by_stock.cumcount(ascending=False)
     kept = table[to_end < (by_stock.transform("size") // days * days if windows else days)]
@@ -228,20 +228,20 @@ def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -
     if not keep_N.all():
         symbols = ", ".join(sequences.loc[~keep_N, "symbol"].unique())
         dropped = counted(int((~keep_N).sum()), "constant sequence")
-        log.warning("%s: %s dropped, of %s", name, dropped, symbols)
+        log.warning("%s: %s dropped: %s", name, dropped, symbols)
     return keep_N
 
 
 def _refuse_wild(sequences: pd.DataFrame, values_NT: NDArray[np.float32], scale: Scale, name: str) -> None:
-    """UserError if the last price of a sequence, which its scale may not know, does not come back from its value."""
+    """Raise a UserError if the last price of a sequence, which its scale may not cover, cannot be restored."""
     with np.errstate(over="ignore"):
         last_N = restore(values_NT[:, -1:], scale)[:, 0]
     wild_N = ~(np.isfinite(last_N) & (last_N > 0))
     if wild_N.any():
         symbol = sequences["symbol"].iloc[int(wild_N.argmax())]
         raise UserError(
-            f"{name}: the last price of {symbol} is too far from those before it; correct it, or leave {symbol} out by "
-            "--symbols"
+            f"{name}: the last price of {symbol} is too far from the prices before it; correct it, or leave "
+            f"{symbol} out with --symbols"
         )
 
 
@@ -258,7 +258,7 @@ def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> 
 
 
 def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
-    """Name the test stocks that move like one that a model is trained or chosen on: they flatter the test."""
+    """Log the test stocks that move like a training or validation stock: they flatter the test."""
     logs = table.assign(price=np.log(table["price"])).pivot(index="date", columns="symbol", values="price")
     returns = logs.diff().fillna(0)
     returns = returns.loc[:, returns.std() > 0]
@@ -270,7 +270,12 @@ def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
     pairs = [f"{alike.index[one]} like {alike.columns[other]}" for one, other in np.argwhere(alike.to_numpy() > ALIKE)]
     if pairs:
         count = counted(len(pairs), "test stock")
-        log.warning("%s: %s moving like one outside the test, which flatters it: %s", name, count, ", ".join(pairs))
+        log.warning(
+            "%s: %s moving like a stock outside the test, which flatters it: %s",
+            name,
+            count,
+            ", ".join(pairs),
+        )
 
 
 def _symbols(split: Split) -> set[str]:

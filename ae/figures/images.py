@@ -19,7 +19,7 @@ from ae.figures import BLUE, write
 
 
 def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Path) -> Path:
-    """Counts of true class (rows) against predicted class (columns); the diagonal is right, errors stand out."""
+    """Counts of true class (rows) against predicted class (columns); colour marks the errors, off the diagonal."""
     classes = int(max(labels_N.max(), predicted_N.max())) + 1
     counts_CC = np.zeros((classes, classes), dtype=int)
     np.add.at(counts_CC, (labels_N, predicted_N), 1)
@@ -42,7 +42,7 @@ def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Pa
 
 
 def first_of_each(labels_N: NDArray[Any]) -> tuple[list[int], list[str]]:
-    """Index of the first sequence of each class, and the class as its title."""
+    """The index of the first sequence of each class, and the class as its title."""
     labels = np.unique(labels_N)
     return [int(np.flatnonzero(labels_N == label)[0]) for label in labels], [str(label) for label in labels]
 
@@ -50,7 +50,7 @@ def first_of_each(labels_N: NDArray[Any]) -> tuple[list[int], list[str]]:
 def image_pairs(
     images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], shown: Sequence[int], titles: Sequence[str], path: Path
 ) -> Path:
-    """Some images above their reconstructions, with the MSE of each in squared pixel values of [0, 1]."""
+    """The shown images above their reconstructions, each with its MSE; pixels are in [0, 1]."""
     figure = Figure(figsize=(max(3.6, 1.1 * len(shown)), 2.7))
     grid = figure.subplots(2, len(shown), squeeze=False)
     for column, (index, title) in enumerate(zip(shown, titles, strict=True)):
@@ -65,7 +65,7 @@ def image_pairs(
 def wrong_images(
     images_NRP: NDArray[Any], labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Path, most: int = 24
 ) -> Path:
-    """The first images that were classified wrongly, with true and predicted class."""
+    """The first `most` images that were classified wrongly, with true and predicted class."""
     wrong = np.flatnonzero(labels_N != predicted_N)
     shown = wrong[:most]
     rows = max(1, -(-len(shown) // 8))

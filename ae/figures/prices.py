@@ -1,6 +1,6 @@
-"""Pictures of stock prices, in their own unit, and of what a model makes of them.
+"""Pictures of stock prices in dollars, of their reconstructions and of forecasts.
 
-Every function draws one PNG file and returns its path. Shape suffixes: N sequences, T days, S days forecast.
+Every function writes one PNG file and returns its path. Shape suffixes: N sequences, T days, S forecast days.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ae.task import Split, Splits
 
 
 def price_histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
-    """Prices of the stocks of these symbols, or of the data's first ones where none of these is in it."""
+    """Prices of the stocks with these symbols; if none of them is in the data, of as many others."""
     parts = (splits.train, splits.validation, splits.test)
     info = pd.concat([_info(part) for part in parts], ignore_index=True)
     prices_NT = np.concatenate([price_scale.prices_of(part) for part in parts])
@@ -40,9 +40,9 @@ def price_histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:
 
 
 def price_reconstructions(split: Split, reconstructed_NT: NDArray[np.float32], path: Path) -> Path:
-    """Each sequence of a small split with its reconstruction, un-normalised; a reconstruction may lack the last day."""
+    """Each sequence of a small split with its reconstruction, in dollars; reconstructions may lack the last day."""
     prices_NT = price_scale.prices_of(split)
-    again_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.of(_info(split)))
+    again_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.from_info(_info(split)))
     figure = Figure(figsize=(8.0, 2.7 * len(split)))
     for index, (axes, row) in enumerate(zip(_rows(figure, len(split)), _series(split), strict=True)):
         days = _dates(row, prices_NT.shape[1])
@@ -56,7 +56,7 @@ def price_reconstructions(split: Split, reconstructed_NT: NDArray[np.float32], p
 
 
 def price_forecasts(split: Split, forecast_NS: NDArray[np.float64], path: Path) -> Path:
-    """Each sequence of a small split, and its last S days forecast from the days before; persistence beside it."""
+    """Each sequence of a small split, with the forecast of its last S days and with persistence."""
     prices_NT = price_scale.prices_of(split)
     start = prices_NT.shape[1] - forecast_NS.shape[1]
     figure = Figure(figsize=(8.0, 2.7 * len(split)))
@@ -84,7 +84,7 @@ def _info(split: Split) -> pd.DataFrame:
 
 
 def _series(split: Split) -> list[pd.Series[Any]]:
-    """The rows of info, a sequence each."""
+    """The rows of info, one per sequence."""
     return [row for _, row in _info(split).iterrows()]
 
 
@@ -93,7 +93,7 @@ def _name(row: pd.Series[Any]) -> str:
 
 
 def _dates(row: pd.Series[Any], days: int) -> NDArray[np.datetime64]:
-    """The days of a sequence, spread evenly from its first to its last; weekends and holidays are not kept apart."""
+    """The days of a sequence, spaced evenly from the first to the last; weekends and holidays are ignored."""
     return pd.date_range(row["first_date"], row["last_date"], periods=days).to_numpy()
 
 

@@ -18,7 +18,7 @@ from ae.words import counted
 
 
 def example_signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Path:
-    """The first signals of a split, an axis each."""
+    """The first signals of a split, one axis each."""
     count = min(count, len(signals_NT))
     figure = Figure(figsize=(8.0, 1.5 * count + 0.6))
     rows = figure.subplots(count, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -33,7 +33,7 @@ def example_signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Pat
 
 
 def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path: Path, count: int = 2) -> Path:
-    """The first signals of a split with their reconstructions, an axis each, and the MSE of each."""
+    """The first signals of a split with their reconstructions, one axis each, with its MSE."""
     count = min(count, len(signals_NT))
     figure = Figure(figsize=(8.0, 2.3 * count + 0.4))
     rows = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]

@@ -20,7 +20,7 @@ CORES = ("auto", "fast", "stock")
 
 
 def use_fast(core: str, device: torch.device) -> bool:
-    """Whether a model on `device` should use the fast core; builds it if necessary.
+    """Decide whether a model on `device` uses the fast core; build it if necessary.
 
     Args:
         core: "fast" demands the fast core; "stock" demands nn.LSTM; "auto" uses the fast core where it is available

@@ -1,33 +1,33 @@
 // The encoder and the decoder LSTM of LSTM_AE, forward and backward, in float32.
 //
-// What it does that a general LSTM cannot: the context z is projected once, not at every step of the decoder; the four
-// gates of a tile of sequences stay in registers from the product to the cell; the weights' gradients are one product
-// over all the time steps. Sequences are independent, so a tile of them runs through all its steps at once.
+// Three things make it faster than a general LSTM: the context z is projected once, not at every step of the decoder;
+// the four gates of a tile of sequences stay in registers from the product to the cell; the weights' gradients are one
+// product over all time steps. Sequences are independent, so one tile runs through all its steps before the next.
 //
 // B sequences, T steps, F features, H units, P units padded to whole vectors. Gates in PyTorch's order i, f, g, o.
-// All memory is the caller's. NaN and infinity go through as they do in PyTorch.
+// The caller provides all memory. NaN and infinity propagate as in PyTorch.
 
 #include "vectors.h"
 
 struct Shape {
     long B, T, F, H, P;
-    bool save;  // whether every step is kept for the backward pass
+    bool save;  // keep every step for the backward pass
     int threads;
     long slot(long t) const { return save ? t : t % 2; }
     long slots() const { return save ? T + 1 : 2; }
     long steps() const { return save ? T : 1; }
 };
 
-// One LSTM in the caller's memory. A row is what a step's product reads: h, then for the encoder x and a 1, whose
-// column of the weights' gradient is the bias's.
+// One LSTM in the caller's memory. A row is the input of a step's product: h, then for the encoder x and a 1. In the
+// weights' gradient, the column of this 1 is the gradient of the bias.
 struct Lstm {
-    long K, W;            // inputs of a row's product; width of a row
-    long room;            // of W, what h may fill: the decoder's padding must be 0, not what lay there before
+    long K, W;            // inputs per product; width of a row
+    long room;            // floats of a row that h fills; the decoder's padding is included, so that it is 0
     float *packed;        // weights, (P / LANES, K, GATES, LANES)
-    float *start;         // what the sums begin with, (B or 1, GATES, P)
-    long start_row;       // 0 if all sequences begin alike
+    float *start;         // initial values of the sums, (B or 1, GATES, P)
+    long start_row;       // 0 if all sequences start from the same values
     float *rows;          // (slots, B, W)
-    float *gates;         // (steps, B, GATES, P); after the backward pass their gradients before the nonlinearity
+    float *gates;         // (steps, B, GATES, P); the backward pass replaces them by gradients of the preactivations
     float *cells, *tanhs; // (slots, B, P), (steps, B, P)
 };
 
@@ -72,7 +72,7 @@ static Memory lay_out(const Shape& s, float* base) {
     return m;
 }
 
-// weights (GATES * H, n) into the product's order, from its input `first` on.
+// Copies weights (GATES * H, n) into the order of the product, starting at its input `first`.
 static void pack(const Shape& s, const float* weights, long n, float* packed, long K, long first) {
     for (long u = 0; u < s.P; u += LANES)
         for (long gate = 0; gate < GATES; ++gate)
@@ -96,7 +96,7 @@ static void pad_columns(const Shape& s, const float* weights, float* to) {
     }
 }
 
-// One step of R sequences: all gates of a vector of units, and at once their cells and outputs.
+// One step of R sequences: all gates of a vector of units, then their cells and outputs at once.
 template <int R>
 static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
     const long P = s.P, W = l.W;
@@ -123,7 +123,7 @@ static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
     }
 }
 
-// R sequences through the encoder, their context through the decoder's input weights, and through the decoder.
+// Runs R sequences through the encoder, their context through the decoder's input weights, and then the decoder.
 template <int R>
 static void run_forward(const Shape& s, const Memory& m, long b, const float* x, float* decoded) {
     const Lstm &e = m.encoder, &d = m.decoder;
@@ -170,7 +170,7 @@ static void back_through(const Shape& s, const float* gates, const float* weight
     });
 }
 
-// R sequences back through one LSTM, from dh and dc of the last step; gate gradients take the gates' place.
+// Runs R sequences back through one LSTM, from dh and dc of the last step; gate gradients overwrite the gates.
 template <int R>
 static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b, const float* outer, float* sum) {
     const long P = s.P;
@@ -201,7 +201,7 @@ static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b,
     }
 }
 
-// product (GATES * H, W) = gates (n, GATES, P) transposed times rows (n, W); a thread has a part of the units.
+// product (GATES * H, W) = gates (n, GATES, P) transposed times rows (n, W); each thread computes some of the units.
 static void weight_gradient(const Shape& s, long n, const float* gates, const float* rows, long W, float* product) {
     const long A = GATES * s.P;
     for_parts(s.H, s.threads, [&](long first, long units) {
@@ -239,7 +239,7 @@ size_t workspace_floats(long B, long T, long F, long H, int save) {
     return lay_out(shape_of(B, T, F, H, save, 1), nullptr).floats;
 }
 
-// x (B, T, F), weights as nn.LSTM holds them; decoded (B, T, H) is written.
+// Reads x (B, T, F) and the weights in the layout of nn.LSTM; writes decoded (B, T, H).
 void forward(long B, long T, long F, long H, int save, int threads, const float* x, const float* e_ih, const float* e_hh,
              const float* e_bi, const float* e_bh, const float* d_ih, const float* d_hh, const float* d_bi,
              const float* d_bh, float* workspace, float* decoded) {
@@ -254,7 +254,7 @@ void forward(long B, long T, long F, long H, int save, int threads, const float*
     for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_forward<decltype(rows)::value>(s, m, b, x, decoded); });
 }
 
-// Gradients of the weights from that of decoded (B, T, H), with the workspace as forward left it; spoils it.
+// Gradients of the weights, given the gradient of decoded (B, T, H); overwrites the workspace that forward filled.
 void backward(long B, long T, long F, long H, int threads, const float* e_hh, const float* d_ih, const float* d_hh,
               const float* d_decoded, float* workspace, float* g_e_ih, float* g_e_hh, float* g_e_b, float* g_d_ih,
               float* g_d_hh, float* g_d_b) {

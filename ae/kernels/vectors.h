@@ -1,4 +1,4 @@
-// Vectors of float32, the nonlinearities of an LSTM on them, the matrix product, and how loops are cut into tiles.
+// Vectors of float32, the nonlinearities of an LSTM, the matrix product, and loops over tiles and threads.
 
 #pragma once
 
@@ -16,7 +16,7 @@ constexpr int LANES = 4, ROWS = 6;
 #else
 constexpr int LANES = 4, ROWS = 3;
 #endif
-constexpr int GATES = 4, PANEL = 128;  // steps of a weight gradient's product that stay in the first cache
+constexpr int GATES = 4, PANEL = 128;  // steps of a weight gradient that stay in the L1 cache
 
 typedef float Vec __attribute__((vector_size(LANES * 4)));
 typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -38,17 +38,17 @@ static inline void store_first(float* to, Vec value, long count) {
     for (long lane = 0; lane < count; ++lane) to[lane] = value[lane];
 }
 
-// A comparison with NaN is false, so NaN is kept.
+// Keeps NaN: a comparison with NaN is false.
 static inline Vec clamped(Vec x, float most) {
     Vec high = Vec{} + most;
     x = x > high ? high : x;
     return x < -high ? -high : x;
 }
 
-// 1 / (1 + exp(-x)); exp by Cephes' expf: 2^n times a polynomial of the rest, to about one unit in the last place.
+// 1 / (1 + exp(-x)), with exp from Cephes' expf: 2^n times a polynomial of the rest, accurate to about 1 ulp.
 static inline Vec sigmoid(Vec x) {
     x = -clamped(x, 87.0f);
-    Vec shifted = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: the sum's low bits are n
+    Vec shifted = x * 1.44269504088896341f + 12582912.0f;  // adding 1.5 * 2^23 puts n into the low bits
     Vec n = shifted - 12582912.0f;
     Vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
     Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -61,7 +61,7 @@ static inline Vec sigmoid(Vec x) {
     return 1.0f / (1.0f + p * (Vec)power);
 }
 
-// A ratio of polynomials, as Eigen's fast tanh: right to a few units in the last place, small x too.
+// A ratio of polynomials, as in Eigen's fast tanh: accurate to a few ulp, also for small x.
 static inline Vec tanh_of(Vec x) {
     x = clamped(x, 7.90531110763549805f);
     Vec x2 = x * x;
@@ -77,7 +77,7 @@ static inline Vec tanh_of(Vec x) {
     return x * p / q;
 }
 
-// sums[c][r] += left[r * stride + k] * right[k * step + c], over k: the one product, of ROWS x COLUMNS vectors.
+// sums[c][r] += left[r * row + k * next] * right[k * step + c * LANES], summed over k: R x COLUMNS vectors.
 template <int COLUMNS, int R>
 static inline __attribute__((always_inline)) void multiply(Vec (&sums)[COLUMNS][R], const float* left, long row,
                                                            long next, const float* right, long step, long count) {
@@ -96,7 +96,7 @@ static inline void with_rows(long rows, Body body) {
     else if constexpr (R > 1) with_rows<R - 1>(rows, body);
 }
 
-// Cuts n rows into even parts, one a thread: body(first row, rows). The threads meet once, at its end.
+// Splits n rows evenly, one part per thread: body(first row, rows). Threads synchronise once, at the end.
 template <class Body>
 static void for_parts(long n, int threads, Body body) {
     const long parts = std::min<long>(n, threads);
@@ -107,7 +107,7 @@ static void for_parts(long n, int threads, Body body) {
     }
 }
 
-// Cuts n rows, those after `from`, into tiles of at most ROWS, as even as can be: body(first row, rows as a constant).
+// Splits the n rows from `from` on into even tiles of at most ROWS: body(first row, rows as a constant).
 template <class Body>
 static void for_tiles(long from, long n, Body body) {
     const long tiles = (n + ROWS - 1) / ROWS;
@@ -117,13 +117,13 @@ static void for_tiles(long from, long n, Body body) {
     }
 }
 
-// Tiles of n rows, a part of them for each thread: body(first row, rows as a constant).
+// Splits n rows over the threads, and each part into tiles: body(first row, rows as a constant).
 template <class Body>
 static void for_tiles_of_parts(long n, int threads, Body body) {
     for_parts(n, threads, [&](long from, long rows) { for_tiles(from, rows, body); });
 }
 
-// Columns as constants too: four vectors at a time, then the rest.
+// Loops over columns, four vectors at a time and then the rest: body(column, vectors as a constant).
 template <class Body>
 static void for_columns(long columns, Body body) {
     long at = 0;

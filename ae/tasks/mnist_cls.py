@@ -12,7 +12,7 @@ from ae.data import mnist
 from ae.figures.images import confusion_matrix, first_of_each, image_pairs, wrong_images
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward
+from ae.training import forward_all
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
@@ -26,10 +26,10 @@ def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Confusion matrix, the digits it gets wrong, and digits beside their reconstructions."""
+    """The confusion matrix, digits with their reconstructions, and digits that are classified wrongly."""
     split = splits.test
     assert split.labels_N is not None
-    output = forward(model, split.inputs_NTF)
+    output = forward_all(model, split.inputs_NTF)
     assert output.logits_BC is not None
     predicted_N = output.logits_BC.argmax(dim=1).numpy()
     images = (split.inputs_NTF, output.reconstruction_BTO.numpy())

@@ -10,18 +10,18 @@ from ae.figures.images import first_of_each, image_pairs
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward
+from ae.training import forward_all
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Three test digits with their reconstructions, and one of each class."""
+    """Three test digits with their reconstructions, and one digit per class with its own."""
     labels_N = splits.test.labels_N
     assert labels_N is not None
     images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)
     classes, titles = first_of_each(labels_N)
     first = range(min(3, len(images_NRP)))
     chosen = [*first, *classes]
-    reconstructed_NTF = forward(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
+    reconstructed_NTF = forward_all(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
     pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
     three = [f"digit {labels_N[index]}" for index in first]
     return [

@@ -1,8 +1,8 @@
-"""Reconstruct the price histories of S&P 500 stocks and predict, at each day, the next one.
+"""Reconstruct the price histories of S&P 500 stocks and predict, on each day, the price of the next day.
 
-The decoder's context has seen the days 1 to T - 1, so its predictions of the days 2 to T - 1 are partly reconstruction;
-only that of day T is a forecast. `pred_mse` is over all of them, `last_day_mse` is of day T alone, and the test adds
-`forecast_mse` over rolling origins, with persistence beside it (`ae/forecast.py`).
+The encoder sees the days 1 to T - 1, so the predictions for the days 2 to T - 1 are partly reconstruction; only the
+prediction for day T is a forecast. `pred_mse` covers all of them, `last_day_mse` only day T. The test adds
+`forecast_mse` over rolling origins, and persistence to compare it with (`ae/forecast.py`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ae.figures.prices import price_forecasts, price_histories, price_reconstruc
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
-from ae.training import forward
+from ae.training import forward_all
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
-    """loss = (rec_mse + pred_mse) / 2 of days 1 to T - 1 and 2 to T; last_day_mse, of day T; in normalised units."""
+    """loss = (rec_mse + pred_mse) / 2, of days 1 to T - 1 and 2 to T; last_day_mse of day T; in normalised units."""
     seen_BTF, next_BTF = inputs_BTF[:, :-1], inputs_BTF[:, 1:]
     output = model(seen_BTF)
     rec_mse = functional.mse_loss(output.reconstruction_BTO, seen_BTF)
@@ -36,10 +36,10 @@ def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict
 
 
 def remark(test: Mapping[str, float]) -> str:
-    """Whether the forecast beats persistence."""
+    """One sentence for the report: whether the forecast beats persistence."""
     skill = test["forecast_skill"]
     if math.isnan(skill):
-        return "No price moved on the days that were forecast: there is no persistence to compare the forecast with."
+        return "No price moved on the forecast days, so the forecast cannot be compared with persistence."
     verb = "beats" if skill > 0 else "loses to" if skill < 0 else "equals"
     return (
         f"The forecast of a test stock's unseen next day {verb} persistence (tomorrow = today): "
@@ -49,12 +49,12 @@ def remark(test: Mapping[str, float]) -> str:
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Three test stocks: reconstruction in prices, and the second half forecast from the first; two known stocks.
+    """Three test stocks, reconstructed and with the second half forecast from the first; two well-known stocks.
 
-    There is no forecast where no test stock moves in its first half.
+    The forecast is left out if no test stock moves in its first half.
     """
     three = sp500.first_stocks(splits.test, 3)
-    reconstructed_NT = forward(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
+    reconstructed_NT = forward_all(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
     paths = [price_reconstructions(three, reconstructed_NT, folder / "reconstructions.png")]
     prices_NT = price_scale.prices_of(three)
     if price_scale.moving(prices_NT[:, : prices_NT.shape[1] // 2]).all():

@@ -1,4 +1,4 @@
-"""Reconstruct independent uniform noise, which no model can compress: the context vector must hold all of it."""
+"""Reconstruct independent uniform noise, which no model can compress: the context vector must store every value."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ae.figures.signals import example_signals, signal_pairs
 from ae.measures import beside_pca, pca, reconstruction
 from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward
+from ae.training import forward_all
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Three signals of the data, and two test signals with their reconstructions."""
+    """Two test signals with their reconstructions, and three training signals."""
     shown_NT1 = splits.test.inputs_NTF[:2]
-    reconstructed_NT1 = forward(model, shown_NT1).reconstruction_BTO.numpy()
+    reconstructed_NT1 = forward_all(model, shown_NT1).reconstruction_BTO.numpy()
     return [
         signal_pairs(shown_NT1[:, :, 0], reconstructed_NT1[:, :, 0], folder / "reconstructions.png"),
         example_signals(splits.train.inputs_NTF[:3, :, 0], folder / "examples.png"),
