@@ -68,7 +68,7 @@ def test_missing_torn_and_strange_files_are_named(write_idx, tmp_path):
 def test_two_data_sets_in_one_folder_are_not_mixed(write_idx, tmp_path):
     write_idx(tmp_path, prefix="a-")
     write_idx(tmp_path, prefix="b-")
-    with pytest.raises(UserError, match=r"more than one data set: a-train-images-idx3-ubyte, b-train-images-.*one data set$"):
+    with pytest.raises(UserError, match=r"more than one data set: a-train-images-idx3-ubyte, b-train-.*one data set$"):
         mnist.load(tmp_path)
     (tmp_path / "b-t10k-labels-idx1-ubyte").unlink()
     assert len(mnist.load(tmp_path).test) == 20
