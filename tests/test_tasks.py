@@ -77,6 +77,9 @@ def test_data_that_is_not_there_is_one_line(task, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_wrong_name_prints_the_names_that_exist():
-    with pytest.raises(UserError, match="mnist-cls"):
-        tasks.find("mnist")
+def test_a_wrong_name_prints_the_names_that_exist_the_nearest_first():
+    with pytest.raises(UserError, match="no task is called 'mnist-cl'; the tasks are mnist-cls, ") as error:
+        tasks.find("mnist-cl")
+    assert all(name in str(error.value) for name in tasks.names())
+    with pytest.raises(UserError, match="the tasks are synthetic, "):
+        tasks.find("sintetic")
