@@ -18,9 +18,11 @@ import pytest
 
 from ae import kernels, tasks
 from ae.data.mnist import EMBEDDED_MD5
-from sweeps.config.arguments import parser
-from sweeps.config.planning import resumed_plan
-from sweeps.records import tables
+from sweeps.config.arguments import named_task, parser
+from sweeps.config.new_plan import new_plan
+from sweeps.config.plan_file import load, write
+from sweeps.config.resume import resumed_plan
+from sweeps.records.sweep_log import SweepLog
 from sweeps.run import main
 
 
@@ -77,15 +79,13 @@ def swept(smoke):
 def running(swept, tmp_path):
     """Its results folder as it was when a trial trained, one waited, and the rest were to come."""
     folder = shutil.copytree(swept, tmp_path / "mnist-cls" / "running")
-    for name in ("summary.json", "trials.csv"):
+    for name in ("summary.json", "trials.csv", "curves.csv"):
         (folder / name).unlink()
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
-    rows = [row for row in tables.rows(folder / "curves.csv") if row["phase"] == "search" and row["val_loss"] != "nan"]
-    last = max(rows, key=lambda row: int(row["epoch"]))
-    tables.rewrite(folder / "curves.csv", [row for row in rows if row is not last])
-    with (folder / "curves.csv").open("a") as file:
-        file.write("search,0000,4,0.2")  # a row that is being written
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    events = [json.loads(line) for line in lines]
+    paused = next(place for place, event in enumerate(events) if event["event"] == "paused")
+    cut_off = lines[paused + 1][:20]  # a line that is being written
+    (folder / "events.jsonl").write_text("".join(lines[: paused + 1]) + cut_off)
     return folder
 
 
@@ -126,16 +126,18 @@ def run(tmp_path, capsys):
 @pytest.fixture
 def ctrl_c(monkeypatch):
     """A context in which the reports of a trial, or that of one of its epochs, send this process a Ctrl-C."""
+    from sweeps.engine.phase import Phase
 
     @contextmanager
     def ctrl_c(trial, epoch=None):
-        def append(path, row, append=tables.append):
-            append(path, row)
-            if path.name == tables.CURVES and row["trial"] == trial and epoch in (None, row["epoch"]):
+        def report(phase, name, result, report=Phase.report):
+            record = report(phase, name, result)
+            if name == trial and epoch in (None, result["epoch"]):
                 os.kill(os.getpid(), signal.SIGINT)
+            return record
 
         with monkeypatch.context() as patched:
-            patched.setattr(tables, "append", append)
+            patched.setattr(Phase, "report", report)
             yield
 
     return ctrl_c
@@ -212,10 +214,52 @@ def write_idx():
 
 @pytest.fixture
 def resumed():
-    """The plan of the sweep in a results folder, gone on with by these further options."""
+    """The plan of the sweep in a results folder, resumed with these further options."""
 
     def resumed(folder, *options):
         arguments = ["--resume", str(folder), *options]
-        return resumed_plan(parser().parse(arguments), arguments)
+        return resumed_plan(load(folder), parser(named_task(arguments)).parse(arguments), arguments)
 
     return resumed
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """The plan of a new sweep with these options, its results in tmp_path."""
+
+    def planned(*options, task="mnist-cls", name="sweep"):
+        arguments = ["--task", task, "--results", str(tmp_path), "--name", name, *map(str, options)]
+        return new_plan(parser(named_task(arguments)).parse(arguments), arguments)
+
+    return planned
+
+
+@pytest.fixture
+def begun(planned):
+    """The folder of a sweep that has its plan, and whose trials are all to come."""
+
+    def begun(*options, task="synthetic-smooth", name="begun"):
+        plan = planned(*options, task=task, name=name)
+        plan.folder.mkdir(parents=True)
+        write(plan)
+        return plan.folder
+
+    return begun
+
+
+@pytest.fixture
+def edit_events():
+    """Changes every event of a results folder; an event that becomes None is left out."""
+
+    def edit_events(folder, change):
+        path = folder / "events.jsonl"
+        events = (change(json.loads(line)) for line in path.read_text().splitlines())
+        path.write_text("".join(json.dumps(event) + "\n" for event in events if event))
+
+    return edit_events
+
+
+@pytest.fixture
+def log_of():
+    """The record of the sweep in a results folder."""
+    return lambda folder: SweepLog.read(load(folder))

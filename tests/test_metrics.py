@@ -1,13 +1,14 @@
-"""What Prometheus is told of a sweep; tests/test_dashboard.py has a real endpoint."""
+"""What Prometheus is told about a sweep; tests/test_dashboard.py has a real endpoint."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from ae import tasks
+from ae.configuration import Configuration
 from ae.task import Budget
-from sweeps.records.ledger import FAILED, FINISHED, RUNNING, STOPPED, Entry, Ledger
-from sweeps.tracking import prometheus as metrics
+from sweeps.records.trials import FAILED, FINISHED, RUNNING, STOPPED, Report, TrialLog, TrialRecord
+from sweeps.tracking import prometheus
 
 TASK = tasks.find("mnist-cls")
 TAGS = {"sweep": "x", "task": "mnist-cls", "phase": "search"}
@@ -30,21 +31,26 @@ def told(monkeypatch):
             values[(self.name, *tags.values())] = value
 
     values = {}
-    monkeypatch.setattr(metrics, "Gauge", Gauge)
+    monkeypatch.setattr(prometheus, "Gauge", Gauge)
     return values
 
 
-def entry(name, status, epoch, best):
-    return Entry(name=name, configuration={"hidden_size": 4}, status=status, epoch=epoch, best=best, train_s=epoch)
+def gauges(log, **budget):
+    return prometheus.PrometheusGauges(SimpleNamespace(name="x", task=TASK, budget=Budget(**budget)), log)
 
 
-def test_every_metric_has_the_value_of_the_ledger(told, tmp_path):
-    budget = Budget(max_epochs=4, eval_every=1, grace_period=1)  # rungs at 1 and 3
-    ledger = Ledger("search", tmp_path, TASK.objective, 5, 4, expected=[4, 3, 1, 1, 1])
-    entries = [entry("0000", FINISHED, 4, 0.9), entry("0001", RUNNING, 2, 0.7)]
-    entries += [entry("0002", STOPPED, 1, 0.5), entry("0003", FAILED, 3, 0.95)]
-    ledger.entries = {one.name: one for one in entries}
-    metrics.Metrics(SimpleNamespace(name="x", task=TASK, budget=budget), ledger).publish()
+def add(log, name, status, epoch, accuracy):
+    record = log.records[name] = TrialRecord(name=name, config=Configuration(hidden_size=4), status=status)
+    metrics = {"loss": 0.1, "accuracy": accuracy}
+    record.add(Report(epoch, 0.1, metrics, train_s=epoch, wall_s=epoch, time=0.0, best=None), log.objective)
+    return record
+
+
+def test_every_metric_has_the_value_of_the_log(told):
+    log = TrialLog("search", TASK.objective, 5, 4, expected=[4, 3, 1, 1, 1])
+    records = [add(log, "0000", FINISHED, 4, 0.9), add(log, "0001", RUNNING, 2, 0.7)]
+    records += [add(log, "0002", STOPPED, 1, 0.5), add(log, "0003", FAILED, 3, 0.95)]
+    gauges(log, max_epochs=4, eval_every=1, grace_period=1).tick()  # rungs at 1 and 3
     clocks = {name: told.pop((f"sweep_{name}",)) for name in ("seconds_gone", "seconds_left", "epochs_per_second")}
     assert all(value >= 0 for value in clocks.values())
     states = {"finished": 1, "running": 1, "stopped early": 1, "failed": 1, "to come": 1}
@@ -60,24 +66,38 @@ def test_every_metric_has_the_value_of_the_ledger(told, tmp_path):
         ("sweep_rung_reached", "3"): 2,
         ("sweep_rung_promoted", "3"): 1,
         ("sweep_rung_stopped", "3"): 0,
-        **{("sweep_trial_best", one.name, "accuracy"): one.best for one in entries},
+        **{("sweep_trial_best", record.name, "accuracy"): record.best for record in records},
     }
 
 
-def test_a_sweep_without_rungs_has_no_metric_of_them(told, tmp_path):
-    ledger = Ledger("search", tmp_path, TASK.objective, 1, 4)
-    metrics.Metrics(
-        SimpleNamespace(name="x", task=TASK, budget=Budget(max_epochs=4, grace_period=4, eval_every=1)), ledger
-    ).publish()
+def test_a_sweep_without_rungs_has_no_metric_of_them(told):
+    gauges(TrialLog("search", TASK.objective, 1, 4), max_epochs=4, eval_every=1, grace_period=4).open()
     assert told["sweep_epochs_most",] == 4
     assert not [name for name, *_ in told if "rung" in name]
 
 
-def test_the_last_trial_is_published_though_it_failed(told, tmp_path):
-    ledger = Ledger("search", tmp_path, TASK.objective, 2, TASK.budget.max_epochs)
-    published = metrics.Metrics(SimpleNamespace(name="x", task=TASK, budget=TASK.budget), ledger)
+def test_steps_in_quick_succession_publish_once(told):
+    log = TrialLog("search", TASK.objective, 2, 4)
+    published = gauges(log, max_epochs=4, eval_every=1, grace_period=1)
+    published.tick()
+    add(log, "0000", RUNNING, 1, 0.5)
+    published.tick()
+    assert told["sweep_epochs",] == 0
+
+
+def test_the_last_trial_is_published_at_once_though_it_failed(told):
+    log = TrialLog("search", TASK.objective, 2, 4)
+    published = gauges(log, max_epochs=4, eval_every=1, grace_period=1)
     for name in ("0000", "0001"):
         assert not told
-        ledger.entries[name] = Entry(name=name, configuration={}, status=FAILED)
-        published.on_trial_error(0, [], None)
+        published.end(add(log, name, FAILED, 1, 0.5))
     assert told["sweep_trials", FAILED] == 2
+
+
+def test_the_end_of_a_phase_is_published(told):
+    log = TrialLog("search", TASK.objective, 2, 4)
+    published = gauges(log, max_epochs=4, eval_every=1, grace_period=1)
+    published.open()
+    add(log, "0000", FINISHED, 4, 0.5)
+    published.close()
+    assert told["sweep_epochs",] == 4

@@ -1,23 +1,24 @@
 """Schedulers replayed over recorded learning curves."""
 
-import json
 import math
 import re
 import shutil
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pandas as pd
 import pytest
 
-from ae import tasks
+from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.task import Budget, Objective
 from sweeps import replay
-from sweeps.config import defaults
-from sweeps.config.schedulers import SCHEDULERS
-from sweeps.pipeline.snapshot import plan_of
-from sweeps.records import tables
-from sweeps.records.ledger import STOPPED
-from sweeps.scheduling.simulation import Recording, Setting, Simulation, simulate
+from sweeps.config.choices import SCHEDULERS
+from sweeps.config.plan_file import load
+from sweeps.config.rungs import rung_epochs
+from sweeps.pipeline.replay import TO_THE_END, compared
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import STOPPED, Report
+from sweeps.scheduling.simulation import Recording, Setting, Simulation, recording_of, simulate
 
 SECONDS = 2.0
 """What every report of `recording` takes."""
@@ -26,23 +27,32 @@ SMALL = ("--subset", "60", "--max-epochs", "6", "--eval-every", "1", "--reductio
 
 
 def recording(curves):
-    """A recording of losses: a list a trial, an epoch a value, NaN where it diverges."""
+    """A recording of losses: one list per trial, one value per epoch, NaN where it diverges."""
     last = len(curves[0])
     reports = {
         f"{number:04d}": [
-            {
-                "epoch": epoch,
-                "val_loss": value,
-                "train_s": SECONDS,
-                "diverged": math.isnan(value),
-                "done": math.isnan(value) or epoch == last,
-            }
+            Report(epoch, value, {"loss": value}, train_s=SECONDS, wall_s=0.0, time=0.0, best=None)
             for epoch, value in enumerate(curve, 1)
         ]
         for number, curve in enumerate(curves)
     }
-    budget = Budget(max_epochs=last, eval_every=1, grace_period=1, reduction_factor=2)
-    return Recording(objective=Objective(metric="loss", mode="min"), budget=budget, curves=reports)
+    return Recording(
+        objective=Objective(metric="loss", mode="min"),
+        budget=Budget(max_epochs=last, eval_every=1, grace_period=1, reduction_factor=2),
+        curves=reports,
+        configs=dict.fromkeys(reports, Configuration()),
+    )
+
+
+def recorded(folder):
+    """The recording of the sweep in a results folder."""
+    plan = load(folder)
+    return recording_of(plan, SweepLog.read(plan))
+
+
+def epochs_of(log):
+    """The epochs that each trial trained."""
+    return {record.name: record.epoch for record in log.trials}
 
 
 def setting(scheduler, workers=1):
@@ -50,7 +60,7 @@ def setting(scheduler, workers=1):
 
 
 def falling(trials=12, epochs=60):
-    """Losses that fall and cross: what starts well ends badly."""
+    """Losses that fall and cross: trials that begin well end badly."""
     return recording(
         [[(trial + 1) / epoch + (trials - trial) / 20 for epoch in range(1, epochs + 1)] for trial in range(trials)]
     )
@@ -70,10 +80,10 @@ def test_asha_spends_the_epochs_that_the_paper_s_rule_spends():
     simulation.run()
     # Rungs at epochs 1 and 2. 0000 and 0001 reach the first, 0001 is promoted to the second; 0002 and 0003 reach the
     # first, which may now promote two: 0002, to the second, which may now promote one: 0001, to the last epoch.
-    epochs = {name: entry.epoch for name, entry in simulation.ledger.entries.items()}
+    epochs = epochs_of(simulation.log)
     assert epochs == {"0000": 1, "0001": 4, "0002": 2, "0003": 1}
     assert simulation.clock_s == SECONDS * sum(epochs.values())
-    assert simulation.ledger.ranked()[0].name == "0001"
+    assert simulation.log.ranked()[0].name == "0001"
 
 
 @pytest.mark.parametrize("workers", [1, 64])
@@ -81,10 +91,11 @@ def test_asha_spends_the_epochs_that_the_paper_s_rule_spends():
 def test_every_scheduler_runs_to_its_end(scheduler, workers):
     simulation = Simulation(falling(), setting(scheduler, workers))
     simulation.run()
-    assert len(simulation.trials) == 12
-    assert not simulation.get_live_trials()
-    assert simulation.ledger.epochs * SECONDS / workers <= simulation.clock_s <= simulation.ledger.epochs * SECONDS
-    assert max(entry.epoch for entry in simulation.ledger.entries.values()) > 50
+    log = simulation.log
+    assert len(log.trials) == 12
+    assert log.is_complete or all(record.status in ("paused", *ENDED) for record in log.trials)
+    assert log.epochs * SECONDS / workers <= simulation.clock_s <= log.epochs * SECONDS
+    assert max(epochs_of(log).values()) > 50
 
 
 def test_a_trial_that_hyperband_paused_and_forgot_is_ended():
@@ -92,8 +103,8 @@ def test_a_trial_that_hyperband_paused_and_forgot_is_ended():
     curves[7][1] = math.nan  # it ends as the others of its bracket wait for it
     simulation = Simulation(recording(curves), setting("hyperband", workers=64))
     simulation.run()
-    assert not simulation.get_live_trials()
-    assert simulation.ledger.names(STOPPED)
+    assert simulation.log.is_complete
+    assert simulation.log.names(STOPPED)
 
 
 def test_a_diverged_trial_is_not_the_best():

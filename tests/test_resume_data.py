@@ -1,4 +1,4 @@
-"""Whether a sweep that is gone on with, or a model that is evaluated, has the data that it began with."""
+"""A sweep that is resumed, and a model that is evaluated, need the data that the sweep began with."""
 
 import shutil
 from dataclasses import replace
@@ -9,20 +9,19 @@ from stock_tables import prices, save_folder
 from ae import tasks
 from ae.saved import save
 from sweeps import evaluate
-from sweeps.config.arguments import named_task, parser
-from sweeps.config.planning import make_plan
+from sweeps.config import plan_file
+from sweeps.config.plan_file import load
 from sweeps.run import main
 from sweeps.storage import data_hash
-from sweeps.storage.folder import make, read
 
 
 @pytest.fixture
-def with_data(tmp_path):
-    """The folder of a sweep of a user's data, a file a stock, and the folder of that data."""
+def with_data(tmp_path, planned):
+    """The folder of a sweep of a user's data, one file per stock, and the folder of that data."""
     data = save_folder(prices(), tmp_path)
-    arguments = ["--task", "sp500-rec", "--data", str(data), "--name", "begun", "--results", str(data / "results")]
-    plan = data_hash.checked(make_plan(parser(named_task(arguments)).parse(arguments), arguments))
-    make(plan.folder, plan.record, None)
+    plan = planned("--data", data, "--results", data / "results", task="sp500-rec", name="begun")
+    plan.folder.mkdir(parents=True)
+    plan_file.write(replace(plan, data_sha256=data_hash.sha256(data)))
     return plan.folder, data
 
 
@@ -34,23 +33,20 @@ def with_data(tmp_path):
         lambda data: (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes()),
     ],
 )
-def test_a_sweep_does_not_go_on_with_data_that_has_changed(with_data, capsys, change, resumed):
+def test_a_sweep_is_not_resumed_with_data_that_has_changed(with_data, capsys, change):
     folder, data = with_data
     change(data)
     assert main(["--resume", str(folder)]) == 2
     line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep"
     assert capsys.readouterr().err.splitlines()[-1] == line
-    record = read(folder)
-    replace(record, data_sha256="").write(folder)
-    assert not data_hash.checked(resumed(folder)).record.data_sha256, "a record that has no hash goes on as it did"
 
 
-def test_data_that_is_the_same_goes_on(with_data, resumed):
+def test_data_that_is_the_same_has_the_same_hash(with_data):
     folder, data = with_data
     (data / ".DS_Store").touch()
     (folder / "trials.csv").touch()
     (data / "S03_data.csv").touch()
-    assert data_hash.checked(resumed(folder)).record.data_sha256 == read(folder).data_sha256 != ""
+    assert data_hash.sha256(data) == load(folder).data_sha256 != ""
 
 
 def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
@@ -72,13 +68,14 @@ def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, m
     folder, data = with_data
     monkeypatch.chdir(tmp_path)
     shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("results"))
-    plan = data_hash.checked(resumed(folder, "--data", "copy"))
+    plan = resumed(folder, "--data", "copy")
     assert plan.data == tmp_path / "copy"
-    plan.record.write(folder)
-    assert data_hash.checked(resumed(folder)).data == plan.data, "later sessions know it"
+    data_hash.check(plan.data, plan.data_sha256)
+    plan_file.write(plan)
+    assert resumed(folder).data == plan.data, "later sessions know it"
     (tmp_path / "copy" / "S03_data.csv").unlink()
     for options in (["--data", "copy"], []):
         assert main(["--resume", str(folder), *options]) == 2
         line = f"error: --data {plan.data}: is not what the sweep began with; restore it, or begin a new sweep"
         assert capsys.readouterr().err.splitlines()[-1] == line
-    assert data_hash.checked(resumed(folder, "--data", str(data))).data == data
+    assert resumed(folder, "--data", str(data)).data == data

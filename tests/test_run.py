@@ -118,7 +118,7 @@ def test_a_task_s_own_options_have_the_types_of_their_fields(capsys):
     ],
 )
 def test_a_subset_that_was_typed_larger_than_the_data_is_told(run, tmp_path, monkeypatch, caplog, options, told):
-    monkeypatch.setattr("sweeps.run.start", lambda plan, splits: len(splits.train))
+    monkeypatch.setattr("sweeps.pipeline.start._sweep", lambda plan, before, splits: len(splits.train))
     table = save(prices([f"S{number:02d}" for number in range(12)]), tmp_path)
     assert run("--data", table, *options, task="sp500-rec")[0] == 7
     assert warnings_of(caplog) == told
@@ -157,7 +157,7 @@ def test_a_results_place_that_cannot_be_written_is_refused(tmp_path, capsys):
     [
         ("127.0.0.1:1", "no Ray cluster answers"),
         (f"127.0.0.1:{10**20}", "no Ray cluster answers"),
-        ("ray://host:10001", "Ray Client will not do"),
+        ("ray://host:10001", "Ray Client is not supported"),
     ],
 )
 def test_an_address_where_no_cluster_answers_is_bad_input(run, tmp_path, monkeypatch, address, message):
@@ -195,7 +195,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert not folder.exists()
     smoke = run("--dry-run", "--smoke")[1]
     assert "3,000 training sequences" in smoke
-    assert "3 epochs a trial, validated every 1" in smoke
+    assert "3 epochs per trial, validated every 1" in smoke
     assert "promotes 1 of 2 at each rung; rungs at epochs 1, 2\n" in smoke
     assert "the best 2, 2 seeds each, 12 epochs" in smoke
     assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", task="sp500-pred")[1]
@@ -204,7 +204,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert "the best 1, 3 seeds each, 60 epochs" in run("--dry-run", "--max-epochs", "20", task="sp500-pred")[1]
 
 
-def test_list_has_a_line_a_task_and_help_has_examples(capsys):
+def test_list_has_one_line_per_task_and_help_has_examples(capsys):
     from sweeps.run import main
 
     assert main(["--list"]) == 0
@@ -229,23 +229,27 @@ def test_a_file_among_the_tasks_that_is_none_is_one_line(arguments, tmp_path, mo
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("content", ["{}\n", '{"op_code": 99}\n', "nonsense\nmore\n"])
-def test_a_warm_start_from_a_damaged_study_is_refused_in_one_line(run, tmp_path, content):
-    (tmp_path / "study.log").write_text(content)
-    status, _, error, folder = run("--search", "optuna", "--trials", "2", "--top-k", "1", "--warm-start", tmp_path)
+@pytest.mark.parametrize("content", ["{}\n", '{"event": "asked", "time": 1}\n', "nonsense\nmore\n"])
+def test_a_warm_start_from_damaged_events_is_refused_in_one_line(run, begun, content):
+    older = begun(task="mnist-cls")
+    (older / "events.jsonl").write_text(content)
+    status, _, error, folder = run("--search", "optuna", "--trials", "2", "--top-k", "1", "--warm-start", older)
     assert status == 2
-    assert "study.log: not an Optuna study" in error
+    assert "events.jsonl, line 1: " in error
     assert error.count("\n") == 1
     assert not folder.exists()
 
 
-def test_the_command_line_is_read_without_ray(request):
-    code = "import sys, sweeps.run; sys.exit('ray' in sys.modules)"
+def test_the_command_line_is_read_without_ray_and_optuna(request):
+    code = "import sys, sweeps.run; sys.exit(bool({'ray', 'optuna'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=request.config.rootpath).returncode == 0
 
 
 def test_the_scripts_run_as_scripts(request, tmp_path):
-    scripts = [request.config.rootpath / "sweeps" / f"{name}.py" for name in ("evaluate", "show", "compare", "replay")]
+    scripts = [
+        request.config.rootpath / "sweeps" / f"{name}.py"
+        for name in ("evaluate", "show", "compare", "replay", "rebuild")
+    ]
     started = [
         subprocess.Popen([sys.executable, script, "--help"], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
         for script in scripts

@@ -2,9 +2,9 @@
 
 import fcntl
 import json
-import os
 import re
 import shutil
+import socket
 import threading
 import time
 from contextlib import nullcontext
@@ -12,16 +12,25 @@ from contextlib import nullcontext
 import pytest
 
 from sweeps import compare, show
-from sweeps.records import tables
-from sweeps.storage.folder import LOCK, held, in_use
+from sweeps.storage.folder import LOCK, is_locked, locked
+
+
+def add_event(folder, kind, ago=500.0, **facts):
+    """Something happened so many seconds ago."""
+    with (folder / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"event": kind, "time": time.time() - ago, **facts}) + "\n")
+
+
+def begin_session(folder, host="", ago=500.0):
+    """Another process resumed the sweep so many seconds ago."""
+    add_event(folder, "session_begun", ago, session="b", host=host, device="cpu", versions={})
 
 
 @pytest.fixture
 def extended(kept, tmp_path):
-    """A tested sweep, as it is when more trials are to come."""
+    """A tested sweep that was resumed to do more; the process was killed."""
     folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "extended")
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    begin_session(folder)
     return folder
 
 
@@ -55,30 +64,47 @@ def test_an_extended_sweep_has_no_test_before_its_new_one(extended, shown, tmp_p
     assert re.search(r"best configuration +lr 0\.01\s+clip none", output)
 
 
-def last_report(folder, ago):
-    os.utime(folder / "curves.csv", (0, time.time() - ago))
+HERE = socket.gethostname()
 
 
 @pytest.mark.parametrize(
-    ("ago", "runs", "words"),
+    ("host", "ago", "is_held", "words"),
     [
-        (500, False, "ended before its test; go on with --resume"),
-        (500, True, "last report 0:08:20 ago"),
-        (200, False, "last report 0:03:20 ago"),
+        (HERE, 500, True, "running, last event 0:08:20 ago"),
+        (HERE, 200, False, "not running; resume with --resume"),
+        ("another", 500, False, "not running; resume with --resume"),
+        ("another", 200, False, "running, last event 0:03:20 ago"),
     ],
 )
-def test_a_sweep_goes_on_if_a_session_has_it_or_reported_of_late(ago, runs, words, extended, shown):
-    last_report(extended, ago)
-    with held(extended) if runs else nullcontext():
-        assert words in shown(show.main, extended)[1]
+def test_a_sweep_runs_if_a_process_has_it_or_another_machine_wrote_lately(
+    host, ago, is_held, words, kept, shown, tmp_path
+):
+    folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "resumed")
+    begin_session(folder, host, ago)
+    with locked(folder) if is_held else nullcontext():
+        output = shown(show.main, folder)[1]
+    assert f"; {words}" in output
+    assert ("--resume" in output) == ("not running" in words)
 
 
-def test_watch_ends_with_a_sweep_that_does_not_go_on(extended, shown):
+def test_an_interrupted_sweep_says_so_and_its_open_trials_too(extended, shown):
+    config = json.loads((extended / "plan.json").read_text())["base"]
+    add_event(extended, "asked", phase="search", trial="0012", config=config)
+    output = shown(show.main, extended, "--trials", "13")[1]
+    assert "not running; resume with --resume" in output
+    assert "1 interrupted" in output
+    assert re.search("^0012 +interrupted", output, re.MULTILINE)
+    add_event(extended, "session_ended", status="interrupted", wall_s={})
+    output = shown(show.main, extended)[1]
+    assert "; interrupted; resume with --resume" in output
+    assert "1 interrupted" in output
+
+
+def test_watch_ends_with_a_sweep_that_does_not_run(extended, shown):
     (extended / "summary.json").unlink()
-    last_report(extended, 500)
     status, output, _ = shown(show.main, extended, "--watch", "60")
     assert status == 0
-    assert f"; not running on this machine; go on with --resume {extended}" in " ".join(output.split())
+    assert f"; not running; resume with --resume {extended}" in " ".join(output.split())
 
 
 def test_a_look_does_not_keep_a_session_out(extended):
@@ -86,15 +112,14 @@ def test_a_look_does_not_keep_a_session_out(extended):
         fcntl.flock(file, fcntl.LOCK_SH)
         letting_go = threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN))
         letting_go.start()
-        with held(extended):
-            assert in_use(extended)
+        with locked(extended):
+            assert is_locked(extended)
         letting_go.join()
 
 
 def test_what_is_told_to_resume_is_one_word_to_a_shell(extended, shown):
     spaced = extended.rename(extended.with_name("two words"))
-    last_report(spaced, 500)
-    assert f"; ended before its test; go on with --resume '{spaced}'" in shown(show.main, spaced)[1]
+    assert f"; not running; resume with --resume '{spaced}'" in shown(show.main, spaced)[1]
 
 
 def test_a_narrow_terminal_has_a_line_a_trial(kept, shown, monkeypatch):
@@ -104,10 +129,34 @@ def test_a_narrow_terminal_has_a_line_a_trial(kept, shown, monkeypatch):
     assert re.search(r"^0000 .* lr 0\.001, clip 1, hidden_size 120 *$", output, re.MULTILINE)
 
 
-def test_a_sweep_in_which_all_failed_has_nothing_to_go_on_with(extended, shown):
-    rows = tables.rows(extended / tables.TRIALS)
-    failed = [row | {"status": "failed", "reason": "out of memory"} for row in rows if row["phase"] == "search"]
-    tables.rewrite(extended / tables.TRIALS, failed)
-    output = shown(show.main, extended)[1]
-    assert "ended, as no trial can be selected" in output
+def test_a_sweep_in_which_all_failed_has_nothing_to_resume(kept, shown, tmp_path, edit_events):
+    folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "failed")
+
+    def fail(event):
+        if event["event"] in ("retraining", "tested", "session_ended") or event.get("phase") == "retrain":
+            return None
+        return event | {"status": "failed", "reason": "out of memory"} if event["event"] == "ended" else event
+
+    edit_events(folder, fail)
+    output = shown(show.main, folder)[1]
+    assert "; ended: no trial can be selected" in output
     assert "--resume" not in output
+
+
+def test_a_figure_that_is_there_is_overwritten_only_if_it_was_asked_for(kept, shown, tmp_path):
+    folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "one")
+    assert shown(compare.main, folder)[0] == 0
+    (tmp_path / "compare.png").write_text("mine")
+    status, output, error = shown(compare.main, folder)
+    assert (status, output, error.count("\n")) == (2, "", 1)
+    assert f"{tmp_path / 'compare.png'} exists and is not overwritten; give --output" in error
+    assert (tmp_path / "compare.png").read_text() == "mine"
+    assert shown(compare.main, folder, "--output", tmp_path / "compare.png")[0] == 0
+    assert (tmp_path / "compare.png").stat().st_size > 10_000
+
+
+def test_a_figure_that_cannot_be_written_is_one_line(kept, shown, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, output, error = shown(compare.main, kept("mnist-rec/asha"), "--output", tmp_path / "file" / "x.png")
+    assert (status, output, error.count("\n")) == (2, "", 1)
+    assert "cannot be written" in error

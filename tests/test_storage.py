@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import FileSelector, FileSystem, FileType
+from ray import tune
 
+from ae import tasks
 from sweeps.engine.room import Watch
-from sweeps.records import tables
+from sweeps.engine.trial import SweepTrial
+from sweeps.records.tables import read_curves
+from sweeps.records.trials import FAILED
 from sweeps.run import main
-from sweeps.storage import filesystem as storage
 from sweeps.storage import mirror
-from sweeps.storage.fetch import GROWING
+from sweeps.storage.checkpoints import Checkpoints
+from sweeps.storage.filesystem import read_file, write_file
 
 ROOT = Path(__file__).parents[1]
 TASK = "synthetic-smooth"
@@ -44,14 +48,14 @@ def finished(tmp_path_factory, one_ray):
 def stored(finished, tmp_path):
     """A copy of it: STORAGE/TASK/NAME, and the results folder."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    for record in tmp_path.rglob("sweep.json"):
-        record.write_text(record.read_text().replace(str(finished), str(tmp_path)))
+    for plan in tmp_path.rglob("plan.json"):
+        plan.write_text(plan.read_text().replace(str(finished), str(tmp_path)))
     return tmp_path / "shared" / TASK / "sweep", tmp_path / "here" / TASK / "sweep"
 
 
 @pytest.fixture
 def resume(tmp_path, capsys):
-    """Goes on with these options on a machine of that name, which has its own results; gives status, error, folder."""
+    """Resumes with these options on a machine of that name, which has its own results; gives status, error, folder."""
 
     def resume(*options, machine="here"):
         capsys.readouterr()
@@ -61,38 +65,54 @@ def resume(tmp_path, capsys):
     return resume
 
 
-def cut_back(place, reports, trials=0):
-    """Make the copy in a shared folder that of an earlier moment: after so many reports, with so many trials ended."""
-    manifest = json.loads((place / "mirror.json").read_text())
-    for name, rows in (("curves.csv", reports), ("trials.csv", trials)):
-        lines = (place / name).read_bytes().splitlines(keepends=True)
-        manifest["sizes"][name] = len(b"".join(lines[: rows + 1])) if rows else 0
-    (place / "mirror.json").write_text(json.dumps(manifest))
-    record = json.loads((place / "sweep.json").read_text())
-    (place / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+def cut_back(place, reports):
+    """Make the events those of an earlier moment: up to the first event after so many reports."""
+    kept, seen = [], 0
+    for line in (place / "events.jsonl").read_text().splitlines(keepends=True):
+        if seen == reports and '"ended"' not in line:
+            break
+        seen += '"event":"reported"' in line
+        kept.append(line)
+    (place / "events.jsonl").write_text("".join(kept))
+
+
+def unfinish(folder):
+    """Take the end of the session away: the sweep may go on."""
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    assert '"session_ended"' in lines[-1]
+    (folder / "events.jsonl").write_text("".join(lines[:-1]))
+
+
+def reports(folder):
+    """How many reports the events have."""
+    return (folder / "events.jsonl").read_text().count('"event":"reported"')
 
 
 def found(folder):
+    """What does not depend on where, when and in how many sessions a sweep was run."""
     summary = json.loads((folder / "summary.json").read_text())
-    points = [(row["trial"], row["epoch"], row["val_loss"]) for row in tables.rows(folder / "curves.csv")]
-    return {key: summary[key] for key in ("best", "retrained", "test")}, sorted(points)
+    curves = read_curves(folder)[["phase", "trial", "epoch", "train_loss", "val_loss"]]
+    return {key: summary[key] for key in ("best", "retrained", "test")}, sorted(curves.itertuples(index=False))
 
 
 def test_a_shared_folder_has_checkpoints_and_a_copy(finished):
     place, folder = (finished / one / TASK / "sweep" for one in ("shared", "here"))
     assert not (folder / "checkpoints").exists()
     assert not (folder / "ray").exists()
-    assert [path.name for path in (place / "checkpoints").iterdir()] == ["0000-seed1"]
+    assert {path.name for path in (place / "checkpoints").iterdir()} == {"0000-seed1", "session"}
     assert {path.name for path in (place / "ray").iterdir()} == {"search", "retrain"}
     for path in folder.rglob("*"):
         if path.is_file() and path.name != "lock":
             assert (place / path.relative_to(folder)).read_bytes() == path.read_bytes()
+    session = json.loads((folder / "events.jsonl").read_text().splitlines()[0])["session"]
+    assert json.loads((place / "mirror.json").read_text()) == {"session": session}
+    assert (place / "checkpoints" / "session").read_text() == session
     assert not list((finished / "shared").glob(".*")), "what the check wrote is taken away again"
 
 
-def test_another_machine_goes_on_from_an_older_copy_to_the_same_end(stored, resume):
+def test_another_machine_resumes_an_older_copy_to_the_same_end(stored, resume):
     place, folder = stored
-    cut_back(place, reports=7, trials=2)  # into the retraining, whose checkpoint is ahead of that
+    cut_back(place, reports=7)  # into the retraining, whose checkpoint is ahead of that
     status, error, other = resume("--resume", place, machine="other")
     assert status == 0, error
     assert found(other) == found(folder)
@@ -101,38 +121,48 @@ def test_another_machine_goes_on_from_an_older_copy_to_the_same_end(stored, resu
     assert found(third) == found(folder), "a finished sweep is brought to a machine and stays as it is"
 
 
-def test_the_folder_wins_over_the_mirror_that_it_wrote(stored, resume):
+@pytest.mark.parametrize("cut", [0, 25])
+def test_the_folder_wins_where_the_storage_has_the_beginning_of_its_events(stored, resume, cut):
     place, folder = stored
     whole = found(folder)
-    cut_back(place, reports=0)  # as if the mirror were far behind
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    cut_back(place, reports=4)
+    if cut:  # a line that was cut off counts for nothing
+        with (place / "events.jsonl").open("a") as file:
+            file.write('{"event":"something else, '[:cut])
+    unfinish(folder)
     assert resume("--resume", place)[0] == 0
     assert found(folder) == whole
-    sizes = {name: (folder / name).stat().st_size for name in GROWING}
-    assert json.loads((place / "mirror.json").read_text())["sizes"] == sizes
+    assert (place / "events.jsonl").read_bytes() == (folder / "events.jsonl").read_bytes()
 
 
-def test_the_mirror_wins_once_another_machine_has_gone_on(stored, resume):
+@pytest.mark.parametrize("here", ["the beginning", "another end", "nothing"])
+def test_the_storage_wins_where_the_folder_lacks_some_of_its_events(stored, resume, here):
     place, folder = stored
     whole = found(folder)
+    if here == "the beginning":
+        cut_back(folder, reports=5)
+    elif here == "another end":  # written by a session that died before it was copied; another machine resumed then
+        cut_back(folder, reports=5)
+        with (folder / "events.jsonl").open("a") as file:
+            file.write('{"event":"reported","time":1,"phase":"search","trial":"0001","epoch":2,"lost":true}\n' * 99)
+    else:
+        (folder / "events.jsonl").unlink()
     (folder / "curves.csv").write_text("of a session before that\n")
-    manifest = json.loads((place / "mirror.json").read_text())
-    (place / "mirror.json").write_text(json.dumps(manifest | {"session": "of the other machine"}))
     assert resume("--resume", folder)[0] == 0
     assert found(folder) == whole
+    assert (place / "events.jsonl").read_bytes() == (folder / "events.jsonl").read_bytes()
 
 
 def test_a_renamed_folder_stays_with_the_storage_that_it_began_with(stored, resume):
     place, folder = stored
     renamed = folder.rename(folder.with_name("renamed"))
     cut_back(place, reports=0)
-    record = json.loads((renamed / "sweep.json").read_text())
-    (renamed / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    unfinish(renamed)
     assert resume("--resume", renamed)[0] == 0
-    (renamed / "curves.csv").write_text("newer\n")
+    newer = (renamed / "events.jsonl").read_bytes()
+    cut_back(place, reports=5)
     assert resume("--resume", renamed, "--dry-run")[0] == 0
-    assert (renamed / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
+    assert (renamed / "events.jsonl").read_bytes() == newer, "the older copy must not come back"
     assert [path.name for path in place.parent.iterdir()] == ["sweep"]
 
 
@@ -141,32 +171,40 @@ def test_another_sweep_is_never_written_over(stored, resume, tmp_path):
     status, error, _ = resume(*begun(tmp_path), machine="other")
     assert status == 2
     assert error == f"error: {place} exists and is never overwritten; give another --name, or --resume {place}\n"
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"arguments": ["--task", TASK], "session": "x"}))
-    status, error, _ = resume("--resume", place)
-    assert status == 2
-    assert error == f"error: {folder} has another sweep, and is never overwritten; give another folder\n"
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"commands": [["python", "sweeps/run.py", "--task", TASK]]}))
+    (folder / "events.jsonl").write_text("")
+    for place_or_folder in stored:
+        status, error, _ = resume("--resume", place_or_folder)
+        assert status == 2
+        assert error == (f"error: --resume {folder} has another sweep, and is never overwritten; give another folder\n")
+    assert (folder / "events.jsonl").read_text() == ""
 
 
-def test_what_was_brought_here_and_not_gone_on_with_is_brought_anew(stored, resume):
+def test_what_was_brought_here_and_not_resumed_is_brought_anew(stored, resume):
     place, _ = stored
-    cut_back(place, reports=5, trials=1)
+    whole = (place / "events.jsonl").read_text()
+    cut_back(place, reports=5)
     status, error, other = resume("--resume", place, "--dry-run", machine="other")
     assert status == 0, error
-    assert len(tables.rows(other / "curves.csv")) == 5
-    cut_back(place, reports=7, trials=2)  # the session that runs elsewhere has gone on
+    assert reports(other) == 5
+    (place / "events.jsonl").write_text(whole)
+    cut_back(place, reports=7)  # the session that runs elsewhere has gone on
     assert resume("--resume", place, "--dry-run", machine="other")[0] == 0
-    assert len(tables.rows(other / "curves.csv")) == 7
+    assert reports(other) == 7
 
 
 def test_results_that_were_fetched_during_a_run_are_brought_anew(stored, resume, tmp_path, cluster_module):
-    cut_back(stored[0], reports=5, trials=1)
+    place, _ = stored
+    whole = (place / "events.jsonl").read_text()
+    cut_back(place, reports=5)
     folder = tmp_path / "other" / TASK / "sweep"
-    assert cluster_module("results").main([str(stored[0]), str(folder)]) == 0
-    cut_back(stored[0], reports=7, trials=2)  # the session that runs elsewhere has gone on
+    assert cluster_module("results").main([str(place), str(folder)]) == 0
+    (place / "events.jsonl").write_text(whole)
+    cut_back(place, reports=7)  # the session that runs elsewhere has gone on
     status, error, _ = resume("--resume", folder, "--dry-run", machine="other")
     assert status == 0, error
-    assert len(tables.rows(folder / "curves.csv")) == 7
+    assert reports(folder) == 7
 
 
 def test_a_storage_is_not_taken_for_the_results(stored, resume):
@@ -174,50 +212,48 @@ def test_a_storage_is_not_taken_for_the_results(stored, resume):
     cut_back(place, reports=0)
     status, error, _ = resume("--resume", place, "--dry-run", machine="shared")
     assert status == 2
-    assert error == f"error: {place}: must be elsewhere than the results; give another folder\n"
+    assert error == f"error: --resume {place}: must be outside the results folder; give another folder\n"
 
 
 def test_a_session_that_fails_before_the_storage_is_its_own_leaves_the_folder_newer(stored, resume):
     place, folder = stored
     cut_back(place, reports=0)
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
+    unfinish(folder)
+    newer = (folder / "events.jsonl").read_bytes()
     (place / "mirror.json.part").mkdir()
     status, error, _ = resume("--resume", folder)
     assert status == 1
     assert "mirror.json" in error
     (place / "mirror.json.part").rmdir()
-    (folder / "curves.csv").write_text("newer\n")
     assert resume("--resume", folder, "--dry-run")[0] == 0
-    assert (folder / "curves.csv").read_text() == "newer\n", "the older copy must not come back"
+    assert (folder / "events.jsonl").read_bytes() == newer, "the older copy must not come back"
 
 
 @pytest.mark.parametrize("machine", ["here", "other"])
 def test_a_sweep_whose_last_copy_fails_is_not_finished_before_the_storage_has_all(stored, resume, machine):
     place, folder = stored
     whole = found(folder)
-    cut_back(place, reports=8, trials=3)
-    record = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(record | {"finished": False}))
     for one in (place, folder):
-        (one / "tested.json").unlink()
-    (place / "tested.json.part").mkdir()
+        cut_back(one, reports=8)
+        (one / "summary.json").unlink()
+    (place / "summary.json.part").mkdir()
     status, error, _ = resume("--resume", place)
     assert status == 1
-    assert "tested.json" in error
-    assert f"mend that, then python sweeps/run.py --resume {folder}\n" in error
-    (place / "tested.json.part").rmdir()
+    assert "summary.json" in error
+    assert f"fix that, then python sweeps/run.py --resume {folder}\n" in error
+    assert '"finished","wall_s"' not in (folder / "events.jsonl").read_text()
+    (place / "summary.json.part").rmdir()
     status, error, folder = resume("--resume", place, machine=machine)
     assert status == 0, error
     assert found(folder) == whole
-    for name in ("tested.json", "sweep.json"):
+    for name in ("events.jsonl", "plan.json"):
         assert (place / name).read_bytes() == (folder / name).read_bytes()
-    assert json.loads((folder / "sweep.json").read_text())["finished"]
+    assert json.loads((folder / "events.jsonl").read_text().splitlines()[-1])["status"] == "finished"
 
 
-def test_or_resume_begins_or_goes_on(finished, stored, resume, tmp_path):
+def test_or_resume_begins_or_resumes(stored, resume, tmp_path):
     command = (*begun(tmp_path), "--or-resume")
-    cut_back(stored[0], reports=7, trials=2)
+    cut_back(stored[0], reports=7)
     status, error, other = resume(*command, machine="other")
     assert status == 0, error
     assert found(other) == found(stored[1])
@@ -229,17 +265,16 @@ def test_or_resume_begins_or_goes_on(finished, stored, resume, tmp_path):
 
 def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypatch):
     place = stored[0]
-    cut_back(place, reports=7, trials=2)
+    cut_back(place, reports=7)
     monkeypatch.setattr(mirror, "EVERY_S", 0.0)
-    manifest = json.loads((place / "mirror.json").read_text()) | {"session": "of another machine"}
 
     def taken_over(self, iteration, trials, **info):  # again and again: a copy that has begun may still write its own
-        (place / "mirror.json").write_text(json.dumps(manifest))
+        (place / "mirror.json").write_text('{"session": "of another machine"}')
 
     monkeypatch.setattr(Watch, "on_step_begin", taken_over)
     status, error, _ = resume("--resume", place, machine="other")
     assert status == 1
-    assert error.startswith(f"error: {place}: another session goes on with this sweep, and this one ends")
+    assert error.startswith(f"error: {place}: another process has resumed this sweep, so this one ends")
     assert error.count("\n") == 1
 
 
@@ -250,8 +285,8 @@ def test_a_session_that_another_one_has_taken_over_ends(stored, resume, monkeypa
         ("s3://", "cannot be used: "),
         ("", "--storage must be s3://, gs://, or a folder"),
         ("{}/file/below", "cannot be used: "),
-        ("{}", "must be elsewhere than the results"),
-        ("file://{}", "must be elsewhere than the results"),
+        ("{}", "must be outside the results folder"),
+        ("file://{}", "must be outside the results folder"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, place, message):
@@ -268,12 +303,80 @@ def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, p
 def test_resume_of_a_place_without_a_sweep_is_one_line_and_status_2(capsys, tmp_path):
     place = f"file://{tmp_path}/task/name"
     assert main(["--resume", place]) == 2
-    assert capsys.readouterr().err == f"error: --resume {place}: no sweep is there; give STORAGE/TASK/NAME\n"
+    assert capsys.readouterr().err == f"error: --resume {place}: there is no sweep; give STORAGE/TASK/NAME\n"
 
 
 def test_or_resume_needs_a_name(capsys, tmp_path):
     assert main(["--task", TASK, "--or-resume", "--results", str(tmp_path)]) == 2
     assert "--or-resume goes with --name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"session": 5}', "\udcff"])
+def test_a_damaged_manifest_is_one_line_and_status_2(capsys, tmp_path, content):
+    place = tmp_path / TASK / "sweep"
+    place.mkdir(parents=True)
+    (place / "mirror.json").write_bytes(content.encode(errors="surrogateescape"))
+    assert main(["--resume", f"file://{place}", "--results", str(tmp_path / "results")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --resume ")
+    assert "mirror.json: cannot be read: " in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+# A machine that does not see the checkpoints
+
+UNSEEN = "this machine does not see the results; give --storage, a bucket or a folder that every machine sees"
+
+
+def test_a_private_folder_of_the_same_path_has_no_session_and_is_not_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.storage.checkpoints.LOOK_S", 0.0)
+    ours, private = (Checkpoints(str(tmp_path / name)) for name in ("ours", "private"))
+    ours.claim("a")
+    assert ours.is_shared("a")
+    assert not private.is_shared("a")
+    private.save("0000", 1, {"epoch": 1})
+    assert not private.is_shared("a"), "checkpoints alone do not say that the driver sees them"
+    private.claim("of an older session")
+    assert not private.is_shared("a")
+
+
+def test_a_trial_on_a_machine_that_does_not_see_the_results_fails_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.storage.checkpoints.LOOK_S", 0.0)
+    task = tasks.find(TASK)
+    splits, place = task.load(None, task.options()).subset(60), tmp_path / "private"
+    trial = tune.with_parameters(
+        SweepTrial,
+        **dict(task=TASK, train=splits.train, validation=splits.validation, checkpoints=str(place), session="a"),
+        **dict(eval_every=1, threads=1, spare=None, device="cpu", core="stock", time_limit_s=None, reused=False),
+    )({"run": {"trial": "0000", "configuration": {"hidden_size": 4, "epochs": 1, "batch_size": 32}}})
+    with pytest.raises(OSError, match=UNSEEN) as error:
+        trial.train()
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.rglob("epoch-*"))
+    assert not place.exists()
+    Checkpoints(str(place)).claim("a")
+    assert trial.train()["epoch"] == 1, "the driver's session is there now"
+
+
+def test_a_sweep_whose_trials_do_not_see_the_results_says_so_of_each(run, monkeypatch, one_ray, log_of):
+    """As if all of them ran on machines with a private folder of that path: the session is not in it."""
+
+    def hide(self, iteration, trials, **info):
+        (folder / "checkpoints" / "session").unlink(missing_ok=True)
+
+    folder = run("--dry-run", task=TASK)[3]
+    monkeypatch.setattr(Watch, "on_step_begin", hide)
+    status, output, _, _ = run(*TINY, "--trials", 1, "--search", "optuna", "--top-k", 1, task=TASK)
+    assert status == 1
+    (record,) = log_of(folder).search.trials
+    assert record.status == FAILED
+    assert UNSEEN in record.reason
+    assert UNSEEN in " ".join(output.split())
+    assert not list(folder.rglob("epoch-*"))
+
+
+# A bucket
 
 
 @pytest.fixture(scope="module")
@@ -287,8 +390,8 @@ def endpoint():
     server.stop()
 
 
-def go_on_from_a_bucket(run, storage_uri, place, tmp_path):
-    """Store a sweep in a bucket, take its copy there back to an older moment, and go on from it on another machine."""
+def resume_from_a_bucket(run, storage_uri, place, tmp_path):
+    """Store a sweep in a bucket, take its copy there back to an older moment, and resume it on another machine."""
     (tmp_path / "space.yaml").write_text(SPACE)
     options = [storage_uri if option.endswith("/shared") else option for option in begun(tmp_path)]
     status, error, folder = run(*options, machine="here")
@@ -298,25 +401,23 @@ def go_on_from_a_bucket(run, storage_uri, place, tmp_path):
     )
     filesystem, root = FileSystem.from_uri(place)
     files = filesystem.get_file_info(FileSelector(f"{root}/checkpoints", recursive=True))
-    assert [file.path.split("/")[-2] for file in files if file.type == FileType.File] == ["0000-seed1"] * 2
-    for name, change in (("mirror.json", older), ("sweep.json", lambda record: record | {"finished": False})):
-        content = json.loads(storage.read(filesystem, f"{root}/{name}"))
-        storage.write(filesystem, f"{root}/{name}", json.dumps(change(content)).encode())
+    there = [file.path.split("/")[-2:] for file in files if file.type == FileType.File]
+    assert sorted(name for _, name in there) == ["epoch-000002.pt", "epoch-000003.pt", "session"]
+    assert {trial for trial, _ in there} == {"0000-seed1", "checkpoints"}
+    lines = read_file(filesystem, f"{root}/events.jsonl").splitlines(keepends=True)
+    assert b"".join(lines) == (folder / "events.jsonl").read_bytes()
+    write_file(filesystem, f"{root}/events.jsonl", b"".join(lines[:-4]))  # without the retraining's last report
+    assert b'"epoch":3' in lines[-4]
     status, error, other = run("--resume", place, machine="other")
     assert status == 0, error
     assert found(other) == found(folder)
     assert {path.name for path in other.iterdir()} == {path.name for path in folder.iterdir()}
+    assert read_file(filesystem, f"{root}/events.jsonl") == (other / "events.jsonl").read_bytes()
 
 
-def older(manifest):
-    """That of a copy without the retraining's last rows."""
-    sizes = {name: size - 40 if name.endswith(".csv") else size for name, size in manifest["sizes"].items()}
-    return manifest | {"sizes": sizes}
-
-
-def test_a_bucket_has_the_sweep_and_another_machine_goes_on_from_it(endpoint, resume, tmp_path, one_ray):
+def test_a_bucket_has_the_sweep_and_another_machine_resumes_it(endpoint, resume, tmp_path, one_ray):
     uri = "s3://nobody:nothing@bucket/{}?scheme=http&endpoint_override=" + endpoint.replace(":", "%3A")
-    go_on_from_a_bucket(resume, uri.format("x"), uri.format(f"x/{TASK}/sweep"), tmp_path)
+    resume_from_a_bucket(resume, uri.format("x"), uri.format(f"x/{TASK}/sweep"), tmp_path)
 
 
 @pytest.mark.faults
@@ -333,4 +434,4 @@ def test_a_bucket_that_the_environment_tells_of(endpoint, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         for name in (*credentials, "AWS_ENDPOINT_URL"):
             patch.setenv(name, environment[name])
-        go_on_from_a_bucket(run, "s3://bucket/y", f"s3://bucket/y/{TASK}/sweep", tmp_path)
+        resume_from_a_bucket(run, "s3://bucket/y", f"s3://bucket/y/{TASK}/sweep", tmp_path)

@@ -2,8 +2,8 @@
 
 import errno
 import html
-import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,12 +13,12 @@ from ae import load, tasks
 from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps import evaluate
-from sweeps.records import tables
-from sweeps.records.ledger import STOPPED
-from sweeps.records.outcome import Model, Retrained
+from sweeps.config.plan_file import load as load_plan
+from sweeps.records.result import Model, Retrained
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.tables import read_curves
 from sweeps.run import main
 from sweeps.storage import data_hash
-from sweeps.storage.folder import read
 
 SMALL = ("--subset", "300", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 KEYS = {"task", "name", "command", "seed", "versions", "device", "objective", "search", "best", "retrained", "test"}
@@ -53,7 +53,7 @@ def test_a_grid_leaves_everything_a_reader_opens(smoke, summary_of):
     assert all(len(one["test"]["accuracy"]["values"]) == 2 for one in summary["retrained"])
 
     trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str})
-    curves = tables.curves(folder)
+    curves = read_curves(folder)
     assert trials["phase"].value_counts().to_dict() == {"search": 4, "retrain": 4}
     reports = curves.groupby(["phase", "trial"])["epoch"].max()
     assert reports.to_dict() == trials.set_index(["phase", "trial"])["epochs"].to_dict()
@@ -66,7 +66,7 @@ def test_a_grid_leaves_everything_a_reader_opens(smoke, summary_of):
     assert not re.search(r'(src|href)="(?!data:)', page), "the report must open offline"
     assert summary["command"] in page.replace("&#39;", "'")
     assert "0 to come" not in output
-    closing = re.findall(r" gone, over \| (.*) \| best", output)  # a phase's last line is never a stale one
+    closing = re.findall(r"ended after \S+ \| (.*) \| best", output)  # a phase's last line is never a stale one
     assert [sum(map(int, re.findall(r"(\d+) (?:finished|stopped early|diverged)", line))) for line in closing] == [4, 4]
     for name in ("learning_curves", "parallel_coordinates", "confusion_matrix", "reconstructions"):
         assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
@@ -82,6 +82,11 @@ def test_a_scheduler_of_ray_s_that_stops_and_one_that_pauses_run_to_their_end(ru
     assert search["finished"] + search["stopped_early"] == 5
 
 
+def arguments_of(folder):
+    """What the user typed to begin the sweep in a results folder."""
+    return load_plan(folder).commands[0][2:]
+
+
 def trials_by_name(folder):
     """`trials.csv`: whoever waits at a rung when a search is over ends there and then, in any order."""
     return pd.read_csv(folder / "trials.csv", dtype={"trial": str}).sort_values("trial", ignore_index=True)
@@ -89,14 +94,14 @@ def trials_by_name(folder):
 
 def test_the_same_seed_on_one_worker_finds_the_same_though_it_is_stopped_at_a_rung(ended, tmp_path, summary_of, ctrl_c):
     with ctrl_c("0001", epoch=1):
-        assert main([*read(ended).arguments, "--results", str(tmp_path)]) == 130
+        assert main([*arguments_of(ended), "--results", str(tmp_path)]) == 130
     again = tmp_path / "synthetic-smooth" / "sweep"
-    assert tables.curves(again)["trial"].tolist() == ["0000", "0001"], "the rung has just become able to promote one"
+    assert read_curves(again)["trial"].tolist() == ["0000", "0001"], "the rung has just become able to promote one"
     assert main(["--resume", str(again)]) == 0
     first, second = summary_of(ended), summary_of(again)
     for key in ("best", "retrained", "test"):
         assert first[key] == second[key]
-    for table in (tables.curves, trials_by_name):
+    for table in (read_curves, trials_by_name):
         one, other = (table(folder).drop(columns=["train_s", "wall_s"], errors="ignore") for folder in (ended, again))
         pd.testing.assert_frame_equal(other, one, check_exact=True)
     assert second["test"]["loss"]["values"][0] > 0
@@ -105,22 +110,72 @@ def test_the_same_seed_on_one_worker_finds_the_same_though_it_is_stopped_at_a_ru
         assert (again / "figures" / f"{name}.png").stat().st_size > 5000
 
 
-def test_a_waiting_trial_whose_end_cannot_be_written_is_kept(ended, tmp_path, summary_of, monkeypatch, capsys):
-    def full(path, row, append=tables.append):
-        if path.name == tables.TRIALS and row["status"] == STOPPED:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        append(path, row)
+def test_events_that_cannot_be_written_end_the_sweep_and_nothing_is_lost(
+    ended, tmp_path, summary_of, monkeypatch, capsys
+):
+    def full(log, kind, add=SweepLog.add, **facts):
+        add(log, kind, **facts)
+        if facts.get("status") == "stopped early":
+            monkeypatch.setattr("os.fsync", no_room)
+
+    def no_room(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     folder = tmp_path / "synthetic-smooth" / "sweep"
     with monkeypatch.context() as patched:
-        patched.setattr(tables, "append", full)
-        assert main([*read(ended).arguments, "--results", str(tmp_path)]) == 1
+        patched.setattr(SweepLog, "add", full)
+        assert main([*arguments_of(ended), "--results", str(tmp_path)]) == 1
+    monkeypatch.undo()
     error = capsys.readouterr().err
-    assert "what was written is kept: mend that, then python sweeps/run.py --resume" in error
+    assert f"{folder / 'events.jsonl'}: No space left on device; what was written is kept: fix that, then" in error
     assert error.count("\n") == 1
     assert main(["--resume", str(folder)]) == 0
     for key in ("best", "retrained", "test"):
         assert summary_of(folder)[key] == summary_of(ended)[key]
+
+
+@pytest.fixture
+def broken_task(monkeypatch):
+    """Lets a task's figures, baseline and remark fail, as a user's own might."""
+    task = tasks.find("synthetic-smooth")
+
+    def fail(*arguments):
+        raise ValueError("a bug\nin a figure")
+
+    broken = replace(task, figures=fail, baseline=fail, remark=fail)
+    for module in ("sweeps.config.plan_file", "sweeps.config.new_plan"):
+        monkeypatch.setattr(f"{module}.tasks.find", lambda name: broken)
+    return broken
+
+
+@pytest.mark.usefixtures("broken_task", "one_ray")
+def test_a_bug_in_a_figure_costs_that_figure_and_not_the_sweep(run, summary_of):
+    few = ("--search", "optuna", "--trials", "1", "--top-k", "1", "--seeds", "1", "--retrain-epochs", "1")
+    status, output, error, folder = run(*SMALL, *few, task="synthetic-smooth")
+    assert (status, error) == (0, "")
+    assert summary_of(folder)["test"]["loss"]["values"]
+    page = html.unescape((folder / "report.html").read_text())
+    for said in (output, page):
+        assert "ValueError: a bug in a figure (test_sweep.py:" in said
+        assert "errors.log" in said
+    assert (folder / "errors.log").read_text().count("Traceback (most recent call last)") >= 3
+    assert (folder / "figures" / "learning_curves.png").exists()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_bug_in_the_sweep_is_one_line_with_its_place_and_exit_status_1(run, monkeypatch):
+    def fail(plan, log):
+        raise ValueError("not what a user typed")
+
+    monkeypatch.setattr("sweeps.pipeline.selection.select", fail)
+    few = ("--search", "optuna", "--trials", "1", "--top-k", "1", "--seeds", "1")
+    status, _, error, folder = run(*SMALL, *few, task="synthetic-smooth")
+    assert (status, error.count("\n")) == (1, 1)
+    assert "error: the sweep failed: ValueError: not what a user typed (test_sweep.py:" in error
+    assert f"the traceback is in {folder / 'errors.log'}" in error
+    assert "Traceback" in (folder / "errors.log").read_text()
+    monkeypatch.undo()
+    assert main(["--resume", str(folder)]) == 0
 
 
 @pytest.mark.usefixtures("one_ray")
@@ -175,7 +230,7 @@ def test_a_user_s_data_set_runs_and_its_model_gives_the_same_figures_again(run, 
     assert (folder / "figures" / "reconstructions.png").exists()
     assert load(folder / "best")(torch.rand(2, 28, 28)).reconstruction_BTO.shape == (2, 28, 28)
     assert evaluated(folder)["loss"] > 0
-    assert json.loads((folder / "sweep.json").read_text())["data_sha256"] == data_hash.sha256(data)
+    assert load_plan(folder).data_sha256 == data_hash.sha256(data)
 
 
 @pytest.mark.usefixtures("one_ray")
@@ -196,7 +251,7 @@ def test_every_other_task_runs_to_its_report(run, evaluated, space, task):
 
 
 @pytest.mark.usefixtures("one_ray")
-def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epoch(run, summary_of, space):
+def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epoch(run, summary_of, log_of, space):
     content = "lr: 1.0e+15\nclip: none\nhidden_size: 8\nbatch_size: 300\ninit: orthogonal"
     options = ("--subset", "300", "--max-epochs", "1", "--eval-every", "1", "--grace-period", "1")
     status, output, _, folder = run(*options, "--retrain-epochs", "30", "--top-k", "1", "--seeds", "1", *space(content))
@@ -210,22 +265,24 @@ def test_a_retraining_that_diverges_is_said_and_leaves_the_model_of_its_best_epo
     )
     assert f"{said} epoch {trials.loc['retrain', 'best_epoch']}." in output
     assert said in (folder / "report.html").read_text()
-    assert summary_of(folder)["test"]["loss"]["values"] == [
-        json.loads((folder / "tested.json").read_text())["0000-seed1"]["test"]["loss"]
-    ]
+    assert summary_of(folder)["test"]["loss"]["values"] == [log_of(folder).tests["0000-seed1"].test["loss"]]
 
 
-def test_configurations_that_diverged_come_last_and_a_missing_seed_counts_for_nothing():
-    def retrained(name, *losses, diverged=0):
+def test_configurations_rank_by_the_seeds_that_they_completed_then_by_their_mean():
+    def retrained(name, *losses, finished):
         validated = [
             Model(name=f"{name}-{seed}", seed=seed, epoch=1, weights={}, validation={"loss": loss})
             for seed, loss in enumerate(losses)
         ]
-        return Retrained(configuration=Configuration(), trial=name, models=validated, diverged=diverged)
+        return Retrained(config=Configuration(), trial=name, models=validated, finished=finished)
 
-    found = [retrained("a", 0.1, 0.1, diverged=1), retrained("b", 0.5, 0.7), retrained("c", 0.3)]
+    found = [
+        retrained("a", 0.1, 0.1, finished=1),
+        retrained("b", 0.5, 0.7, finished=2),
+        retrained("c", 0.6, 0.7, finished=2),
+    ]
     order = sorted(found, key=lambda one: one.order(Objective(metric="loss", mode="min")))
-    assert [one.trial for one in order] == ["c", "b", "a"]
+    assert [one.trial for one in order] == ["b", "c", "a"], "by seeds completed, then by the mean"
 
 
 @pytest.mark.usefixtures("one_ray")

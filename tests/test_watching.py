@@ -1,26 +1,28 @@
 """A sweep watched: in the terminal, beside other sweeps, in Grafana."""
 
-import io
 import json
-import os
 import re
 import shutil
 import threading
-from dataclasses import replace
+import time
+from contextlib import ExitStack
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
-from ae import tasks
 from ae.words import counted
 from sweeps import compare, replay, show
 from sweeps.config.words import duration, spread
-from sweeps.records import tables
-from sweeps.records.ledger import STOPPED, Entry, Ledger
-from sweeps.storage.folder import read
+from sweeps.report import comparison, terminal
+from sweeps.storage.folder import locked
 from sweeps.tracking import prometheus as metrics
-from sweeps.tracking.display import bar
+
+
+@pytest.fixture
+def held(running):
+    """The folder of a running sweep, its lock held as the sweep's process would."""
+    with locked(running):
+        yield running
 
 
 def first(folder):
@@ -51,15 +53,6 @@ def test_more_than_a_day_is_told_in_hours():
     assert [duration(seconds) for seconds in (0, 3599.6, 26 * 3600)] == ["0:00:00", "1:00:00", "26:00:00"]
 
 
-def test_a_search_that_stops_trials_early_fills_its_bar(tmp_path):
-    ledger = Ledger("search", tmp_path, tasks.find("synthetic").objective, 3, 10, expected=[10, 4, 2])
-    for name, epoch in (("0000", 10), ("0001", 4), ("0002", 2)):
-        ledger.entries[name] = Entry(name=name, configuration={"hidden_size": 4}, epoch=epoch, status=STOPPED)
-    console = Console(width=100, file=io.StringIO())
-    console.print(bar(ledger))
-    assert console.file.getvalue().count("━") == 60
-
-
 def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summary_of):
     status, output, _ = shown(show.main, swept)
     assert status == 0
@@ -73,24 +66,32 @@ def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summ
     assert ranking[0].split()[:2] == [best["trial"], "finished"]
     assert f" 4/4    {best['best_accuracy']:.4g} " in ranking[0]
     assert f"lr 0.01, hidden_size {best['hidden_size']}" in ranking[0]
-    assert any(block in ranking[0] for block in show.BARS)
+    assert any(block in ranking[0] for block in terminal.BARS)
 
 
-def test_a_running_sweep_is_shown_and_not_touched(running, shown):
-    before = {path: path.read_bytes() for path in running.rglob("*") if path.is_file()}
-    status, output, _ = shown(show.main, running)
+def test_a_running_sweep_is_shown_and_not_touched(held, shown):
+    before = {path: path.read_bytes() for path in held.rglob("*") if path.is_file()}
+    status, output, _ = shown(show.main, held)
     assert status == 0
-    assert "last report 0:00:0" in output
-    assert "1 running, 1 paused, 2 to come" in output
+    assert re.search(r"; running, last event 0:\d\d:\d\d ago", output)
+    assert re.search(r"search: .*1 paused, .*to come", output)
     assert "on the test split" not in output
-    assert {path: path.read_bytes() for path in running.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in held.rglob("*") if path.is_file()} == before
 
 
-def test_small_models_to_come_count_less_in_the_time_left(running, shown):
-    first = next(row for row in tables.rows(running / "curves.csv") if row["trial"] == "0000")
-    tables.rewrite(running / "curves.csv", [first | {"train_s": "100", "wall_s": "100"}])
+def test_small_models_to_come_count_less_in_the_time_left(held, shown, edit_events):
+    times = {"train_s": 100, "wall_s": 100}
+
+    def only_the_first_epoch(event):
+        is_first = event.get("trial") == "0000" and event.get("epoch", 1) == 1 and event["event"] in ("asked", "reported")
+        keeps = event["event"] == "session_begun" or is_first
+        return event | (times if event["event"] == "reported" else {}) if keeps else None
+
+    events = held / "events.jsonl"
+    events.write_text(events.read_text().rpartition("\n")[0] + "\n")  # without the line that is cut off
+    edit_events(held, only_the_first_epoch)
     left = 100 * (3 + 2) + 25 * (1 + 1)  # of halving's 4, 2, 1 and 1 epochs, the first of which is over
-    assert f"about {duration(left)[:-1]}" in shown(show.main, running)[1], "to ten seconds, as the clock goes on"
+    assert f"about {duration(left)} left" in shown(show.main, held)[1]
 
 
 def test_watch_ends_with_the_sweep(swept, shown):
@@ -99,15 +100,25 @@ def test_watch_ends_with_the_sweep(swept, shown):
     assert "and 2 more" in output
 
 
-def test_what_does_not_go_on_has_no_time_left(running, shown):
-    assert " left" in shown(show.main, running)[1]
-    os.utime(running / "curves.csv", (0, 0))
-    assert " left" not in shown(show.main, running)[1]
+def test_what_does_not_run_has_no_time_left(running, shown):
+    with locked(running):
+        assert " left" in shown(show.main, running)[1]
+    output = shown(show.main, running)[1]
+    assert " left" not in output
+    assert "; not running; resume with --resume" in output
+    assert not re.search(r"\d running", output)
 
 
-def test_watch_goes_on_until_the_sweep_has_finished(running, shown):
-    record = read(running)
-    finishes = threading.Timer(0.3, replace(record, finished=True).write, (running,))
+def test_watch_goes_on_until_the_sweep_has_ended(running, shown):
+    lock, path = ExitStack(), running / "events.jsonl"
+    lock.enter_context(locked(running))
+    ended = {"event": "session_ended", "time": time.time(), "status": "finished", "wall_s": {}}
+
+    def finish():
+        path.write_text(path.read_text().rpartition("\n")[0] + "\n" + json.dumps(ended) + "\n")
+        lock.close()
+
+    finishes = threading.Timer(0.3, finish)
     finishes.start()
     status, output, _ = shown(show.main, running, "--watch", "0.1")
     assert status == 0
@@ -115,33 +126,36 @@ def test_watch_goes_on_until_the_sweep_has_finished(running, shown):
     assert not finishes.is_alive()
 
 
-def test_a_sweep_of_which_no_retraining_left_a_model_has_ended(swept, tmp_path, shown):
+def test_a_sweep_of_which_no_retraining_left_a_model_has_ended(swept, tmp_path, shown, edit_events):
     folder = shutil.copytree(swept, tmp_path / "lost")
-    for name in ("summary.json", "tested.json"):
-        (folder / name).unlink()
-    record = read(folder)
-    replace(record, finished=False).write(folder)
-    failed = {"status": "failed", "epochs": "0", "best_epoch": "0", "best_accuracy": ""}
-    for table, changed in ((tables.TRIALS, failed), (tables.CURVES, None)):
-        rows = [row | (changed or {}) if row["phase"] == "retrain" else row for row in tables.rows(folder / table)]
-        tables.rewrite(folder / table, [row for row in rows if changed or row["phase"] != "retrain"])
-    assert "ended, as no retraining left a model" in shown(show.main, folder)[1]
+    (folder / "summary.json").unlink()
+
+    def fail(event):
+        if event["event"] in ("tested", "session_ended"):
+            return None
+        if event.get("phase") == "retrain" and event["event"] == "reported":
+            return None
+        is_lost = event.get("phase") == "retrain" and event["event"] == "ended"
+        return event | {"status": "failed"} if is_lost else event
+
+    edit_events(folder, fail)
+    assert "; ended: no retraining left a model" in shown(show.main, folder)[1]
 
 
 def test_a_sparkline_shows_values_to_one_scale():
     curves = {"a": {1: 1.0, 2: 2.0, 4: 8.0}, "b": {1: 4.5, 2: float("nan")}}
-    assert show.sparks(curves, 4, "12345678", log=False) == {"a": "1288", "b": "5 "}
+    assert terminal.sparklines(curves, 4, "12345678", log=False) == {"a": "1288", "b": "5 "}
     decades = {"a": {1: 1e-4, 2: 1e-2, 3: 1.0}}
-    assert show.sparks(decades, 3, "123", log=True) == {"a": "123"}
-    assert show.sparks(decades, 3, "123", log=False) == {"a": "113"}
-    assert len(show.sparks({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"]) == show.WIDTH
+    assert terminal.sparklines(decades, 3, "123", log=True) == {"a": "123"}
+    assert terminal.sparklines(decades, 3, "123", log=False) == {"a": "113"}
+    assert len(terminal.sparklines({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"]) == terminal.WIDTH
 
 
-def test_sweeps_are_compared_in_a_table_and_a_picture(swept, running, shown, summary_of, tmp_path):
+def test_sweeps_are_compared_in_a_table_and_a_chart(swept, running, shown, summary_of, log_of, tmp_path):
     status, output, _ = shown(compare.main, swept, running, "--output", tmp_path / "both.png")
     assert status == 0
     assert re.search(r"scheduler +asha +asha", output)
-    assert re.search(r"trials ended +4 of 4 +0 of 4", output)
+    assert re.search(rf"trials ended +4 of 4 +{log_of(running).search.ended} of 4", output)
     assert re.search(rf"best validation of the search +{first(swept)['best_accuracy']:.4g} ", output)
     assert re.search(rf"validation in the search +{summary_of(swept)['best']['val']['accuracy']:.4g} ", output)
     assert "not tested" in output
@@ -154,8 +168,8 @@ def test_a_sweep_has_its_folder_s_name_wherever_one_stands(swept, running, shown
     assert re.search(r"lr\[big\] +grid", shown(compare.main, ".", swept)[1])
 
 
-def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
-    found = compare.progress(compare.read(swept))
+def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of, log_of):
+    found = comparison.progress(log_of(swept).search)
     assert found["best"].iloc[-1] == first(swept)["best_accuracy"]
     assert found["epochs"].iloc[-1] <= summary_of(swept)["search"]["epochs_trained"]
     assert found["best"].is_monotonic_increasing
@@ -164,7 +178,8 @@ def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of):
 
 def test_a_long_name_is_compared_whole_on_a_narrow_terminal(swept, running, shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
-    _, output, _ = shown(compare.main, swept, running.rename(running.with_name(60 * "Q")))
+    named = running.rename(running.with_name(60 * "Q"))
+    _, output, _ = shown(compare.main, swept, named, "--output", named / "x.png")
     assert output.count("Q") == 60
 
 
@@ -174,53 +189,68 @@ def test_a_sweep_is_compared_with_others_alone(swept, shown, monkeypatch):
     assert (status, error) == (2, f"error: {swept} is named twice; name each sweep once\n")
 
 
-def test_sweeps_of_other_data_at_the_same_path_are_compared_with_a_note(swept, tmp_path, shown):
-    other = shutil.copytree(swept, tmp_path / "other")
-    assert "note: " not in shown(compare.main, swept, other)[1]
-    replace(read(other), data_sha256="0" * 64).write(other)
-    assert "note: the sweeps differ in their data" in shown(compare.main, swept, other)[1]
+@pytest.fixture
+def other(swept, tmp_path):
+    """Another sweep, whose plan differs in what it is called with."""
+    folder = shutil.copytree(swept, tmp_path / "other")
+
+    def change(**facts):
+        plan = json.loads((swept / "plan.json").read_text())
+        (folder / "plan.json").write_text(json.dumps(plan | facts))
+        return folder
+
+    return change
 
 
-def test_sweeps_of_other_tasks_and_objectives_are_not_compared(swept, tmp_path, shown):
-    other = shutil.copytree(swept, tmp_path / "other")
-    record = (other / "sweep.json").read_text()
-    (other / "sweep.json").write_text(record.replace('"mnist-cls"', '"mnist-rec"'))
-    status, _, error = shown(compare.main, swept, other)
+def test_sweeps_of_other_data_at_the_same_path_are_compared_with_a_note(swept, other, tmp_path, shown):
+    output = ("--output", tmp_path / "x.png")
+    assert "note: " not in shown(compare.main, swept, other(), *output)[1]
+    differs = other(data_sha256="0" * 64)
+    assert "note: the sweeps differ in their data" in shown(compare.main, swept, differs, *output)[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"task": "mnist-rec"}, "compare sweeps of one task"),
+        ({"objective": {"metric": "loss", "mode": "min"}}, "was judged by loss (min)"),
+    ],
+)
+def test_sweeps_of_other_tasks_and_objectives_are_not_compared(changed, message, swept, other, shown, tmp_path):
+    status, _, error = shown(compare.main, swept, other(**changed), "--output", tmp_path / "x.png")
     assert (status, error.count("\n")) == (2, 1)
-    assert "compare sweeps of one task" in error
-    (other / "sweep.json").write_text(record)
-    summary = (other / "summary.json").read_text()
-    (other / "summary.json").write_text(summary.replace('"metric": "accuracy"', '"metric": "loss"'))
-    status, _, error = shown(compare.main, swept, other)
-    assert (status, error.count("\n")) == (2, 1)
-    assert "was judged by loss (max)" in error
+    assert message in error
 
 
 @pytest.mark.parametrize("command", [show.main, compare.main, replay.main])
 @pytest.mark.parametrize(
-    ("table", "content", "message"),
+    ("name", "content", "message"),
     [
-        ("sweep.json", None, "it has no sweep.json"),
-        ("sweep.json", "{", "cannot be read"),
-        ("curves.csv", "phase,trial,epoch\nsearch,0000,x\n", "curves.csv: not the table of a sweep"),
-        ("curves.csv", "phse,trial,epoch\nsearch,0000,1\n", "a sweep: it has no column phase"),
-        pytest.param("curves.csv", '"' + "1\n" * 70_000, "curves.csv: not the table of a sweep: ", id="open quote"),
-        ("trials.csv", "phase,trial\nsearch,9999\n", "trials.csv: trial 9999 is none of this sweep's"),
-        ("study.log", "{}\n", "study.log: not a whole Optuna study"),
+        ("plan.json", None, "it has no plan.json"),
+        ("plan.json", "{", "cannot be read"),
+        ("events.jsonl", "{}\n", "events.jsonl, line 1: not an event of a sweep"),
+        ("events.jsonl", "[" * 70_000 + "\n", "events.jsonl, line 1: not an event of a sweep"),
+        ("events.jsonl", '{"event": "asked", "time": 0}\n', "events.jsonl, line 1: 'phase' is missing"),
+        (
+            "events.jsonl",
+            '{"event": "paused", "time": 0, "phase": "search", "trial": "9999"}\n',
+            "events.jsonl, line 1: trial 9999 was never asked for",
+        ),
         ("summary.json", "[]", "summary.json: not the summary of a sweep"),
     ],
+    ids=lambda value: None if value is None or len(value) < 100 else "long",
 )
-def test_a_folder_that_cannot_be_read_is_one_line(command, table, content, message, swept, tmp_path, shown):
+def test_a_folder_that_cannot_be_read_is_one_line(command, name, content, message, swept, tmp_path, shown):
     folder = shutil.copytree(swept, tmp_path / "damaged", ignore=shutil.ignore_patterns("ray", "best", "figures"))
     if content is None:
-        (folder / table).unlink()
+        (folder / name).unlink()
     else:
-        (folder / table).write_text(content)
+        (folder / name).write_text(content)
     status, output, error = shown(command, folder)
     assert (status, output, error.count("\n")) == (2, "", 1)
     assert error.startswith("error: ")
     assert message in error
-    assert "begin a new" not in error, "whoever only looks is not told to sweep again"
+    assert "begin a new" not in error, "a command that only looks does not say to sweep again"
 
 
 @pytest.mark.parametrize(

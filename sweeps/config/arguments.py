@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_type_hints
 
 from ae import tasks
+from ae.errors import UserError
 from ae.task import Task
-from sweeps.config.plan import DEVICES, TRACKERS
-from sweeps.config.schedulers import SCHEDULERS
-from sweeps.search.samplers import SAMPLERS
+from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, TRACKERS
+from sweeps.config.plan_file import load
+from sweeps.config.words import one_line, option
 
 EPILOG = """\
 examples:
@@ -34,11 +34,17 @@ Exit status: 0 done, 1 no model could be trained or results could not be written
 
 
 def named_task(arguments: Sequence[str]) -> Task | None:
-    """The task that the command line names, so that the parser can know its own options."""
+    """The task that a command line names, by --task or by the folder it resumes: the parser needs its own options."""
     only = Parser(add_help=False, allow_abbrev=False)
     only.add_argument("--task", default="")
-    name = only.parse_known_args(arguments)[0].task
-    return tasks.find(name) if name in tasks.names() else None
+    only.add_argument("--resume", default="")
+    found = only.parse_known_args(arguments)[0]
+    if found.task in tasks.names():
+        return tasks.find(found.task)
+    try:
+        return load(Path(found.resume)).task if found.resume else None
+    except UserError:  # what is wrong with the folder is said when it is resumed
+        return None
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,35 +59,19 @@ class Parser(argparse.ArgumentParser):
         options = self.parse_args(arguments)
         for name, value in vars(options).items():
             if value == []:
-                self.error(f"argument --{name.replace('_', '-')}: expected one argument")
+                self.error(f"argument {option(name)}: expected one argument")
         return options
 
 
-def exit_status(work: Callable[[], None]) -> int:
-    """Do the work of a command: 0 when it is done, 2 and one line on bad input, 130 on a Ctrl-C."""
-    try:
-        work()
-    except (OSError, ValueError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def one_line(message: object) -> str:
-    """A message without line breaks, which an argument, a file's name or a column's may hold."""
-    return " ".join(str(message).split())
-
-
 def parser(task: Task | None = None) -> Parser:
-    """The command line, with the task's own options if it is known; what is left out comes from the task."""
+    """The command line, with the task's own options if it is known; options that are left out have no value at all."""
     parser = Parser(
         prog="python sweeps/run.py",
         description="Search for the best LSTM autoencoder for a task, retrain it, test it once, report it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
     )
     _add_what(parser)
     _add_search(parser)
@@ -96,23 +86,17 @@ def parser(task: Task | None = None) -> Parser:
 def _add_what(parser: Parser) -> None:
     what = parser.add_argument_group("what to do")
     what.add_argument("--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}")
-    what.add_argument("--list", action="store_true", help="name the tasks, a line each, and end")
+    what.add_argument("--list", action="store_true", help="list the tasks, one per line, and exit")
     what.add_argument(
-        "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not looked at"
+        "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not read"
     )
     what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
     what.add_argument("--data", type=Path, metavar="PATH", help="your own data (default: what comes with the task)")
     what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")
     what.add_argument("--name", help="name of the results folder (default: the time)")
-    what.add_argument("--resume", metavar="DIR", help="go on with a sweep: a results folder, or STORAGE/TASK/NAME")
-    what.add_argument("--or-resume", action="store_true", help="if the sweep of that --name is there, go on with it")
-    what.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="for results folders (default: results)",
-    )
+    what.add_argument("--resume", metavar="DIR", help="continue a sweep: a results folder, or STORAGE/TASK/NAME")
+    what.add_argument("--or-resume", action="store_true", help="resume the sweep of that --name if there is one")
+    what.add_argument("--results", type=Path, metavar="DIR", help="where results folders are made (default: results)")
     what.add_argument(
         "--storage", metavar="URI", help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results"
     )
@@ -120,7 +104,7 @@ def _add_what(parser: Parser) -> None:
 
 def _add_search(parser: Parser) -> None:
     search = parser.add_argument_group("search")
-    search.add_argument("--search", default="grid", metavar="KIND", help="grid (default) or optuna")
+    search.add_argument("--search", metavar="KIND", help="grid (default) or optuna")
     search.add_argument(
         "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N with --resume)"
     )
@@ -129,16 +113,16 @@ def _add_search(parser: Parser) -> None:
     search.add_argument(
         "--warm-start", type=Path, metavar="DIR", help="an older sweep that --search optuna learns from"
     )
-    search.add_argument("--seed", type=int, default=0, help="seed of the sampler and the trials (default: 0)")
+    search.add_argument("--seed", type=int, help="seed of the sampler and the trials (default: 0)")
 
 
 def _add_budget(parser: Parser) -> None:
     budget = parser.add_argument_group("budget and early stopping, in epochs (defaults: the task's)")
     budget.add_argument("--max-epochs", type=int, metavar="N", help="epochs of a trial")
     budget.add_argument("--eval-every", type=int, metavar="N", help="epochs between two validations")
-    budget.add_argument("--scheduler", default="asha", metavar="NAME", help=f"{', '.join(SCHEDULERS)} (default: asha)")
+    budget.add_argument("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)} (default: asha)")
     budget.add_argument("--grace-period", type=int, metavar="N", help="epochs before a trial may be stopped")
-    budget.add_argument("--reduction-factor", type=int, metavar="N", help="one trial of N goes on past each rung")
+    budget.add_argument("--reduction-factor", type=int, metavar="N", help="one of N trials trains past each rung")
 
 
 def _add_retraining(parser: Parser) -> None:
@@ -155,10 +139,10 @@ def _add_retraining(parser: Parser) -> None:
 
 def _add_resources(parser: Parser) -> None:
     where = parser.add_argument_group(
-        "resources, which a resumed sweep may change",
+        "resources, which --resume may change",
         "The value none resets --gpus-per-trial, --max-concurrent, --time-limit, --address, --track or --autoscale.",
     )
-    where.add_argument("--cpus-per-trial", type=int, default=1, metavar="N", help="CPUs, and threads, of a trial")
+    where.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPUs, and threads, of a trial (default: 1)")
     where.add_argument(
         "--gpus-per-trial",
         type=or_none(float),
@@ -171,13 +155,13 @@ def _add_resources(parser: Parser) -> None:
     where.add_argument(
         "--time-limit",
         type=or_none(float),
+        dest="time_limit_s",
         metavar="S",
-        help="fail a trial that is silent for S seconds, after one retry (default: no limit)",
+        help="fail a trial that reports nothing for S seconds, after one retry (default: no limit)",
     )
-    where.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default: auto)")
+    where.add_argument("--device", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(
         "--core",
-        default="auto",
         help="LSTM code on the CPU: fast (compiled C++), stock (nn.LSTM), or auto (fast if it compiles; default)",
     )
     where.add_argument(
@@ -186,7 +170,7 @@ def _add_resources(parser: Parser) -> None:
     flag = argparse.BooleanOptionalAction
     where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, on this machine alone")
     where.add_argument(
-        "--track", type=or_none(str), metavar="NAME", help=f"log every trial there as well: {', '.join(TRACKERS)}"
+        "--track", type=or_none(str), metavar="NAME", help=f"also log every trial to one of {', '.join(TRACKERS)}"
     )
     where.add_argument(
         "--autoscale",
@@ -195,7 +179,6 @@ def _add_resources(parser: Parser) -> None:
         help="on a cluster that starts machines by itself: ask for room for N trials at once",
     )
     where.add_argument("--verbose", action=flag, help="show Ray's own output")
-    parser.set_defaults(dashboard=False, verbose=False)
 
 
 def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
@@ -203,15 +186,19 @@ def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
     types = get_type_hints(task.options)
     for one in fields(task.options):
         kind = next(kind for kind in get_args(types[one.name]) or (types[one.name],) if kind is not type(None))
-        group.add_argument(f"--{one.name.replace('_', '-')}", type=kind, default=one.default, help=one.metadata["help"])
+        group.add_argument(option(one.name), type=kind, help=one.metadata["help"])
+
+
+GROWING = ("trials", "top_k", "seeds")
+"""Options to which a later session may add."""
 
 
 class More(int):
-    """Trials, configurations or seeds that are added to those a sweep has."""
+    """A number of trials, configurations or seeds to add to a sweep."""
 
 
 def count(text: str) -> int:
-    """A number; "+20" is 20 more."""
+    """A number, or with a plus sign a number to add."""
     return More(text) if text.startswith("+") else int(text)
 
 

@@ -1,15 +1,27 @@
-"""What a sweep found, as a person says it."""
+"""Values as a person writes them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ae.configuration import Configuration
 
-def settings(configuration: Mapping[str, Any], names: list[str]) -> str:
+
+def one_line(message: object) -> str:
+    """A message without line breaks, which an argument or the name of a file or column may contain."""
+    return " ".join(str(message).split())
+
+
+def option(name: str) -> str:
+    """The command-line option of a field: max_epochs is --max-epochs."""
+    return f"--{name.replace('_', '-')}"
+
+
+def settings(configuration: Configuration, names: Sequence[str]) -> str:
     """Hyperparameters in words: 'lr 0.001, clip none'."""
-    return ", ".join(f"{name} {hyperparameter(configuration[name])}" for name in names)
+    return ", ".join(f"{name} {hyperparameter(getattr(configuration, name))}" for name in names)
 
 
 def hyperparameter(value: Any) -> str:
@@ -33,6 +45,6 @@ def spread(values: Mapping[str, Any] | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss, of days as well."""
+    """Seconds as h:mm:ss; hours also count days."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Whether every machine that will train sees the place where trials keep their state."""
+"""Whether every machine that will train sees the place where trials keep their checkpoints."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweeps.engine.room import CannotStart, Room
-from sweeps.storage import filesystem as storage
+from ae.errors import UserError
+from sweeps.engine.room import Room
+from sweeps.storage.filesystem import reason, sees, token
 
 ANSWER_S = 60.0
 """Seconds that a machine has to answer in: it may have to start a process for it."""
 LOOK_S = 5.0
-"""Seconds for which a machine looks: network file systems remember for a while what was not there."""
+"""Seconds that a machine looks for: network file systems remember for a while that a file was not there."""
 
 
-def check(room: Room) -> None:
-    """Let all the other machines that can train look for a file that this one has just written.
+def check_nodes(room: Room) -> None:
+    """Have every other machine that can train look for a file that this one has just written.
 
     Raises:
-        CannotStart: if one does not see it, naming it.
+        UserError: if one does not see it, naming it.
     """
     plan, here = room.plan, ray.get_runtime_context().get_node_id()
     alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]
@@ -31,18 +32,18 @@ def check(room: Room) -> None:
         return
     place = plan.storage or str(next(one for one in plan.folder.absolute().parents if one.exists()))
     try:
-        with storage.token(place) as path:
+        with token(place) as path:
             asked = {_ask(node["NodeID"], place, path): node["NodeManagerAddress"] for node in others}
             answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
             answers = {asked[look]: _answer(look) for look in answered}
-            answers |= {asked[look]: f"gives no answer in {ANSWER_S:g} s" for look in silent}
+            answers |= {asked[look]: f"does not answer within {ANSWER_S:g} s" for look in silent}
     except (OSError, ValueError) as error:
-        raise CannotStart(f"{place}: cannot be written: {storage.reason(error)}") from None
+        raise UserError(f"{place}: cannot be written: {reason(error)}") from None
     for address, trouble in answers.items():
         if trouble:
             where = f"--storage {plan.storage}" if plan.storage else f"the results folder {plan.folder}"
             rule = "give --storage, a bucket or a folder that every machine sees"
-            raise CannotStart(f"{where}: the machine {address} {trouble}; {rule}")
+            raise UserError(f"{where}: the machine {address} {trouble}; {rule}")
 
 
 def _trains(has: Mapping[str, float], needs: Mapping[str, float]) -> bool:
@@ -57,7 +58,7 @@ def _ask(node: str, place: str, path: str) -> Any:
 @ray.remote(num_cpus=0, max_retries=0)
 def _looks(place: str, path: str) -> bool:
     end = time.monotonic() + LOOK_S
-    while not storage.sees(place, path):
+    while not sees(place, path):
         if time.monotonic() > end:
             return False
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""What the cluster has room for: the CPUs and the part of a GPU that a trial gets, and how many train at once."""
+"""What the cluster has room for: the CPUs and the share of a GPU that a trial gets, and how many trials run at once."""
 
 from __future__ import annotations
 
@@ -15,54 +15,51 @@ import ray
 import torch
 from ray import tune
 
+from ae.errors import UserError
 from ae.kernels import use_fast
 from sweeps.config.plan import Plan
 from sweeps.engine.spare import SpareCores
-from sweeps.engine.turns import Turns
+from sweeps.scheduling.base import Scheduler
 
 GPU_PARTS = (1, 2, 4)
 """Trials that share a GPU: as few as give each trial a place, but no more than the last; these models are small."""
 EVERY_S = 5.0
 """Seconds between two looks at what the cluster has room for."""
 
-Resources = Mapping[str, float]
-"""Amounts by "CPU" and "GPU"."""
+Amounts = Mapping[str, float]
+"""Of "CPU" and "GPU"."""
 
 
-class CannotStart(ValueError):
-    """The cluster is not there or lacks what the plan asks for, or not all of it can use the place of the results."""
-
-
-def resources(plan: Plan) -> dict[str, float]:
+def resources_per_trial(plan: Plan) -> dict[str, float]:
     """CPUs and GPUs of one trial.
 
     Raises:
-        CannotStart: if the cluster has not enough for one.
+        UserError: if no machine of the cluster has enough for one.
     """
-    if plan.autoscale:  # the machines for them are not there yet
-        fraction = 0.0 if plan.device == "cpu" else 1 / GPU_PARTS[-1]
-        chosen = fraction if plan.gpus_per_trial is None else plan.gpus_per_trial
-        return {"CPU": float(plan.cpus_per_trial), "GPU": chosen}
+    used = plan.resources
+    if used.autoscale:  # the machines for them are not there yet
+        fraction = 0.0 if used.device == "cpu" else 1 / GPU_PARTS[-1]
+        chosen = fraction if used.gpus_per_trial is None else used.gpus_per_trial
+        return {"CPU": float(used.cpus_per_trial), "GPU": chosen}
     nodes = _nodes(plan)
-    gpus = _share(plan, nodes) if plan.gpus_per_trial is None else plan.gpus_per_trial
-    wanted = {"CPU": float(plan.cpus_per_trial), "GPU": gpus}
+    gpus = _share(plan, nodes) if used.gpus_per_trial is None else used.gpus_per_trial
+    wanted = {"CPU": float(used.cpus_per_trial), "GPU": gpus}
     for kind, amount in wanted.items():
         most = max((node.get(kind, 0.0) for node in nodes), default=0.0)
         if amount > most:
             option = f"--{kind.lower()}s-per-trial"
-            raise CannotStart(f"{option} must be <= what a machine of the cluster has ({most:g}), got {amount:g}")
+            raise UserError(f"{option} must be <= what a machine of the cluster has ({most:g}), got {amount:g}")
     if not sum(_fits(node, wanted) for node in nodes):
-        raise CannotStart(
-            f"--cpus-per-trial must be <= what a machine with a GPU has, got {plan.cpus_per_trial}; or use --device cpu"
-        )
-    if plan.device == "cuda" and not gpus:
-        raise CannotStart("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
+        rule = "--cpus-per-trial must be <= what a machine with a GPU has"
+        raise UserError(f"{rule}, got {used.cpus_per_trial}; or use --device cpu")
+    if used.device == "cuda" and not gpus:
+        raise UserError("--device cuda needs a GPU in the cluster, and there is none; use --device cpu")
     return wanted
 
 
-def _nodes(plan: Plan) -> list[Resources]:
+def _nodes(plan: Plan) -> list[Amounts]:
     """What each machine has; of this one alone, a GPU counts if torch can use it, whatever Ray says."""
-    hidden = () if plan.address or torch.cuda.is_available() else ("GPU",)
+    hidden = () if plan.resources.address or torch.cuda.is_available() else ("GPU",)
     return [
         {kind: amount for kind, amount in node["Resources"].items() if kind not in hidden}
         for node in ray.nodes()
@@ -70,18 +67,18 @@ def _nodes(plan: Plan) -> list[Resources]:
     ]
 
 
-def _share(plan: Plan, nodes: list[Resources]) -> float:
-    """The part of a GPU for each trial, unless the user says: Ray fills one GPU before it takes the next."""
+def _share(plan: Plan, nodes: list[Amounts]) -> float:
+    """The share of a GPU for each trial where the user gives none: Ray fills one GPU before it uses the next."""
     gpus = sum(int(node.get("GPU", 0.0)) for node in nodes)
-    if not gpus or plan.device == "cpu":
+    if not gpus or plan.resources.device == "cpu":
         return 0.0
-    places = sum(int(node.get("CPU", 0.0) / plan.cpus_per_trial) for node in nodes if node.get("GPU"))
-    trials = min(plan.trials, places, plan.max_concurrent or places)
+    places = sum(int(node.get("CPU", 0.0) / plan.resources.cpus_per_trial) for node in nodes if node.get("GPU"))
+    trials = min(plan.trials, places, plan.resources.max_concurrent or places)
     return 1 / next((parts for parts in GPU_PARTS if parts * gpus >= trials), GPU_PARTS[-1])
 
 
-def _fits(node: Resources, needs: Resources) -> int:
-    """Trials that a machine has room for; one does not lie across two GPUs."""
+def _fits(node: Amounts, needs: Amounts) -> int:
+    """Trials that a machine has room for; no trial spans two GPUs."""
     room = int(node.get("CPU", 0.0) / needs["CPU"] + 1e-9)
     return min(room, int(node.get("GPU", 0.0)) * int(1 / needs["GPU"] + 1e-9)) if needs["GPU"] else room
 
@@ -91,51 +88,54 @@ class Room:
     """What a trial gets of the cluster, decided once a session: a machine that is lost between two phases ends none."""
 
     plan: Plan
-    needs: Resources
+    needs: Amounts
 
     @classmethod
-    def of(cls, plan: Plan) -> Room:
+    def now(cls, plan: Plan) -> Room:
         """The room for a plan's trials, as the cluster is now.
 
         Raises:
-            CannotStart: if the cluster has not enough for one.
+            UserError: if no machine of the cluster has enough for one.
         """
-        return cls(plan=plan, needs=resources(plan))
+        return cls(plan=plan, needs=resources_per_trial(plan))
 
     @property
-    def slots(self) -> int:
-        """Trials that run at once now; one that nothing has room for waits for a machine."""
-        if self.plan.autoscale:
-            return min(self.plan.autoscale, self.plan.max_concurrent or self.plan.autoscale)
-        room = max(1, sum(_fits(node, self.needs) for node in _nodes(self.plan)))
-        return min(room, self.plan.max_concurrent or room)
+    def max_concurrent(self) -> int:
+        """Trials that can run at once now; one for which there is no room waits for a machine."""
+        used = self.plan.resources
+        room = used.autoscale or max(1, sum(_fits(node, self.needs) for node in _nodes(self.plan)))
+        return min(room, used.max_concurrent or room)
 
     @property
     def spare(self) -> SpareCores | None:
-        """How trials that train on share this machine's cores; None on GPUs, and on a cluster, which others use too."""
-        if self.plan.address or self.needs["GPU"]:
+        """How running trials share this machine's idle cores; None on GPUs, and on a cluster, which others use too."""
+        used = self.plan.resources
+        if used.address or self.needs["GPU"]:
             return None
-        return SpareCores(path=str(Path(_board().name) / "training"), threads=self.slots * self.plan.cpus_per_trial)
+        threads = self.max_concurrent * used.cpus_per_trial
+        return SpareCores(path=str(Path(_board().name) / "training"), threads=threads)
 
     def device(self) -> str:
         """What the trials run on, in words.
 
         Raises:
-            CannotStart: if the plan demands a core that cannot be had.
+            UserError: if the plan demands a core that cannot be had.
         """
-        plan, needs, kinds = self.plan, self.needs, ray.cluster_resources()
+        used, needs, kinds = self.plan.resources, self.needs, ray.cluster_resources()
         try:
-            fast = use_fast(plan.core, torch.device("cuda" if needs["GPU"] else "cpu"))
+            fast = use_fast(used.core, torch.device("cuda" if needs["GPU"] else "cpu"))
         except ValueError as error:
-            raise CannotStart(f"--{error}") from None
-        if plan.autoscale:
-            what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {plan.cpus_per_trial} thread"
-            return f"{what} a trial, on machines that come as they are needed"
+            raise UserError(f"--{error}") from None
+        if used.autoscale:
+            what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {used.cpus_per_trial} thread"
+            return f"{what} per trial, on machines that start as they are needed"
         if needs["GPU"]:
             names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
-            return f"{needs['GPU']:g} GPU a trial ({', '.join(names) or 'of unknown type'}), {kinds['GPU']:g} in all"
+            kind = ", ".join(names) or "of unknown type"
+            return f"{needs['GPU']:g} GPU per trial ({kind}), {kinds['GPU']:g} in all"
         core = "fast core" if fast else "nn.LSTM"
-        return f"cpu, {plan.cpus_per_trial} thread a trial, {core}, {kinds['CPU']:g} CPUs in all ({platform.machine()})"
+        machine = f"{kinds['CPU']:g} CPUs in all ({platform.machine()})"
+        return f"cpu, {used.cpus_per_trial} thread per trial, {core}, {machine}"
 
 
 @functools.cache
@@ -149,19 +149,19 @@ class Watch(tune.Callback):
 
     Args:
         room: says how many trials at once.
-        turns: hands out the slots.
+        scheduler: keeps to it.
     """
 
-    def __init__(self, room: Room, turns: Turns) -> None:
-        self.room, self.turns = room, turns
+    def __init__(self, room: Room, scheduler: Scheduler) -> None:
+        self.room, self.scheduler = room, scheduler
         self.looked = time.monotonic()
         self.spare, self.told = room.spare, 0
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Look again, now and then."""
-        if self.spare and self.told != len(self.turns.busy):
-            self.told = len(self.turns.busy)
+        """Look again every few seconds."""
+        if self.spare and self.told != len(self.scheduler.running):
+            self.told = len(self.scheduler.running)
             self.spare.tell(self.told)
         if time.monotonic() - self.looked > EVERY_S:
-            self.turns.slots = self.room.slots
+            self.scheduler.max_concurrent = self.room.max_concurrent
             self.looked = time.monotonic()

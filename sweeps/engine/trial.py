@@ -25,16 +25,18 @@ NO_GPU = "its machine has no GPU that torch can use: it trained on the CPU"
 
 
 class SweepTrial(tune.Trainable):
-    """Trains `config["run"]["configuration"]`, one report a validation.
+    """Trains `config["run"]["configuration"]`, one report per validation.
 
-    A report has `epoch`, `train_loss`, `val_` and each metric of the task, `best` (the objective's best value so far),
-    `best_epoch`, `diverged`, `train_s` (seconds in training and validation since the last report) and `warning` (what
-    went wrong with a checkpoint, or nothing). An actor that has ended a trial takes the next one by `reset_config`, its
-    data in place. A step or a pause that takes longer than the time limit ends the process, and so the trial, as a
-    failure.
+    A report has `epoch`, `train_loss`, `val_` and each metric of the task, `train_s` (seconds in training and
+    validation since the last report), `warning` (what went wrong with a checkpoint, or nothing) and `ends` (whether it
+    is the last one: the last epoch was trained, or the trial diverged and its metrics are NaN). An actor that has ended
+    a trial takes the next one by `reset_config`, with the data in place. A step or a pause that takes longer than the
+    time limit ends the process, and so the trial, as a failure.
 
-    `config["run"]["known"]` is the last epoch that the driver has heard of. Where a checkpoint is ahead of that, as its
-    tables may be of an older moment, the reports between the two come first: they are in the checkpoint.
+    `config["run"]["known"]` is the last epoch that the driver has recorded. A checkpoint may be ahead of it: the driver
+    died before it wrote the event down, or another machine resumes from a copy of the event log that is some seconds
+    old. So a checkpoint holds the trial's reports, and those that the driver lacks are reported first. Nothing else
+    reads them.
     """
 
     def setup(
@@ -44,6 +46,7 @@ class SweepTrial(tune.Trainable):
         train: Split,
         validation: Split,
         checkpoints: str,
+        session: str,
         eval_every: int,
         threads: int,
         spare: SpareCores | None,
@@ -59,31 +62,31 @@ class SweepTrial(tune.Trainable):
         self.lacks_gpu = device == "auto" and not torch.cuda.is_available()
         if device == "auto":
             device = "cpu" if self.lacks_gpu else "cuda"
-        if device == "cuda":  # cuDNN's LSTM would round its factors to TF32, and its sums might differ by the run
+        if device == "cuda":  # cuDNN's LSTM would round its factors to TF32, and its sums might differ between runs
             torch.backends.cudnn.allow_tf32 = False
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         self.task, self.eval_every, self.core = find(task), eval_every, core
-        self.checkpoints, self.time_limit_s = Checkpoints(checkpoints), time_limit_s
+        self.checkpoints, self.session, self.time_limit_s = Checkpoints(checkpoints), session, time_limit_s
         self.device, self.splits = device, (train, validation)
         self.on_device: tuple[DeviceSplit, DeviceSplit] | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take a trial; all that can fail is left to its first step, which Tune tries again if it does."""
+        """Take a trial; whatever can fail is left to its first step, which Tune tries again."""
         self.run: dict[str, Any] = new_config["run"]
         self.training: Training | None = None
         if self.device == "cuda":
-            torch.cuda.empty_cache()  # the trials beside it may need what the last one here had
+            torch.cuda.empty_cache()  # the trials beside it may need the memory of the last one here
         return True
 
     def __repr__(self) -> str:
-        """The actor's name in Ray's dashboard and logs, which Ray asks for once, when the actor starts."""
+        """The actor's name in Ray's dashboard and logs; Ray asks for it once, when the actor starts."""
         return f"trial {self.run['trial']} and later ones" if self.reused else f"trial {self.run['trial']}"
 
     def _begin(self) -> Training:
-        """Start the trial, or go on with it where its checkpoints are; those of other configurations are none of it."""
+        """Start the trial, or resume it from its checkpoints; those of another configuration are not its own."""
         self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
-        if not self.checkpoints.within_reach():
+        if not self.checkpoints.is_shared(self.session):
             rule = "this machine does not see the results; give --storage, a bucket or a folder that every machine sees"
             raise FileNotFoundError(errno.ENOENT, rule, self.checkpoints.root)
         if self.on_device is None:
@@ -96,24 +99,24 @@ class SweepTrial(tune.Trainable):
         if found.state and found.state["configuration"] == self.run["configuration"]:
             training.load_state_dict(found.state)
             self.reports = found.state["reports"]
-        self.unheard = [report for report in self.reports if report["epoch"] > self.run.get("known", math.inf)]
+        self.undelivered = [report for report in self.reports if report["epoch"] > self.run.get("known", math.inf)]
         self.saved_epoch = training.epoch
         return training
 
     def step(self) -> dict[str, Any]:
-        """Train to the next validation; a loss that is not finite ends the trial as diverged."""
+        """Train to the next validation; a loss or an objective that is not finite ends the trial as diverged."""
         with self._limited():
             if begins := self.training is None:
                 self.training = self._begin()
-            if self.unheard:
-                return dict(self.unheard.pop(0))
-            self._save(self.training)  # what the driver has heard of, before it is trained on
-            self.training.threads.choices = (self.threads,) if begins else self._spare_too()
+            if self.undelivered:
+                return dict(self.undelivered.pop(0))
+            self._save(self.training)  # what the driver has recorded, before training continues
+            self.training.threads.choices = (self.threads,) if begins else self._thread_choices()
             return self._report(self.training)
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:
-        """Kill this process once the time limit is over; only that ends a call that hangs in a driver or a storage."""
+        """Kill this process once the time limit is over: nothing else ends a call that hangs in a driver."""
         if self.time_limit_s:
             faulthandler.dump_traceback_later(self.time_limit_s, exit=True)
         try:
@@ -121,10 +124,10 @@ class SweepTrial(tune.Trainable):
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _spare_too(self) -> Sequence[int]:
-        """Threads to choose from until the next report: its own, or those and a share of what no trial uses.
+    def _thread_choices(self) -> Sequence[int]:
+        """Threads to choose from until the next report: its own, or those and a share of the idle cores.
 
-        Only the fast core takes more than its own. One that has just begun does not look: others may be about to begin.
+        Only the fast core takes more than its own. A trial that has just begun takes none: others may begin too.
         """
         share = self.spare.share() if self.spare else 0
         return (self.threads, share) if share > self.threads else (self.threads,)
@@ -135,23 +138,22 @@ class SweepTrial(tune.Trainable):
             if not math.isfinite(training.train_epoch()):
                 break
         metrics = training.validate()
-        diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"])))
+        objective = metrics[self.task.objective.metric]
+        diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"], objective)))
         if diverged:  # what diverged weights happen to score ranks nothing
             metrics = dict.fromkeys(metrics, math.nan)
-        done = diverged or training.epoch >= training.configuration.epochs
+        ends = diverged or training.epoch >= training.configuration.epochs
         report = {
             "epoch": training.epoch,
             "train_loss": training.train_loss,
             **{f"val_{name}": value for name, value in metrics.items()},
-            "best": training.best_metrics.get(self.task.objective.metric, math.nan),
-            "best_epoch": training.best_epoch,
-            "diverged": diverged,
             "train_s": time.perf_counter() - started,
             "warning": self.warning,
-            "done": done,
+            "ends": ends,
+            "done": ends,  # the key that Tune looks at, and sets for trials that a scheduler stops
         }
         self.reports.append(dict(report))
-        if done and not diverged:
+        if ends and not diverged:
             self._save(training)
             report["warning"] = self.warning
         return report
@@ -167,10 +169,11 @@ class SweepTrial(tune.Trainable):
                 self.warning = f"the checkpoint of epoch {training.epoch} could not be written: {error}"
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
-        """A pause: keep the state, and tell Tune no more than where it is.
+        """A pause: keep the state, and tell Tune no more than the epoch.
 
-        Tune's own checkpoints would be copied, numbered anew, and listed in a snapshot that costs more the more trials
-        there are; its restored sweeps forget the newest. Ours are named by trial and epoch, and any session finds them.
+        Tune's own checkpoints would be copied, numbered anew, and listed in a snapshot that costs more with every
+        trial; a sweep that Tune restores forgets the newest. Ours are named by trial and epoch, and any session finds
+        them.
         """
         assert self.training, "a trial pauses after a report"
         with self._limited():
@@ -178,4 +181,4 @@ class SweepTrial(tune.Trainable):
         return {"epoch": self.training.epoch}
 
     def load_checkpoint(self, checkpoint: dict[str, int]) -> None:
-        """Nothing: the first step finds the state."""
+        """The first step finds the state."""

@@ -1,223 +1,293 @@
-"""A whole sweep: search, selection, retraining, the test split."""
+"""A whole sweep: search, selection, retraining, the test split, the report."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import shlex
-import sys
+import socket
+import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from rich.console import Console
 
-from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.saved import save
 from ae.task import Split, Splits
 from ae.training import final_metrics
 from ae.words import counted
+from sweeps.config import plan_file
 from sweeps.config.plan import Plan
-from sweeps.engine import nodes
-from sweeps.engine import session as engine
-from sweeps.engine.recorder import Recorder
+from sweeps.engine.nodes import check_nodes
+from sweeps.engine.phase import Phase, Source
 from sweeps.engine.room import Room
-from sweeps.engine.session import Workers
-from sweeps.engine.turns import Turns
-from sweeps.pipeline import retraining
-from sweeps.records import history, tables, tested
-from sweeps.records.ledger import ENDED, FAILED
-from sweeps.records.outcome import Outcome
-from sweeps.report import page as report
-from sweeps.search import study
+from sweeps.engine.session import ray_session
+from sweeps.engine.workers import Workers
+from sweeps.pipeline import selection
+from sweeps.records.result import SweepResult, versions
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.tables import Tables, write_tables
+from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH, TrialRecord
+from sweeps.report.guard import attempt
+from sweeps.report.page import closing_words, write_report
+from sweeps.scheduling.base import Scheduler, make_scheduler
+from sweeps.search.importance import importances
+from sweeps.search.journal import StudyJournal
+from sweeps.search.suggestions import suggestions_of
 from sweeps.search.warm_start import warm_start
 from sweeps.storage import folder
-from sweeps.storage.checkpoints import Checkpoints, Tidy
+from sweeps.storage.checkpoints import Checkpoints
 from sweeps.storage.mirror import Mirror
-from sweeps.tracking import loggers
 from sweeps.tracking.display import Display
-from sweeps.tracking.prometheus import Metrics
+from sweeps.tracking.followers import Follower, check_tracker, followers_of
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
 
-def run(plan: Plan, splits: Splits, console: Console) -> int:
-    """Carry out a plan, or go on with it, and write its results folder; returns the exit status.
+def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console) -> int:
+    """Carry out a plan, or resume it, and write its results folder; returns the exit status.
 
-    A Ctrl-C keeps all that was finished, reports it, and gives 130; a sweep in which nothing could be selected or
-    retrained, or whose results cannot be written any more, gives 1. `--resume` goes on with what was not ended.
+    A Ctrl-C keeps and reports all that was finished, and gives 130; a sweep in which nothing could be selected or
+    retrained gives 1. `--resume` continues with what has not ended.
+
+    Args:
+        plan: what to do.
+        before: the plan that the results folder has; None for a new sweep.
+        splits: the data.
+        console: for progress and the closing words.
 
     Raises:
-        CannotStart: if the cluster is not there, has no room for a trial, or a machine that does not see the results.
-        Unusable: if the results folder cannot be made or used.
-        ValueError: if what earlier sessions left there cannot be read.
+        UserError: if the cluster is not there, has no room for a trial, or has a machine that does not see the results,
+            or if the results folder cannot be used.
+        OSError: if results cannot be written any more; what was written is kept.
     """
-    outcome = Outcome(plan=plan, source=splits.source, search=study.ledger_of(plan))
-    loggers.check(plan)
-    with engine.session(plan) as dashboard:
+    check_tracker(plan)
+    with ray_session(plan) as dashboard:
         if dashboard:
-            words = f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)"
-            console.print(words, soft_wrap=True, highlight=False, markup=False)
-        room = Room.of(plan)
-        outcome.device = room.device()
-        nodes.check(room)
-        if not plan.resume:
-            folder.make(plan.folder, plan.record, plan.space_file)
-        with folder.held(plan.folder):
-            if plan.found and plan.found != folder.read(plan.folder):
-                raise folder.Unusable(f"{plan.folder} was gone on with by another session meanwhile; run it again")
-            try:
-                tables.clean(plan.folder)
-                with Mirror(plan) if plan.storage else contextlib.nullcontext() as mirror:
-                    if plan.resume and plan.record != plan.found:  # not before the storage is this session's
-                        plan.record.write(plan.folder)
-                    status = _run(outcome, room, splits, console, mirror)
-                if outcome.tested and not outcome.interrupted:
-                    _finish(plan, mirror)
-                return status
-            except OSError as error:
-                return _cut_off(plan, error)
+            _say(console, f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)")
+        room = Room.now(plan)
+        device = room.device()
+        check_nodes(room)
+        if not before:
+            folder.make(plan.folder, plan_file.text(plan))
+        with folder.locked(plan.folder):
+            if before and plan_file.text(plan_file.load(plan.folder)) != plan_file.text(before):
+                raise UserError(f"{plan.folder} was resumed by another process; try again")
+            return _Sweep(plan, room, splits, device, console).run(before)
 
 
-def _run(outcome: Outcome, room: Room, splits: Splits, console: Console, mirror: Mirror | None) -> int:
-    plan = outcome.plan
-    try:
-        workers = Workers.of(room, splits.train, splits.validation)
-        _search(outcome, workers, console, mirror)
-        if not outcome.interrupted and outcome.search.ranked():
-            _retrain(outcome, workers, console, mirror)
-        if outcome.retrained and not (plan.folder / tested.TESTED).exists():
-            _keep_best(outcome)  # whatever becomes of the test; a tested model stays until then
-        if not outcome.interrupted:
-            _test(outcome, splits.test)
-    except KeyboardInterrupt:
-        outcome.interrupted = True
-    if outcome.interrupted and outcome.search.entries:
-        _collect(outcome)
-    if outcome.retrained:
-        _keep_best(outcome)
-    if outcome.tested:
-        outcome.baseline = plan.task.baseline(splits, outcome.retrained[0].configuration)
-    if outcome.search.entries:
-        report.write(outcome, splits)
-    console.print(report.closing_words(outcome), soft_wrap=True, highlight=False, markup=False)
-    if outcome.interrupted:
-        return INTERRUPTED
-    return SUCCESS if outcome.retrained else FAILURE
+def _say(console: Console, words: str) -> None:
+    console.print(words, soft_wrap=True, highlight=False, markup=False)
 
 
-def _finish(plan: Plan, mirror: Mirror | None) -> None:
-    """Keep on record that nothing is left to do, once the storage has all of it; until then `--resume` goes on."""
-    record = replace(plan.record, finished=True)
-    if mirror:
-        mirror.finish(record)
-    record.write(plan.folder)
+class _Sweep:
+    """One session of a sweep; its results folder is locked by this process.
+
+    Args:
+        plan: what to do.
+        room: what the cluster has for it.
+        splits: the data.
+        device: what the trials run on, in words.
+        console: for progress and the closing words.
+    """
+
+    def __init__(self, plan: Plan, room: Room, splits: Splits, device: str, console: Console) -> None:
+        self.plan, self.room, self.splits, self.console = plan, room, splits, console
+        self.log, self.session = SweepLog.read(plan), uuid.uuid4().hex
+        self.checkpoints = Checkpoints(plan.checkpoints)
+        self.mirror: Mirror | None = None
+        earlier_s = self.log.search.recorded_s + self.log.retraining.recorded_s
+        self.result = SweepResult(plan=plan, log=self.log, source=splits.source, device=device, earlier_s=earlier_s)
+
+    def run(self, before: Plan | None) -> int:
+        """Search, retrain, test and report; returns the exit status."""
+        plan, log, result = self.plan, self.log, self.result
+        with contextlib.ExitStack() as stack:
+            if plan.storage:
+                self.mirror = stack.enter_context(Mirror(plan.folder, plan.place, self.checkpoints, self.session))
+            if before and plan != before:  # not before the storage belongs to this session
+                plan_file.write(plan)
+            self.checkpoints.claim(self.session)
+            log.open()
+            facts = {"host": socket.gethostname(), "device": result.device, "versions": versions()}
+            log.add("session_begun", session=self.session, **facts)
+            log.flush()
+            self._work()
+            if result.interrupted:
+                self._end("interrupted")
+                write_tables(log)
+            self._report()
+        if result.interrupted:
+            return INTERRUPTED
+        self._end("finished" if result.tested else "failed")
+        return SUCCESS if result.retrained else FAILURE
+
+    def _end(self, status: str) -> None:
+        """Record how this session ends; the storage is the first to know that a sweep is finished."""
+        log = self.log
+        wall_s = {phase.phase: round(phase.elapsed_s, 3) for phase in (log.search, log.retraining)}
+        log.add("session_ended", status=status, wall_s=wall_s)
+        if self.mirror and status == "finished" and log.file:
+            self.mirror.finish("".join(log.file.waiting))
+        log.flush()
+
+    def _work(self) -> None:
+        """All that trains and tests, up to a Ctrl-C."""
+        result, log = self.result, self.log
+        try:
+            train, validation = self.splits.train, self.splits.validation
+            workers = Workers.with_data(self.room, train, validation, self.session)
+            self._search(workers)
+            if not result.interrupted and log.search.ranked():
+                self._retrain(workers)
+            if result.retrained and not log.tests:
+                self._keep_best()  # whatever becomes of the test; a tested model stays until then
+            if not result.interrupted:
+                self._test(self.splits.test)
+        except KeyboardInterrupt:
+            result.interrupted = True
+        if result.interrupted and log.search.records:
+            self._collect()
+        if result.retrained:
+            self._keep_best()
+
+    def _search(self, workers: Workers) -> None:
+        plan, log, search = self.plan, self.log, self.log.search
+        if plan.warm_start and not log.known and not search.records:
+            _say(self.console, warm_start(plan, log))
+        if not search.is_complete:
+            most = self.room.max_concurrent
+            scheduler = make_scheduler(plan.scheduler, plan.budget, plan.task.objective, most)
+            what = f"{counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
+            own = [StudyJournal(plan, log)]
+            phase = self._phase(SEARCH, scheduler, suggestions_of(plan, log), f"search, {what}", own)
+            with phase:
+                self.result.interrupted = workers.run(phase)
+        self._drop(sorted(self.checkpoints.trials() & search.names(*ENDED)))  # what a killed session left
+        self.result.interrupted |= not search.is_complete
+
+    def _retrain(self, workers: Workers) -> None:
+        """Train the selected configurations from scratch, once per seed; `Retrained.order` says which of them wins."""
+        plan, log, result = self.plan, self.log, self.result
+        chosen = selection.select(plan, log)
+        runs = selection.retrainings(plan, chosen)
+        if dict(log.retraining.planned) != runs:
+            log.add("retraining", runs=[{"trial": name, "config": asdict(run)} for name, run in runs.items()])
+        states = selection.load_states(plan, log, runs)
+        lost = selection.with_model(log.retraining.trials) - set(states)
+        for name in sorted(lost | log.retraining.names(FAILED)):
+            reason = "its model is gone" if name in lost else "it failed"
+            log.add("reopened", phase=RETRAIN, trial=name, reason=reason)
+        if not log.retraining.is_complete:
+            what = f"{counted(len(chosen), 'configuration')} from scratch, {counted(plan.seeds, 'seed')} each"
+            source = selection.PlannedTrials(runs, log)
+            phase = self._phase(RETRAIN, Scheduler(self.room.max_concurrent), source, f"retraining {what}")
+            with phase:
+                result.interrupted = workers.run(phase)
+            states |= selection.load_states(plan, log, set(runs) - set(states))
+        result.interrupted |= not log.retraining.is_complete
+        if missing := sorted(selection.with_model(log.retraining.trials) - set(states)):
+            what = f"the last checkpoint of {', '.join(missing)} could not be written or read"
+            why = [log.retrainings[name].warning for name in missing if log.retrainings[name].warning]
+            raise OSError(errno.EIO, "; ".join([what, *why[:1]]), plan.checkpoints)
+        result.retrained = selection.models(plan, log, chosen, states)
+
+    def _phase(
+        self, name: str, scheduler: Scheduler, source: Source, title: str, own: Sequence[Follower] = ()
+    ) -> Phase:
+        """One phase with everyone who follows it."""
+        plan, log = self.plan, self.log
+        trials = log.phase(name)
+        display = Display(trials, f"{plan.task.name}: {title}", plan.varied, self.console)
+        followers = [Tables(log, name), *own, *followers_of(plan, trials), display]
+        if self.mirror:
+            followers.append(MirrorFollower(self.mirror))
+        drop = self._drop if name == SEARCH else lambda names: None
+        return Phase(name, log, scheduler, source, followers, drop, plan.resources.time_limit_s)
+
+    def _drop(self, names: Sequence[str]) -> None:
+        """Remove checkpoints; those in a storage stay until its copy of the events says that the trials have ended."""
+        if self.mirror:
+            self.mirror.ended += names
+        else:
+            self.checkpoints.drop(names)
+
+    def _test(self, split: Split) -> None:
+        """Test each retrained model on the test split: once, whatever the number of sessions."""
+        task, log = self.plan.task, self.log
+        for retrained in self.result.retrained:
+            for model in retrained.models:
+                if not model.test:
+                    network = task.build(retrained.config)
+                    network.load_state_dict(model.weights)
+                    model.test = final_metrics(task, network.eval(), split)
+                    facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
+                    log.add("tested", trial=model.name, **facts)
+                    log.flush()
+
+    def _collect(self) -> None:
+        """Bring together the models of all sessions: if some were tested, the best of them stays the answer."""
+        plan, log, result = self.plan, self.log, self.result
+        every = {record.name: record.config for record in log.search.ranked()}
+        states = selection.load_states(plan, log, selection.retrainings(plan, every))
+        result.retrained = selection.models(plan, log, every, states)
+        for one in result.retrained:
+            one.models = [model for model in one.models if model.test] or one.models
+        result.retrained.sort(key=lambda one: (not one.tested, one.order(plan.task.objective)))
+
+    def _keep_best(self) -> None:
+        """Write the winner's model of best validation into `best/`, with its test metrics once it has any."""
+        plan, winner = self.plan, self.result.retrained[0]
+        model = winner.best_model(plan.task.objective)
+        facts = {"epoch": model.epoch, "validation": model.validation, **({"test": model.test} if model.test else {})}
+        save(
+            plan.folder / folder.BEST,
+            plan.task.name,
+            replace(winner.config, seed=model.seed),
+            model.weights,
+            **facts,
+            data=str(plan.data) if plan.data else None,
+            options=asdict(plan.options),
+            subset=plan.subset,
+        )
+
+    def _report(self) -> None:
+        """Write what a person reads; a figure that cannot be drawn does not cost the sweep."""
+        plan, log, result = self.plan, self.log, self.result
+        if result.tested:
+            best = result.retrained[0].config
+            result.baseline = attempt(result, "the baseline", lambda: plan.task.baseline(self.splits, best), {})
+        if log.search.records:
+            result.importance = attempt(result, "the importance", lambda: importances(plan, log.search), ({}, 0))
+            write_report(result, self.splits)
+        _say(self.console, closing_words(result))
 
 
-def _cut_off(plan: Plan, error: OSError) -> int:
-    """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
-    line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
-    if error.errno != errno.EBUSY:  # the storage is another session's
-        resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
-        line += f"; what was written is kept: mend that, then {resume}"
-    print(line, file=sys.stderr)
-    return FAILURE
+class MirrorFollower:
+    """Lets the mirror copy while a phase runs.
 
+    Args:
+        mirror: of the results folder.
+    """
 
-def _search(outcome: Outcome, workers: Workers, console: Console, mirror: Mirror | None) -> None:
-    plan, ledger = outcome.plan, study.ledger_of(outcome.plan)
-    trials = study.open_(plan)
-    if plan.warm_start and not study.own(trials):
-        console.print(warm_start(trials, plan), soft_wrap=True, highlight=False, markup=False)
-    history.restore(ledger, study.configurations(trials, plan.base))
-    study.agree(trials, plan.base, ledger)
-    outcome.search = ledger  # whole: what a Ctrl-C left half read is not to be reported
-    checkpoints = Checkpoints(plan.checkpoints)
-    tidy = Tidy(checkpoints, later=mirror.ended if mirror else None)
-    if ledger.ended < ledger.requested:
-        turns = engine.early_stopping(plan.scheduler, plan.budget, ledger, workers.room.slots)
-        searcher = study.StudySearcher(trials, plan, turns)
-        title = f"{plan.task.name}: search, {counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
-        told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
-        with Recorder(ledger, told, ended=[searcher.ended, tidy.ended]) as recorder:
-            outcome.interrupted = workers.run(
-                "search",
-                callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
-                searcher=searcher,
-                turns=turns,
-            )
-        study.close(trials, ledger)
-    tidy.drop(checkpoints.trials() & ledger.names(*ENDED))  # what a session left that was killed
-    outcome.interrupted |= ledger.ended < ledger.requested
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
 
+    def open(self) -> None:
+        """The mirror runs already."""
 
-def _retrain(outcome: Outcome, workers: Workers, console: Console, mirror: Mirror | None) -> None:
-    """Train the selected configurations from scratch, once a seed; `Retrained.order` says which of them wins."""
-    plan, objective = outcome.plan, outcome.plan.task.objective
-    chosen = retraining.select(plan, outcome.search)
-    runs = retraining.runs(plan, chosen)
-    ledger = outcome.retraining = retraining.ledger_of(plan, outcome.search, runs)
-    states = retraining.states(plan, runs, ledger)
-    history.reopen(ledger, retraining.with_model(ledger) - set(states) | ledger.names(FAILED))
-    left = {name: run for name, run in runs.items() if name not in ledger.entries or ledger.entries[name].open}
-    if left:
-        turns = Turns(ledger, workers.room.slots)
-        what = counted(len(chosen), "configuration")
-        title = f"{plan.task.name}: retraining {what} from scratch, {counted(plan.seeds, 'seed')} each"
-        told = [*loggers.of(plan, ledger), Display(ledger, title, plan.varied, console)]
-        with Recorder(ledger, told) as recorder:
-            outcome.interrupted = workers.run(
-                "retrain",
-                callbacks=[recorder, *Metrics.of(plan, ledger), *([mirror] if mirror else [])],
-                searcher=retraining.Runs(objective, left, turns),
-                turns=turns,
-            )
-        states |= retraining.states(plan, left, ledger)
-    outcome.interrupted |= ledger.ended < ledger.requested
-    if missing := retraining.with_model(ledger) - set(states):
-        what = f"the last checkpoint of {', '.join(sorted(missing))} could not be written or read"
-        why = [ledger.entries[name].warning for name in sorted(missing) if ledger.entries[name].warning]
-        raise OSError(errno.EIO, "; ".join([what, *why[:1]]), plan.checkpoints)
-    outcome.retrained = retraining.models(plan, chosen, states, ledger)
+    def begin(self, record: TrialRecord) -> None:
+        """Files tell the mirror what is new."""
 
+    def report(self, record: TrialRecord) -> None:
+        """Files tell the mirror what is new."""
 
-def _test(outcome: Outcome, split: Split) -> None:
-    """Meet the test split, once for each retrained model, whatever the sessions."""
-    task, folder = outcome.plan.task, outcome.plan.folder
-    for retrained in outcome.retrained:
-        for model in retrained.models:
-            if not model.test:
-                network = task.build(retrained.configuration)
-                network.load_state_dict(model.weights)
-                model.test = final_metrics(task, network.eval(), split)
-                tested.keep(folder, model)
+    def end(self, record: TrialRecord) -> None:
+        """Files tell the mirror what is new."""
 
+    def tick(self) -> None:
+        """Start a copy if one is due."""
+        self.mirror.tick()
 
-def _collect(outcome: Outcome) -> None:
-    """Bring together the models of all sessions: of those that were tested, the best stays the answer, as it was."""
-    plan, search = outcome.plan, outcome.search
-    every = {entry.name: Configuration(**entry.configuration) for entry in search.ranked()}
-    runs = retraining.runs(plan, every)
-    ledger = retraining.ledger_of(plan, search, runs)
-    outcome.retrained = retraining.models(plan, every, retraining.states(plan, runs, ledger), ledger)
-    for one in outcome.retrained:
-        one.models = [model for model in one.models if model.test] or one.models
-    outcome.retrained.sort(key=lambda one: (not one.tested, one.order(plan.task.objective)))
-    if ledger.entries and not outcome.retraining:
-        ledger.requested = len(ledger.entries)  # whether others come is not known yet
-        outcome.retraining = ledger
-
-
-def _keep_best(outcome: Outcome) -> None:
-    """Write the winner's model of best validation into `best/`, with its test metrics once it has any."""
-    plan, winner = outcome.plan, outcome.retrained[0]
-    model = winner.kept(plan.task.objective)
-    facts = {"epoch": model.epoch, "validation": model.validation, **({"test": model.test} if model.test else {})}
-    save(
-        plan.folder / "best",
-        plan.task.name,
-        replace(winner.configuration, seed=model.seed),
-        model.weights,
-        **facts,
-        data=str(plan.data.absolute()) if plan.data else None,
-        options=asdict(plan.options),
-        subset=plan.subset,
-    )
+    def close(self) -> None:
+        """The mirror stays for the next phase."""

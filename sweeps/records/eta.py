@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
-from sweeps.records.ledger import RUNNING, Entry, Ledger
+from ae.configuration import Configuration
+from sweeps.records.trials import RUNNING, TrialLog, TrialRecord
 
 
-def seconds_left(ledger: Ledger, gone_s: float) -> float | None:
-    """Seconds to the end at the pace so far; None before any report.
+def seconds_left(log: TrialLog) -> float | None:
+    """Seconds to the end of a phase at the pace so far; None before any report.
 
-    The trials that are furthest, and of those the best, are expected to train the longest; one that trains goes to its
-    next rung at least.
-
-    An epoch takes what it took trials of the same hidden size, or of the nearest one, scaled by its square, as an
-    LSTM's products are. Trials that nobody knows yet are taken for the mean of those there were.
+    The trials that are furthest, and among those the best, are expected to train the longest; a running trial trains at
+    least to its next rung. An epoch takes as long as for trials of the same hidden size, or of the nearest one, scaled
+    by its square like an LSTM's matrix products. Trials whose configuration is not known yet take the mean so far.
     """
-    places = {entry.name: place for place, entry in enumerate(ledger.ranked())}
-    entries = sorted(ledger.trials, key=lambda entry: (-entry.epoch, places.get(entry.name, len(places))))
-    epochs, train_s = ledger.epochs, sum(entry.train_s for entry in entries)
+    places = {record.name: place for place, record in enumerate(log.ranked())}
+    records = sorted(log.trials, key=lambda record: (-record.epoch, places.get(record.name, len(places))))
+    epochs, train_s = log.epochs, sum(record.train_s for record in records)
     if not epochs or not train_s:
         return None
-    epoch_s = _epoch_seconds(entries)
-    train_for = ledger.expected or [ledger.max_epochs] * ledger.requested
-    begun = {entry.name for entry in entries}
-    known = [epoch_s(configuration) for name, configuration in ledger.planned.items() if name not in begun]
-    unknown = [train_s / epochs] * max(0, ledger.requested - len(entries) - len(known))
-    to_come_s = sum(map(operator.mul, train_for[len(entries) :], [*known, *unknown]))
+    epoch_s = _epoch_seconds(records)
+    train_for = log.expected or [log.max_epochs] * log.requested
+    planned_s = [epoch_s(config) for name, config in log.planned.items() if name not in log.records]
+    unknown_s = [train_s / epochs] * max(0, log.requested - len(records) - len(planned_s))
+    to_come_s = sum(map(operator.mul, train_for[len(records) :], [*planned_s, *unknown_s]))
     open_s = sum(
-        max(0, expected - entry.epoch, _to_rung(entry, train_for)) * epoch_s(entry.configuration)
-        for entry, expected in zip(entries, train_for, strict=False)
-        if entry.open
+        max(0, expected - record.epoch, _to_next_rung(record, train_for)) * epoch_s(record.config)
+        for record, expected in zip(records, train_for, strict=False)
+        if record.is_open
     )
-    return gone_s / train_s * (open_s + to_come_s)
+    return log.elapsed_s / train_s * (open_s + to_come_s)
 
 
-def _to_rung(entry: Entry, rungs: Collection[int]) -> int:
-    """Epochs until a trial is judged again; none where it does not train."""
-    return min((rung - entry.epoch for rung in rungs if rung > entry.epoch and entry.status == RUNNING), default=0)
+def _to_next_rung(record: TrialRecord, rungs: Collection[int]) -> int:
+    """Epochs until a running trial is judged again; 0 for others."""
+    return min((rung - record.epoch for rung in rungs if rung > record.epoch and record.status == RUNNING), default=0)
 
 
-def _epoch_seconds(entries: Collection[Entry]) -> Callable[[Mapping[str, Any]], float]:
-    """Seconds that an epoch of a configuration takes, from those that were trained."""
+def _epoch_seconds(records: Sequence[TrialRecord]) -> Callable[[Configuration], float]:
+    """Seconds that an epoch of a configuration takes, from the trials so far."""
     trained: dict[int, tuple[int, float]] = {}
-    for entry in entries:
-        if entry.epoch:
-            epochs, train_s = trained.get(entry.configuration["hidden_size"], (0, 0.0))
-            trained[entry.configuration["hidden_size"]] = epochs + entry.epoch, train_s + entry.train_s
+    for record in records:
+        if record.epoch:
+            epochs, train_s = trained.get(record.config.hidden_size, (0, 0.0))
+            trained[record.config.hidden_size] = epochs + record.epoch, train_s + record.train_s
 
-    def seconds(configuration: Mapping[str, Any]) -> float:
-        size = configuration["hidden_size"]
-        nearest = min(trained, key=lambda other: abs(other - size))
+    def seconds(config: Configuration) -> float:
+        nearest = min(trained, key=lambda other: abs(other - config.hidden_size))
         epochs, train_s = trained[nearest]
-        return train_s / epochs * float(size / nearest) ** 2
+        return train_s / epochs * float(config.hidden_size / nearest) ** 2
 
     return seconds

@@ -1,78 +1,151 @@
-"""The two tables of a results folder, written a row at a time and read back whole."""
+"""`curves.csv` and `trials.csv`: tables for a person and for pandas, derived from the record of a sweep."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ae.files import write_whole
-from sweeps.storage.folder import Unusable
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import INTERRUPTED, Report, TrialLog, TrialRecord
+from sweeps.storage.folder import CURVES, TRIALS
 
-CURVES, TRIALS = "curves.csv", "trials.csv"
+
+class Tables:
+    """Keeps both tables as a phase goes on, as one of its followers: a row per report, a row per trial that ended.
+
+    Rows are added to the files at the end of each controller step; every session first writes the files anew.
+
+    Args:
+        log: the sweep.
+        phase: the phase that is followed.
+    """
+
+    def __init__(self, log: SweepLog, phase: str) -> None:
+        self.log, self.phase, self.folder = log, phase, log.plan.folder
+        self.rows: dict[str, list[dict[str, Any]]] = {CURVES: [], TRIALS: []}
+
+    def open(self) -> None:
+        """Write both tables as the log has them."""
+        write_tables(self.log)
+
+    def begin(self, record: TrialRecord) -> None:
+        """A trial that starts has no row yet."""
+
+    def report(self, record: TrialRecord) -> None:
+        """A row of `curves.csv`."""
+        self.rows[CURVES].append(_curve_row(self.phase, record, record.reports[-1]))
+
+    def end(self, record: TrialRecord) -> None:
+        """A row of `trials.csv`."""
+        self.rows[TRIALS].append(_trial_row(self.log.phase(self.phase), record))
+
+    def tick(self) -> None:
+        """Write the rows that are new.
+
+        Raises:
+            OSError: if they cannot be written.
+        """
+        for name, rows in self.rows.items():
+            if rows:
+                new = not (self.folder / name).exists()
+                with (self.folder / name).open("a", newline="") as file:
+                    file.write(_csv(rows, header=new))
+                rows.clear()
+
+    def close(self) -> None:
+        """Write the tables once more: trials that were interrupted have their rows now."""
+        write_tables(self.log)
 
 
-def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a row; the first one brings the header.
+def write_tables(log: SweepLog) -> None:
+    """Write both tables from the record of a sweep, each whole; an empty table has no file.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if they cannot be written.
     """
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(row)
-        writer.writerow("none" if name == "clip" and value is None else value for name, value in row.items())
+    for name, frame in ((CURVES, _curve_rows(log)), (TRIALS, _trial_rows(log))):
+        path, content = log.plan.folder / name, _csv(frame, header=True)
+        if content:
+            write_whole(path, content)
+        else:
+            path.unlink(missing_ok=True)
 
 
-def sync(folder: Path) -> None:
-    """Have both tables on the disk, whatever the machine dies of."""
-    for path in (folder / CURVES, folder / TRIALS):
-        if path.exists():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+def curves(log: SweepLog) -> pd.DataFrame:
+    """A row per report: phase, trial, epoch, train_loss, val_ and each metric, train_s, wall_s."""
+    return pd.DataFrame(_curve_rows(log))
 
 
-def curves(folder: Path) -> pd.DataFrame:
+def read_curves(folder: Path) -> pd.DataFrame:
     """`curves.csv` of a results folder; trial names stay text."""
     return pd.read_csv(folder / CURVES, dtype={"trial": str})
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a table as text, none if it is not there; a row that was cut off as it was written is left out.
-
-    Raises:
-        Unusable: if it is no table.
-    """
-    if not path.exists():
-        return []
-    with path.open(newline="", errors="replace") as file:
-        lines = [line for line in file if line.endswith("\n")]
-    try:
-        return [row for row in csv.DictReader(lines) if None not in row and None not in row.values()]
-    except csv.Error as error:
-        raise Unusable(f"{path}: not the table of a sweep: {error}; the file is damaged") from None
+def _logs(log: SweepLog) -> Iterable[tuple[TrialLog, list[TrialRecord]]]:
+    return ((log.search, log.search.trials), (log.retraining, list(log.retrainings.values())))
 
 
-def clean(folder: Path) -> None:
-    """Take back what an earlier session wrote of trials that had not ended, and rows that were cut off."""
-    for table in (CURVES, TRIALS):
-        if (folder / table).exists():
-            rewrite(folder / table, [row for row in rows(folder / table) if row.get("status") != "interrupted"])
+def _curve_rows(log: SweepLog) -> list[dict[str, Any]]:
+    facts = itertools.chain(log.search.facts, log.retraining.facts)
+    phases = {id(record): phase.phase for phase, records in _logs(log) for record in records}
+    return [_curve_row(phases[id(fact.record)], fact.record, fact.report) for fact in facts if fact.report]
 
 
-def rewrite(path: Path, rows: list[dict[str, str]]) -> None:
-    """Write a table anew, whole: under a temporary name first."""
+def _curve_row(phase: str, record: TrialRecord, report: Report) -> dict[str, Any]:
+    return {
+        "phase": phase,
+        "trial": record.name,
+        "epoch": report.epoch,
+        "train_loss": report.train_loss,
+        **{f"val_{name}": value for name, value in report.metrics.items()},
+        "train_s": report.train_s,
+        "wall_s": report.wall_s,
+    }
+
+
+def _trial_rows(log: SweepLog) -> list[dict[str, Any]]:
+    return [
+        _trial_row(phase, record)
+        for phase, records in _logs(log)
+        for record in records
+        if not record.is_open or record.status == INTERRUPTED
+    ]
+
+
+def _trial_row(log: TrialLog, record: TrialRecord) -> dict[str, Any]:
+    settings = {name: value for name, value in asdict(record.config).items() if name != "epochs"}
+    return {
+        "phase": log.phase,
+        "trial": record.name,
+        **{name: "none" if value is None else value for name, value in settings.items()},
+        "status": record.status,
+        "epochs": record.epoch,
+        f"best_{log.objective.metric}": record.best,
+        "best_epoch": record.best_epoch,
+        "train_s": record.train_s,
+        "reason": record.reason,
+    }
+
+
+def _csv(rows: list[dict[str, Any]], header: bool) -> str:
     if not rows:
-        path.unlink(missing_ok=True)
-        return
+        return ""
     table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, table.getvalue())
+    columns = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
+    writer = csv.DictWriter(table, columns)
+    if header:
+        writer.writeheader()
+    writer.writerows(map(_cells, rows))
+    return table.getvalue()
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: "" if value is None else value for name, value in row.items()}

@@ -1,6 +1,6 @@
-"""Pictures of a sweep: learning curves, parallel coordinates.
+"""Charts of a sweep: learning curves, parallel coordinates.
 
-Every function that takes a path leaves one PNG file there, and returns the path.
+Every function that takes a path writes one PNG file there and returns the path.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
 from ae.words import counted
 from sweeps.config.words import hyperparameter, settings
-from sweeps.records.ledger import DIVERGED, FAILED, STOPPED, Entry
+from sweeps.records.trials import DIVERGED, FAILED, STOPPED, TrialLog, TrialRecord
 
 MARKS = {
     STOPPED: ("x", GREY, "stopped early"),
@@ -32,68 +33,73 @@ MARKS = {
 }
 PALE = "#b8bec8"
 CLOSE = 0.95
-"""A share above which its distance from 1 is what counts."""
+"""On an axis whose largest share is above this one, the distance from 1 is what counts."""
 SHARES = (0.1, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999)
 """Marked on an axis of shares."""
 MARKED_REPORTS = 30
-"""Of a curve at most, for each to be marked; curves of more are drawn by their running median."""
+"""Each report of a curve is marked up to this many; longer curves are drawn by their running median."""
 COLOURS = (
     *(BLUE, ORANGE, "#2a9d5b", "#8e5bb5", "#b5892e", "#d62b70"),
     *("#1fa8b8", "#7a5230", "#8fae1b", "#e08fc0", "#4a4a8c", "#f2b705"),
 )
-"""Of the trials that are told apart, the best one first."""
+"""Colours of the trials that are told apart, the best one first."""
 
 
-def learning_curves(
-    curves: pd.DataFrame,
-    entries: list[Entry],
-    ranked: list[Entry],
-    top: int,
-    varied: list[str],
-    objective: Objective,
-    path: Path,
-) -> Path:
-    """Validation loss, and the objective where it is another metric, against epochs: one line per trial, stops marked.
+def learning_curves(curves: pd.DataFrame, log: TrialLog, top: int, varied: list[str], path: Path) -> Path:
+    """Validation loss, and the objective if it is another metric, against epochs: one line per trial, stops marked.
 
     Args:
-        curves: of the search.
-        entries: all its trials.
-        ranked: those that can be ranked, the best first; all are told apart if there are no more than COLOURS.
-        top: the first of them, which are told apart in any case, with thicker lines.
+        curves: the reports of the search, as `sweeps.records.tables.curves` has them.
+        log: the search. If it has no more ranked trials than COLOURS, all of them are told apart.
+        top: so many of the best are told apart in any case, with thicker lines.
         varied: hyperparameters that the legend names.
-        objective: of the sweep.
         path: of the PNG file.
     """
+    ranked = log.ranked()
     ranked = ranked if len(ranked) <= len(COLOURS) else ranked[: min(top, len(COLOURS))]
-    metrics = list(dict.fromkeys(["val_loss", f"val_{objective.metric}"]))
+    metrics = list(dict.fromkeys(["val_loss", f"val_{log.objective.metric}"]))
     figure = Figure(figsize=(7.2 * len(metrics), 4.6))
-    statuses = {entry.name: entry.status for entry in entries}
-    names, window = [entry.name for entry in ranked], _window(curves)
-    drawn = {name: curves[curves["trial"] == name] for name in names}
+    statuses = {record.name: record.status for record in log.trials}
+    others, window = curves[~curves["trial"].isin([record.name for record in ranked])], _window(curves)
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        others, shown = curves[~curves["trial"].isin(names)], []
-        for place, entry in enumerate(ranked):
-            rows, width = drawn[entry.name], 2.0 if place < top else 1.2
-            look = {"color": COLOURS[place], "lw": width, "zorder": width + 1}
-            if any(_covered(rows, drawn[name], metric) for name in names[:place]):
-                look |= {"ls": (0, (2, 3)), "zorder": 4, "lw": width + 0.6}
-            label = f"{place + 1}. trial {entry.name}: {settings(entry.configuration, varied)}"
-            line = _smoothed(axes, rows["epoch"], rows[metric], window, ".", **look, label=label)
-            shown.append(rows.assign(**{metric: line}))
+        shown = _ranked(axes, curves, ranked, metric, window, top, varied)
         _ends(axes, pd.concat([*shown, others]).sort_index(), metric, statuses)
         _others(axes, others, metric, "." if window == 1 else "")
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}")
         axes.set_title(f"Validation {name}{_smoothing(window)}")
-        _finish(axes, curves[metric], "min" if name == "loss" else objective.mode)
+        _finish(axes, curves[metric], "min" if name == "loss" else log.objective.mode)
     axes = figure.axes[0]
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
     return write(figure, path)
 
 
+def _ranked(
+    axes: Axes,
+    curves: pd.DataFrame,
+    ranked: list[TrialRecord],
+    metric: str,
+    window: int,
+    top: int,
+    varied: list[str],
+) -> list[pd.DataFrame]:
+    """The trials that are told apart, one colour each; returns their rows with the values that were drawn."""
+    rows_of = {record.name: curves[curves["trial"] == record.name] for record in ranked}
+    shown: list[pd.DataFrame] = []
+    for place, (record, (name, rows)) in enumerate(zip(ranked, rows_of.items(), strict=True)):
+        width = 2.0 if place < top else 1.2
+        look = {"color": COLOURS[place], "lw": width, "zorder": width + 1}
+        if any(_covered(rows, rows_of[better.name], metric) for better in ranked[:place]):
+            look |= {"ls": (0, (2, 3)), "zorder": 4, "lw": width + 0.6}
+        label = f"{place + 1}. trial {name}: {settings(record.config, varied)}"
+        line = _smoothed(axes, rows["epoch"], rows[metric], window, ".", **look, label=label)
+        shown.append(rows.assign(**{metric: line}))
+    return shown
+
+
 def _window(curves: pd.DataFrame) -> int:
-    """Reports of a running median that tells curves apart; 1 where every report can be drawn."""
+    """Width of the running median that tells curves apart, in reports; 1 if every report can be drawn."""
     most = int(curves["trial"].value_counts().max())
     return max(5, most // 30) if most > MARKED_REPORTS else 1
 
@@ -108,7 +114,7 @@ def _smoothed(
     """A line through every report; a pale one under the running median if its window has more than one report.
 
     Returns:
-        the values that the line, or the median's, goes through.
+        The values that the line, or that of the median, goes through.
     """
     if window == 1:
         axes.plot(epochs, values, marker=marker, **look)
@@ -120,13 +126,13 @@ def _smoothed(
 
 
 def _covered(rows: pd.DataFrame, by: pd.DataFrame, metric: str) -> bool:
-    """Whether a curve lies under another one that goes as far: clipping that never acts, say."""
+    """Whether a curve lies under another one that is as long, for example because clipping never acts."""
     values = rows[metric].to_numpy()
     return np.array_equal(values, by[metric].to_numpy()[: len(values)], equal_nan=True)
 
 
 def _ends(axes: Axes, curves: pd.DataFrame, metric: str, statuses: Mapping[str, str]) -> None:
-    """Mark where the lines of trials that did not finish end: the last finite value of the curves as drawn."""
+    """Mark the end of each line of a trial that did not finish: the last finite value of the curves as drawn."""
     last = curves[np.isfinite(curves[metric])].groupby("trial").tail(1)
     for status, (marker, colour, label) in sorted(MARKS.items()):
         if status in statuses.values():
@@ -141,7 +147,7 @@ def _diverged(curves: pd.DataFrame) -> dict[str, str]:
 
 
 def _others(axes: Axes, curves: pd.DataFrame, metric: str, marker: str) -> None:
-    """The trials that are not told apart: one collection of lines, since there may be thousands."""
+    """The trials that are not told apart, as one collection of lines: there may be thousands."""
     if curves.empty:
         return
     lines = [rows[["epoch", metric]].to_numpy() for _, rows in curves.groupby("trial")]
@@ -158,7 +164,7 @@ def _finish(axes: Axes, values: pd.Series[Any], mode: str) -> None:
 
 
 def scale(axes: Axes, values: pd.Series[Any], mode: str) -> None:
-    """A logarithmic axis where what is to be low spans more than a factor of 10, a logit one for shares close to 1."""
+    """Make the axis logarithmic if values to minimise span more than a factor of 10, logit for shares close to 1."""
     finite = values[np.isfinite(values)]
     if mode == "min" and _spans(finite[finite > 0]):
         axes.set_yscale("log")
@@ -174,54 +180,54 @@ def _spans(values: pd.Series[Any]) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() > 10 * values.min())
 
 
-def parallel_coordinates(ranked: list[Entry], varied: list[str], objective: Objective, path: Path) -> Path | None:
-    """A line a trial through its hyperparameters to its best value; the better, the darker. None without a trial.
+def parallel_coordinates(ranked: list[TrialRecord], varied: list[str], objective: Objective, path: Path) -> Path | None:
+    """One line per trial through its hyperparameters to its best value; better trials are darker.
 
     Args:
-        ranked: the trials that can be chosen, best first.
-        varied: hyperparameters, an axis each.
+        ranked: the trials that can be selected, best first.
+        varied: hyperparameters, one axis each.
         objective: of the sweep.
         path: of the PNG file.
+
+    Returns:
+        The path; None if there is no trial to draw.
     """
-    order = [entry for entry in reversed(ranked) if np.isfinite(entry.best or 0.0)]  # the best is drawn last, on top
+    order = [record for record in reversed(ranked) if np.isfinite(record.best or 0.0)]  # the best is drawn last, on top
     if not order:
         return None
-    shades = np.linspace(1.0, 0.05, len(order))[::-1]
+    best, stopped = [record.best or 0.0 for record in order], sum(record.status == STOPPED for record in order)
+    is_logarithmic = _spans(pd.Series(best))
     figure = Figure(figsize=(2.2 * (len(varied) + 1), 4.6))
     axes = figure.subplots()
-    best, stopped = [entry.best or 0.0 for entry in order], sum(entry.status == STOPPED for entry in order)
-    told = [counted(len(order), "trial"), *([f"{stopped} stopped early"] if stopped else [])]
-    low, high = min(best), max(best)
-    logarithmic = _spans(pd.Series(best))
-    place = np.log if logarithmic else np.asarray
-    bottom, above = place(low), place(high)
-    places = {name: _places([entry.configuration[name] for entry in order]) for name in varied}
-    heights = np.array([places[name][0] for name in varied] + [(place(best) - bottom) / ((above - bottom) or 1.0)])
-    offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
-    lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
-    colours = colormaps["viridis_r"](shades)
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.2 + 1.3 * shades))
-    for position, name in enumerate(varied):
-        for height, label in places[name][1]:
-            axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
-    for height, value in {0.0: low, float(high > low): high}.items():
+    _lines(axes, order, varied, np.log(best) if is_logarithmic else np.asarray(best))
+    for height, value in {0.0: min(best), float(max(best) > min(best)): max(best)}.items():
         axes.text(len(varied) + 0.04, height, f"{value:.4g}", ha="left", va="center", fontsize=8, bbox=_PAPER)
     for position in range(len(varied) + 1):
         axes.axvline(position, color=GREY, lw=0.8, zorder=0)
-    axes.set_xticks(
-        range(len(varied) + 1), [*varied, f"best validation\n{objective.metric}{', log scale' if logarithmic else ''}"]
-    )
-    axes.set(
-        yticks=[],
-        xlim=(-0.4, len(varied) + 0.4),
-        ylim=(-0.05, 1.05),
-        title=f"{', '.join(told)}: the better, the darker",
-    )
+    last = f"best validation\n{objective.metric}{', log scale' if is_logarithmic else ''}"
+    axes.set_xticks(range(len(varied) + 1), [*varied, last])
+    told = [counted(len(order), "trial"), *([f"{stopped} stopped early"] if stopped else [])]
+    axes.set(yticks=[], xlim=(-0.4, len(varied) + 0.4), ylim=(-0.05, 1.05))
+    axes.set_title(f"{', '.join(told)}: the better, the darker")
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
     ticks = MaxNLocator(integer=True)
     figure.colorbar(scale, ax=axes, label="rank (1 is best)", ticks=ticks).ax.invert_yaxis()
     return write(figure, path)
+
+
+def _lines(axes: Axes, order: list[TrialRecord], varied: list[str], values: NDArray[np.float64]) -> None:
+    """The lines of the trials, worst first, with the labels of the hyperparameters' axes."""
+    shades = np.linspace(1.0, 0.05, len(order))[::-1]
+    places = {name: _places([getattr(record.config, name) for record in order]) for name in varied}
+    last = (values - values.min()) / (np.ptp(values) or 1.0)
+    heights = np.array([*(places[name][0] for name in varied), last])
+    offsets = np.random.default_rng(0).uniform(-0.012, 0.012, size=heights.shape)  # equal choices stay apart
+    lines = [np.column_stack([range(len(heights)), column]) for column in (heights + offsets).T]
+    axes.add_collection(LineCollection(lines, colors=colormaps["viridis_r"](shades), linewidths=1.2 + 1.3 * shades))
+    for position, name in enumerate(varied):
+        for height, label in places[name][1]:
+            axes.text(position - 0.04, height, label, ha="right", va="center", fontsize=8, bbox=_PAPER)
 
 
 _PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
@@ -242,13 +248,20 @@ def _places(values: list[Any]) -> tuple[list[float], list[tuple[float, str]]]:
 
 
 def retraining_curves(curves: pd.DataFrame, objective: Objective, path: Path) -> Path:
-    """Loss in training and validation, and the objective where it is another metric, of the winner: a shade a seed."""
+    """Training and validation loss, and the objective if it is another metric, of the winner: one shade per seed.
+
+    Args:
+        curves: the reports of its retrainings.
+        objective: of the sweep.
+        path: of the PNG file.
+    """
     metrics, seeds = list(dict.fromkeys(["loss", objective.metric])), list(curves.groupby("trial"))
     window, lines = _window(curves), curves.copy()
     figure = Figure(figsize=(7.2 * len(metrics), 4.2))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         drawn = {f"train_{metric}": ("training", "Blues"), f"val_{metric}": ("validation", "Oranges")}
-        drawn = {column: look for column, look in drawn.items() if column in curves}  # of training, the loss alone
+        # In training, only the loss is measured.
+        drawn = {column: look for column, look in drawn.items() if column in curves}
         for column, (name, shades) in drawn.items():
             for (trial, rows), shade in zip(seeds, np.linspace(0.9, 0.45, len(seeds)), strict=True):
                 label, colour = f"{name}, seed {str(trial).rpartition('-seed')[2]}", colormaps[shades](shade)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import shlex
@@ -11,34 +10,38 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from ae.configuration import Configuration
 from ae.files import write_whole
 from ae.task import Splits
 from ae.words import counted
+from sweeps.config.description import describe
 from sweeps.config.words import duration, hyperparameter, settings, spread
-from sweeps.records.ledger import FAILED
-from sweeps.records.outcome import Outcome
-from sweeps.records.tables import curves
-from sweeps.report import charts, importance
+from sweeps.records.result import SweepResult, command_line
+from sweeps.records.trials import FAILED
+from sweeps.report.figures import draw_figures
+from sweeps.report.guard import attempt
+from sweeps.storage.folder import REPORT, SUMMARY
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def write(outcome: Outcome, splits: Splits) -> None:
-    """Write everything a reader opens into the results folder; an interrupted sweep's files say so.
+def write_report(result: SweepResult, splits: Splits) -> None:
+    """Write everything that a reader opens into the results folder; the files of an interrupted sweep say so.
 
     Args:
-        outcome: the sweep, in which at least one trial started.
-        splits: drawn only where models have been tested.
+        result: of a sweep in which at least one trial started. Figures that cannot be drawn are added to its problems.
+        splits: drawn only if models have been tested.
+
+    Raises:
+        OSError: if a file cannot be written.
     """
-    folder = outcome.plan.folder
-    summary = outcome.summary()
-    write_whole(folder / "summary.json", json.dumps(_valid(summary), indent=2, allow_nan=False) + "\n")
-    page = _page(outcome, summary, _figures(outcome, splits))
-    write_whole(folder / "report.html", page)
+    folder, summary = result.plan.folder, result.summary()
+    write_whole(folder / SUMMARY, json.dumps(_valid(summary), indent=2, allow_nan=False) + "\n")
+    write_whole(folder / REPORT, _page(result, summary, draw_figures(result, splits)))
 
 
 def _valid(value: Any) -> Any:
-    """With null for numbers that JSON has not, as NaN."""
+    """With null for numbers that JSON does not have."""
     if isinstance(value, dict):
         return {key: _valid(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -46,63 +49,31 @@ def _valid(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _figures(outcome: Outcome, splits: Splits) -> dict[str, list[Path]]:
-    """Figures by section of the report."""
-    plan, folder = outcome.plan, outcome.plan.folder / "figures"
-    task, objective = plan.task, plan.task.objective
-    if not (plan.folder / "curves.csv").exists():
-        return {}
-    table = curves(plan.folder)
-    entries = list(outcome.search.entries.values())
-    search = table[table["phase"] == "search"]
-    ranked = outcome.search.ranked()
-    about = (plan.varied, objective)
-    found = {
-        "curves": [charts.learning_curves(search, entries, ranked, plan.top_k, *about, folder / "learning_curves.png")],
-    }
-    space = (
-        charts.parallel_coordinates(ranked, *about, folder / "parallel_coordinates.png"),
-        importance.draw(search, entries, plan.space, *about, folder / "importance.png"),
-    )
-    found["space"] = [path for path in space if path]
-    if outcome.retrained:
-        winner = outcome.retrained[0]
-        names = [model.name for model in winner.models]
-        retrain = table[table["trial"].isin(names) & (table["phase"] == "retrain")]
-        found["retrained"] = [charts.retraining_curves(retrain, objective, folder / "retraining_curves.png")]
-    if outcome.tested:
-        network = task.build(outcome.retrained[0].configuration)
-        network.load_state_dict(outcome.retrained[0].kept(objective).weights)
-        found["test"] = task.figures(network.eval(), splits, folder)
-    return found
-
-
-def _page(outcome: Outcome, summary: dict[str, Any], figures: dict[str, list[Path]]) -> str:
-    plan = outcome.plan
+def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list[str]]) -> str:
+    plan, metric = result.plan, result.search.objective.metric
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {word.__name__: word for word in (hyperparameter, duration, spread, counted)}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    pictures = {
-        section: [base64.b64encode(path.read_bytes()).decode() for path in paths] for section, paths in figures.items()
-    }
-    test = summary["test"]
+    remark = _remark(result, summary)
     return template.render(
         summary=summary,
         plan=plan,
-        outcome=outcome,
-        entries=outcome.search.listed(),
+        description=describe(plan),
+        commands=[command_line(command) for command in plan.commands],
+        result=result,
+        records=result.search.listed(),
         pictures=pictures,
-        remark=_remark(outcome, test),
-        progress=progress(outcome),
-        without_best=without_best(outcome),
-        lost=lost_retrainings(outcome),
-        metric=plan.task.objective.metric,
-        columns=_columns(summary, plan.task.objective.metric),
+        remark=remark,
+        progress=progress(result),
+        why_no_best=why_no_best(result),
+        lost=lost_retrainings(result),
+        metric=metric,
+        columns=_columns(summary, metric),
     )
 
 
 def _columns(summary: dict[str, Any], objective: str) -> list[tuple[str, str]]:
-    """Split and metric of what is said of each retraining, the objective first, what the test alone has last."""
+    """Split and metric of each column about the retrainings: the objective first, what only the test has last."""
     if not summary["retrained"]:
         return []
     both = sorted(summary["retrained"][0]["val"], key=lambda name: name != objective)
@@ -110,66 +81,75 @@ def _columns(summary: dict[str, Any], objective: str) -> list[tuple[str, str]]:
     return [(split, name) for name in both for split in ("validation", "test")] + test_only
 
 
-def _remark(outcome: Outcome, test: dict[str, Any] | None) -> str:
-    """What the task says of the mean test metrics and its baseline; nothing before the test."""
-    if not test:
+def _remark(result: SweepResult, summary: dict[str, Any]) -> str:
+    """What the task says about the mean test metrics and its baseline; empty before the test."""
+    if not summary["test"]:
         return ""
-    means = {name: values["mean"] for name, values in test.items()}
-    return outcome.plan.task.remark(means | outcome.baseline)
+    means = {name: values["mean"] for name, values in summary["test"].items()} | result.baseline
+    return attempt(result, "the remark", lambda: result.plan.task.remark(means), "")
 
 
-def progress(outcome: Outcome) -> str:
+def progress(result: SweepResult) -> str:
     """How far the sweep came: '12 of 12 trials and 3 of 9 retrainings'."""
-    search, retraining = outcome.search, outcome.retraining
+    search, retraining = result.search, result.retraining
     trials = f"{search.ended} of {counted(search.requested, 'trial')}"
-    return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}" if retraining else trials
+    if not retraining.requested:
+        return trials
+    return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}"
 
 
-def lost_retrainings(outcome: Outcome) -> str:
-    """Which retrainings failed or diverged, why, and the epoch of what model they left; nothing where none did."""
-    lost = outcome.retraining.lost() if outcome.retraining else []
-    kept = {model.name: model.epoch for one in outcome.retrained for model in one.models}
+def lost_retrainings(result: SweepResult) -> str:
+    """Which retrainings failed or diverged, why, and which model each left; empty if none did."""
+    lost = result.retraining.lost()
+    kept = {model.name: model.epoch for one in result.retrained for model in one.models}
     each = [
-        f"{entry.name} {entry.status}: {entry.reason}, "
-        + (f"its model is that of epoch {kept[entry.name]}" if entry.name in kept else "it left no model")
-        for entry in lost
+        f"{record.name} {record.status}: {record.reason}, "
+        + (f"its model is that of epoch {kept[record.name]}" if record.name in kept else "it left no model")
+        for record in lost
     ]
     return f"{counted(len(lost), 'retraining')} failed or diverged; {'; '.join(each)}." if lost else ""
 
 
-def without_best(outcome: Outcome) -> str:
-    """Why no trial can be selected, where none can."""
-    return "none was validated yet" if outcome.interrupted else "all of them failed or diverged"
+def why_no_best(result: SweepResult) -> str:
+    """Why no trial can be selected, for a sweep in which none can."""
+    return "none was validated yet" if result.interrupted else "all of them failed or diverged"
 
 
-def closing_words(outcome: Outcome) -> str:
-    """What the terminal says at the end: the answer and where to read on."""
-    plan, search, summary = outcome.plan, outcome.search, outcome.summary()
-    metric = plan.task.objective.metric
+def closing_words(result: SweepResult) -> str:
+    """What the terminal says at the end: the answer, what went wrong, and where to read on."""
+    plan, search, summary = result.plan, result.search, result.summary()
     lines = []
-    if outcome.interrupted:
-        lines.append(f"Interrupted: {progress(outcome)} had ended; all of it is kept.")
-        lines.append(f"Go on with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}")
-    failed = [entry for entry in search.entries.values() if entry.status == FAILED]
+    if result.interrupted:
+        lines.append(f"Interrupted: {progress(result)} had ended; all of it is kept.")
+        lines.append(f"Resume with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}")
+    failed = [record for record in search.trials if record.status == FAILED]
     if failed:
-        lines.append(
-            f"{len(failed)} of {counted(search.requested, 'trial')} failed; {failed[0].name}: {failed[0].reason}"
-        )
-    if lost := lost_retrainings(outcome):
+        trials = counted(search.requested, "trial")
+        lines.append(f"{len(failed)} of {trials} failed; {failed[0].name}: {failed[0].reason}")
+    if lost := lost_retrainings(result):
         lines.append(lost)
+    lines += _answer(result, summary)
+    if remark := _remark(result, summary):
+        lines.append(remark)
+    lines += [f"warning: {problem}" for problem in result.problems]
+    if (plan.folder / REPORT).exists():
+        lines.append(f"Report: {plan.folder / REPORT} ({duration(summary['wall_s'])})")
+    return "\n".join(lines)
+
+
+def _answer(result: SweepResult, summary: dict[str, Any]) -> list[str]:
+    """The best configuration with its values, as far as the sweep came."""
+    metric, lines = result.search.objective.metric, []
     if summary["best"]:
-        lines.append(f"Best configuration: {settings(summary['best']['config'], plan.varied)}")
+        best = Configuration(**summary["best"]["config"])
+        lines.append(f"Best configuration: {settings(best, result.plan.varied)}")
         lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
-    elif search.entries:
-        lines.append(f"error: no trial can be selected: {without_best(outcome)}; see trials.csv for why")
-    if outcome.retrained:
+    elif result.search.records:
+        lines.append(f"error: no trial can be selected: {why_no_best(result)}; see trials.csv for why")
+    if result.retrained:
         first = summary["retrained"][0]
         seeds = counted(len(first["val"][metric]["values"]), "seed")
         lines.append(f"  validation {metric} after retraining, {seeds}: {spread(first['val'][metric])}")
         if first["test"]:
             lines.append(f"  test {metric}, each model once: {spread(first['test'][metric])}")
-    if remark := _remark(outcome, summary["test"]):
-        lines.append(remark)
-    if (plan.folder / "report.html").exists():
-        lines.append(f"Report: {plan.folder / 'report.html'} ({duration(summary['wall_s'])})")
-    return "\n".join(lines)
+    return lines

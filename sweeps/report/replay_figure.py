@@ -1,4 +1,4 @@
-"""The picture of a replay: regret against what it costs."""
+"""The chart of a replay: regret against cost."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from matplotlib.ticker import LogLocator
 from ae.figures import GREY, write
 from ae.task import Task
 from ae.words import counted
-from sweeps.config.schedulers import SCHEDULERS
+from sweeps.config.choices import SCHEDULERS
 
 SIZE = 8.0
-"""Of a mark with the smallest reduction factor, in points."""
+"""Size of a mark with the smallest reduction factor, in points."""
+MARKERS = dict(zip(SCHEDULERS, ("o", "s", "D", "^", "P"), strict=True))
 COSTS = {"epochs_percent": "epochs spent, % of the full grid", "wall_s": "predicted wall time, s"}
 
 
 def draw(frame: pd.DataFrame, task: Task, path: Path) -> Path:
-    """Regret against epochs (above) and wall time (below): a panel a number of workers, a mark a setting.
+    """Regret against epochs (above) and wall time (below): one panel per number of workers, one mark per setting.
 
     Args:
-        frame: as `sweeps.replay.compared` makes it.
+        frame: as `sweeps.pipeline.replay.compared` makes it.
         task: of the sweep.
         path: of the PNG file, which is returned.
     """
@@ -43,7 +44,7 @@ def draw(frame: pd.DataFrame, task: Task, path: Path) -> Path:
             axes.set(xlabel=label, title=counted(workers, "worker"))
             _scale(axes, frame, cost)
         line[0].set_ylabel(f"regret, validation {task.objective.metric}")
-    marks = [Line2D([], [], ls="", marker=SCHEDULERS[name].marker, **_mark(GREY), label=name) for name in _names(frame)]
+    marks = [Line2D([], [], ls="", marker=MARKERS[name], **_mark(GREY), label=name) for name in _names(frame)]
     marks.append(Line2D([], [], ls="", marker="o", color=GREY, ms=SIZE, label="filled: the sweep's own"))
     if len(sizes) > 1:
         marks += [
@@ -62,7 +63,7 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 
 def _mark(colour: Any, size: float = SIZE) -> dict[str, Any]:
-    """Hollow, so that settings that come to the same are seen through one another."""
+    """Hollow, so that settings with equal results are seen through one another."""
     return {"color": colour, "ms": size, "mew": 2, "mfc": "none"}
 
 
@@ -72,11 +73,11 @@ def _marks(axes: Axes, rows: pd.DataFrame, cost: str, colours: dict[int, Any], s
         mark = _mark(colour, sizes.get(row["reduction_factor"], SIZE)) | (
             {"mfc": colour, "zorder": 3} if row["own"] else {}
         )
-        axes.plot(row[cost], row["regret"], SCHEDULERS[row["scheduler"]].marker, **mark, clip_on=False)
+        axes.plot(row[cost], row["regret"], MARKERS[row["scheduler"]], **mark, clip_on=False)
 
 
 def _scale(axes: Axes, frame: pd.DataFrame, cost: str) -> None:
-    """Percents from 0, seconds on a logarithmic axis; regret over more than a decade on one that has zero."""
+    """Percentages from 0, seconds on a logarithmic axis; symlog for regret that spans more than a factor of 10."""
     axes.grid(alpha=0.25)
     if cost == "wall_s":
         axes.set_xscale("log")

@@ -6,22 +6,17 @@ import heapq
 import itertools
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import TrialScheduler
-
+from ae.configuration import Configuration
+from ae.errors import UserError
 from ae.task import Budget, Objective
 from sweeps.config.plan import Plan
-from sweeps.engine import session as engine
-from sweeps.engine.turns import name_of
-from sweeps.records import tables
-from sweeps.records.ledger import DIVERGED, FINISHED, RUNNING, STOPPED, Entry, Ledger
-
-Report = dict[str, Any]
-"""What a trial reports at a validation, as `sweeps.trial.SweepTrial` does."""
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import DIVERGED, FINISHED, PAUSED, RUNNING, SEARCH, STOPPED, Report, TrialLog, TrialRecord
+from sweeps.scheduling.base import Decision, make_scheduler
+from sweeps.scheduling.queue import TrialQueue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,49 +25,43 @@ class Setting:
 
     scheduler: str
     grace_period: int | None
-    """In epochs; None where the scheduler has none."""
+    """In epochs; None if the scheduler has none."""
     reduction_factor: int | None
-    """None where the scheduler has none."""
+    """None if the scheduler has none."""
     workers: int
     """Trials that train at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
-    """The learning curves of a sweep that let every trial train to its last epoch."""
+    """The learning curves of a sweep in which every trial trained to its last epoch."""
 
     objective: Objective
     budget: Budget
     curves: dict[str, list[Report]]
     """The reports of each trial, by name, in the order in which the search asked for the trials."""
+    configs: dict[str, Configuration]
 
 
-def read(folder: Path, plan: Plan) -> Recording:
-    """The curves in a results folder.
+def recording_of(plan: Plan, log: SweepLog) -> Recording:
+    """The learning curves of a sweep's search.
 
     Raises:
-        ValueError: if a trial is missing, or neither reached its last epoch nor diverged.
+        UserError: if a trial is missing, or neither reached its last epoch nor diverged.
     """
-    last, curves = plan.budget.max_epochs, dict[str, list[Report]]()
-    for row in tables.rows(folder / tables.CURVES):
-        if row["phase"] == "search":
-            curves.setdefault(row["trial"], []).append(report_of(row, last))
+    last, records = plan.budget.max_epochs, log.search.records
     rule = "a replay needs every trial to its last epoch: record with --scheduler none"
-    for name, reports in curves.items():
-        if not reports[-1]["done"]:
-            raise ValueError(f"{folder}: trial {name} ends at epoch {reports[-1]['epoch']} of {last}; {rule}")
-    if len(curves) < plan.record.trials:
-        raise ValueError(f"{folder}: {len(curves)} of {plan.record.trials} trials have a learning curve; {rule}")
-    curves = dict(sorted(curves.items(), key=lambda trial: int(trial[0])))
-    return Recording(objective=plan.task.objective, budget=plan.budget, curves=curves)
-
-
-def report_of(row: dict[str, str], last: int) -> Report:
-    """The report that left a row of `curves.csv`."""
-    epoch, metrics = int(row["epoch"]), {key: float(row[key]) for key in row if key.startswith("val_")}
-    diverged = not math.isfinite(metrics["val_loss"])
-    ends = {"diverged": diverged, "done": diverged or epoch >= last}
-    return {"epoch": epoch, **metrics, "train_s": float(row["train_s"]), **ends}
+    for record in records.values():
+        if record.epoch < last and not record.has_diverged:
+            raise UserError(f"{plan.folder}: trial {record.name} ends at epoch {record.epoch} of {last}; {rule}")
+    if len(records) < plan.trials:
+        raise UserError(f"{plan.folder}: {len(records)} of {plan.trials} trials have a learning curve; {rule}")
+    return Recording(
+        objective=plan.task.objective,
+        budget=plan.budget,
+        curves={name: list(record.reports) for name, record in records.items()},
+        configs={name: record.config for name, record in records.items()},
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,30 +74,30 @@ class Result:
     train_s: float
     """Seconds in training and validation, of all the trials."""
     wall_s: float
-    """Seconds from the first trial's start to the last one's end, nothing but training and validation counted."""
+    """Seconds from the first trial's start to the last one's end; only training and validation take time."""
     best: float
     """Best validation value of the objective among the trials that a sweep could select."""
     trial: str
-    """Whose it is."""
+    """The trial that has it."""
 
 
 def simulate(recording: Recording, setting: Setting) -> Result:
     """Run the recorded trials under a setting, in simulated time.
 
     Raises:
-        ValueError: if the budget rules the setting out, or every trial diverged.
+        UserError: if the budget rules the setting out, or every trial diverged.
     """
     simulation = Simulation(recording, setting)
     simulation.run()
-    ledger = simulation.ledger
-    if not ledger.ranked():
-        raise ValueError("no trial can be selected: every one diverged")
-    first = ledger.ranked()[0]
+    log = simulation.log
+    if not log.ranked():
+        raise UserError("no trial can be selected: every one diverged")
+    first = log.ranked()[0]
     assert first.best is not None
     return Result(
         setting=setting,
-        epochs=ledger.epochs,
-        train_s=sum(entry.train_s for entry in ledger.entries.values()),
+        epochs=log.epochs,
+        train_s=sum(record.train_s for record in log.trials),
         wall_s=simulation.clock_s,
         best=first.best,
         trial=first.name,
@@ -116,11 +105,9 @@ def simulate(recording: Recording, setting: Setting) -> Result:
 
 
 class Simulation:
-    """A sweep of the recorded trials under a scheduler; what it trained is in `ledger`, how long it took in `clock_s`.
+    """A sweep of the recorded trials under a scheduler; what it trained is in `log`, how long it took in `clock_s`.
 
-    It stands where Tune's controller stands, and has what schedulers ask of that one. A report comes when the trial has
-    trained for the seconds recorded with it; whatever else takes time in a sweep takes none here. So no new trial waits
-    for its process to start; MedianStoppingRule pauses others while one does, and stops more of them later.
+    A report comes when the trial has trained for the seconds recorded with it; nothing else takes time.
 
     Args:
         recording: the curves.
@@ -128,17 +115,16 @@ class Simulation:
     """
 
     def __init__(self, recording: Recording, setting: Setting) -> None:
-        objective = recording.objective
         given = {"grace_period": setting.grace_period, "reduction_factor": setting.reduction_factor}
         budget = replace(recording.budget, **{name: value for name, value in given.items() if value is not None})
-        self.ledger = Ledger("search", Path(), objective, len(recording.curves), budget.max_epochs)
-        self.turns = engine.early_stopping(setting.scheduler, budget, self.ledger, setting.workers)
-        self.turns.set_search_properties(f"val_{objective.metric}", objective.mode)
-        self.to_come = deque(recording.curves)
-        self.reports = {name: iter(reports) for name, reports in recording.curves.items()}
-        self.trials: list[Trial] = []
-        self.events: list[tuple[float, int, Trial, Report]] = []
-        """When the next report of each training trial comes, a heap; the first of two at once was begun first."""
+        objective = recording.objective
+        self.log = TrialLog(SEARCH, objective, len(recording.curves), budget.max_epochs)
+        self.scheduler = make_scheduler(setting.scheduler, budget, objective, setting.workers)
+        self.to_come, self.configs = deque(recording.curves), recording.configs
+        self.reports: dict[str, Iterator[Report]] = {name: iter(found) for name, found in recording.curves.items()}
+        self.queue = TrialQueue(self.scheduler, (), lambda: bool(self.to_come), self._ask)
+        self.events: list[tuple[float, int, str, Report]] = []
+        """When the next report of each training trial comes, a heap; at equal times the one that began first."""
         self.count = itertools.count()
         self.clock_s = 0.0
 
@@ -147,69 +133,55 @@ class Simulation:
         self._fill()
         while self.events:
             self.clock_s, _, trial, report = heapq.heappop(self.events)
-            self._take(trial, report)
+            self._take(self.log.records[trial], report)
             self._fill()
 
-    def get_trials(self) -> list[Trial]:
-        """All the trials so far."""
-        return self.trials
-
-    def get_live_trials(self) -> set[Trial]:
-        """Those that have not ended."""
-        return {trial for trial in self.trials if not trial.is_finished()}
-
-    def stop_trial(self, trial: Trial) -> None:
-        """End a trial, whatever it does."""
-        if trial.is_finished():
-            return
-        if trial.status == Trial.RUNNING:
-            self.turns.on_trial_complete(self, trial, trial.last_result)
-        else:
-            self.turns.on_trial_remove(self, trial)
-        trial.set_status(Trial.TERMINATED)
-        entry, report = self.ledger.entries[name_of(trial)], trial.last_result
-        entry.status = DIVERGED if report["diverged"] else FINISHED if report["done"] else STOPPED
+    def _ask(self) -> str:
+        name = self.to_come.popleft()
+        self.log.records[name] = TrialRecord(name=name, config=self.configs[name])
+        return name
 
     def _fill(self) -> None:
-        """Let trials train where there is room; Tune asks its searcher first, then the scheduler."""
+        """Start trials while there is room; Tune asks its searcher first, then the scheduler."""
         while True:
-            begun = [self._suggest(), self.turns.choose_trial_to_run(self)]
-            for trial in filter(None, begun):
-                trial.set_status(Trial.RUNNING)
-                self.ledger.entries[name_of(trial)].status = RUNNING
-                self._train(trial)
-            if not any(begun):
+            started = self.queue.next()
+            if started:
+                self._train(started)
+            resumed = self.scheduler.next_to_resume() if self.scheduler.has_capacity else None
+            if resumed:
+                self.queue.promote(resumed)
+                self._train(resumed)
+            if not (started or resumed):
                 return
 
-    def _suggest(self) -> Trial | None:
-        """The next new trial, by the rule of `StudySearcher.suggest`: if there is room, and nobody to be promoted."""
-        self.turns.exhausted = not self.to_come
-        if not self.to_come or not self.turns.free or self.turns.promotion():
-            return None
-        name = self.to_come.popleft()
-        trial = Trial("replayed", trial_id=name, config={"run": {"trial": name}}, stub=True)
-        self.trials.append(trial)
-        self.ledger.entries[name] = Entry(name=name, configuration={})
-        self.turns.on_trial_add(self, trial)
-        return trial
+    def _train(self, trial: str) -> None:
+        self.log.records[trial].status = RUNNING
+        self.scheduler.on_start(trial)
+        self._next_report(trial)
 
-    def _train(self, trial: Trial) -> None:
-        report = next(self.reports[name_of(trial)])
-        heapq.heappush(self.events, (self.clock_s + report["train_s"], next(self.count), trial, report))
+    def _next_report(self, trial: str) -> None:
+        report = next(self.reports[trial])
+        heapq.heappush(self.events, (self.clock_s + report.train_s, next(self.count), trial, report))
 
-    def _take(self, trial: Trial, report: Report) -> None:
+    def _take(self, record: TrialRecord, report: Report) -> None:
         """A report has come: the trial ends, or the scheduler decides."""
-        entry = self.ledger.entries[name_of(trial)]
-        entry.train_s += report["train_s"]
-        self.ledger.take(
-            entry, report["epoch"], {key: value for key, value in report.items() if key.startswith("val_")}
-        )
-        result = report | {"best": math.nan if entry.best is None else entry.best}
-        decision = TrialScheduler.STOP if report["done"] else self.turns.on_trial_result(self, trial, result)
-        trial.update_last_result(result)
-        if decision == TrialScheduler.STOP:
-            self.stop_trial(trial)
-        elif decision == TrialScheduler.PAUSE:
-            trial.set_status(Trial.PAUSED)
+        record.add(report, self.log.objective)
+        best = math.nan if record.best is None else record.best
+        if record.has_diverged or report.epoch >= self.log.max_epochs:
+            self._end(record, DIVERGED if record.has_diverged else FINISHED)
+            return
+        decision = self.scheduler.on_result(record.name, report.epoch, best)
+        if decision == Decision.STOP:
+            self._end(record, STOPPED)
+        elif decision == Decision.PAUSE:
+            record.status = PAUSED
         else:
-            self._train(trial)
+            self._next_report(record.name)
+        for stopped in self.scheduler.to_stop:
+            self.log.records[stopped].status = STOPPED
+        self.scheduler.to_stop.clear()
+
+    def _end(self, record: TrialRecord, status: str) -> None:
+        record.status = status
+        best = math.nan if record.best is None else record.best
+        self.scheduler.on_end(record.name, record.epoch, best, diverged=record.has_diverged)

@@ -1,51 +1,36 @@
-"""Whether the user's data is what the sweep began with: with a row more, training meets what was for the test."""
+"""A hash of the data that a user brings: with other data, training could meet sequences that were held out."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from sweeps.config.plan import Plan
-from sweeps.storage.folder import RECORD
+from ae.errors import UserError
+from sweeps.storage.folder import PLAN
 
 CHUNK = 1 << 20
-"""Bytes that are read at once."""
+"""Bytes read at once."""
 
 
-def checked(plan: Plan) -> Plan:
-    """The plan, with the hash of its data on record if the sweep is new; a record that has none is not checked.
-
-    Raises:
-        ValueError: if the data is not what the sweep began with, or a file cannot be read.
-    """
-    if plan.data is None:
-        return plan
-    if plan.resume:
-        check(plan.data, plan.record.data_sha256)
-        return plan
-    return replace(plan, record=replace(plan.record, data_sha256=sha256(plan.data)))
-
-
-def check(data: Path, begun: str) -> None:
-    """Compare data with the hash on record; where that is empty, nothing is compared.
+def check(data: Path, expected: str) -> None:
+    """Compare data with the hash that the sweep began with; an empty hash is not compared.
 
     Raises:
-        ValueError: if the data is not what the sweep began with, or a file cannot be read.
+        UserError: if the data differs, or a file cannot be read.
     """
-    if begun and sha256(data) != begun:
-        raise ValueError(f"--data {data}: is not what the sweep began with; restore it, or begin a new sweep")
+    if expected and sha256(data) != expected:
+        raise UserError(f"--data {data}: is not what the sweep began with; restore it, or begin a new sweep")
 
 
 def sha256(data: Path) -> str:
-    """Of a file, or of the names and contents of all files in a folder but hidden ones and the results of sweeps.
+    """The hash of a file, or of the names and contents of a folder's files, without hidden files and results folders.
 
     Raises:
-        ValueError: if a file cannot be read.
+        UserError: if a file cannot be read.
     """
     found = sorted(data.rglob("*")) if data.is_dir() else [data]
-    results = {path.parent for path in found if path.name == RECORD}
+    results = {path.parent for path in found if path.name == PLAN}
     whole = hashlib.sha256()
     for path in found:
         name = path.relative_to(data)
@@ -61,5 +46,5 @@ def _sha256(path: Path) -> bytes:
             while chunk := file.read(CHUNK):
                 one.update(chunk)
     except OSError as error:
-        raise ValueError(f"--data {path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"--data {path}: cannot be read: {error.strerror}") from None
     return one.digest()

@@ -11,17 +11,15 @@ from typing import Any
 
 from pyarrow.fs import FileSystem, FileType
 
+from ae.errors import UserError
+
 OBJECT_STORES = ("s3", "gcs", "abfs")
-"""Where a file is not there before all of it is, and folders are a way of speaking."""
-FAILS = (OSError, ValueError, NotImplementedError)
-"""What pyarrow raises for a storage that cannot be used: OSError where it does not answer, ValueError for an address
-that is none, NotImplementedError for a scheme that this build of pyarrow has not."""
+"""Here a file appears only when all of it is there, and folders are part of its name."""
+STORAGE_ERRORS = (OSError, ValueError, NotImplementedError)
+"""What pyarrow raises for a storage that cannot be used: OSError if it does not answer, ValueError for an invalid
+address, NotImplementedError for a scheme that this build of pyarrow lacks."""
 ANSWER_S = 30.0
 """Seconds that a storage has to answer in: some clients would try for a quarter of an hour."""
-
-
-class NoStorage(ValueError):
-    """The storage cannot be reached, read or written."""
 
 
 def join(place: str, *parts: str) -> str:
@@ -35,7 +33,7 @@ def absolute(place: str) -> str:
     return place if "://" in place else str(Path(place).absolute())
 
 
-def write(filesystem: FileSystem, path: str, content: bytes) -> None:
+def write_file(filesystem: FileSystem, path: str, content: bytes) -> None:
     """Write a file so that no reader ever sees a part of it.
 
     Raises:
@@ -51,7 +49,7 @@ def write(filesystem: FileSystem, path: str, content: bytes) -> None:
     filesystem.move(path + ".part", path)
 
 
-def read(filesystem: FileSystem, path: str) -> bytes:
+def read_file(filesystem: FileSystem, path: str) -> bytes:
     """All of a file.
 
     Raises:
@@ -68,15 +66,15 @@ def is_file(filesystem: FileSystem, path: str) -> bool:
 
 @contextlib.contextmanager
 def token(place: str) -> Iterator[str]:
-    """A small file of a name that nobody can guess, there while the block runs; gives its path.
+    """A small file with a name that nobody can guess, there while the block runs; gives its path.
 
     Raises:
         OSError: if it cannot be written.
-        ValueError: if the place is none.
+        ValueError: if the place is invalid.
     """
     filesystem, root = FileSystem.from_uri(place)
     path = f"{root.rstrip('/')}/.sweep-{uuid.uuid4().hex}"
-    write(filesystem, path, b"can this be seen?\n")
+    write_file(filesystem, path, b"can this be seen?\n")
     try:
         yield path
     finally:
@@ -84,34 +82,34 @@ def token(place: str) -> Iterator[str]:
 
 
 def sees(place: str, path: str) -> bool:
-    """Whether a file of the place can be seen from this machine."""
+    """Whether this machine sees a file of the place."""
     return is_file(FileSystem.from_uri(place)[0], path)
 
 
-def check(storage: str) -> None:
+def check_storage(storage: str) -> None:
     """See that the storage can be written, within a time limit.
 
     Raises:
-        NoStorage: if it cannot, saying why.
+        UserError: if it cannot, saying why.
     """
     found: list[Any] = []
 
-    def try_it() -> None:
+    def attempt() -> None:
         try:
             with token(storage) as path:
                 found.append(sees(storage, path))
-        except FAILS as error:
+        except STORAGE_ERRORS as error:
             found.append(error)
 
-    thread = threading.Thread(target=try_it, daemon=True)
+    thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(ANSWER_S)
     if not found:
-        raise NoStorage(f"--storage {storage}: no answer in {ANSWER_S:g} s; see the network and the credentials")
+        raise UserError(f"--storage {storage}: no answer in {ANSWER_S:g} s; check the network and the credentials")
     if found[0] is not True:
-        raise NoStorage(f"--storage {storage}: cannot be used: {reason(found[0])}")
+        raise UserError(f"--storage {storage}: cannot be used: {reason(found[0])}")
 
 
 def reason(error: object) -> str:
-    """What a file system says is wrong, cut to its first line."""
+    """The first line of what a file system says is wrong."""
     return (str(error).splitlines() or ["it is not seen again"])[0].strip()[:300]

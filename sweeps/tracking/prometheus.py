@@ -1,115 +1,116 @@
-"""What Prometheus and Grafana are told of a sweep, through Ray's own metrics endpoint."""
+"""Gauges for Prometheus and Grafana, on Ray's own metrics endpoint."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from itertools import pairwise
-from typing import Any
 
-from ray import tune
 from ray.util.metrics import Gauge
 
 from sweeps.config.plan import Plan
+from sweeps.config.rungs import rung_epochs
 from sweeps.records.eta import seconds_left
-from sweeps.records.ledger import STATUSES, STOPPED, Ledger
+from sweeps.records.trials import SEARCH, STATUSES, STOPPED, TrialLog, TrialRecord
 
 UPDATE_S = 2.0
 """Seconds between two updates; Ray exports every few seconds anyway."""
 PACE_S = 60.0
 """Seconds that the pace is averaged over."""
 NAMED_TRIALS = 100
-"""A search of more trials publishes none of them by name: every name is a time series that stays."""
+"""A search with more trials publishes none by name: each name is a time series that stays."""
 TO_COME = "to come"
 
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sweep_trials": ("trials by state", ("state",)),
     "sweep_best": ("best validation value of the objective so far", ("metric",)),
-    "sweep_epochs": ("epochs trained, by all the trials", ()),
-    "sweep_epochs_most": ("epochs that all the trials could train", ()),
-    "sweep_epochs_per_second": (f"epochs a second, over {PACE_S:g} s", ()),
-    "sweep_seconds_gone": ("seconds since the phase began", ()),
-    "sweep_seconds_left": ("seconds to its end at the pace so far", ()),
+    "sweep_epochs": ("epochs trained, over all trials", ()),
+    "sweep_epochs_most": ("epochs if every trial trained to its last", ()),
+    "sweep_epochs_per_second": (f"epochs per second, over the last {PACE_S:g} s", ()),
+    "sweep_seconds_gone": ("seconds that the phase has taken", ()),
+    "sweep_seconds_left": ("seconds to the end of the phase, at the pace so far", ()),
     "sweep_rung_reached": ("trials that trained to a rung's epoch", ("rung",)),
     "sweep_rung_promoted": ("trials that trained past a rung's epoch", ("rung",)),
     "sweep_rung_stopped": ("trials stopped at a rung", ("rung",)),
     "sweep_trial_best": ("a trial's best validation value so far", ("trial", "metric")),
 }
-"""Every metric: what it says, and its tags beside sweep, task and phase. The endpoint puts `ray_` before the name."""
+"""Every metric: its description, and its tags beside sweep, task and phase. The endpoint adds `ray_` to the name."""
 
 
-class Metrics(tune.Callback):
-    """Publishes a phase of a sweep.
+class PrometheusGauges:
+    """Publishes a phase, every few seconds.
 
     Args:
         plan: gives the tags and the rungs.
-        ledger: what to publish.
+        log: what to publish.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger) -> None:
-        self.ledger, self.rungs = ledger, plan.budget.rungs()
-        tags = {"sweep": plan.name, "task": plan.task.name, "phase": ledger.phase}
+    def __init__(self, plan: Plan, log: TrialLog) -> None:
+        self.log, self.rungs = log, rung_epochs(plan.budget)
+        tags = {"sweep": plan.name, "task": plan.task.name, "phase": log.phase}
         self.gauges = {
             name: Gauge(name, description=text, tag_keys=(*tags, *more)).set_default_tags(tags)
             for name, (text, more) in GAUGES.items()
         }
-        self.updated = 0.0
+        self.updated = -UPDATE_S
         self.pace: deque[tuple[float, int]] = deque()
-        """Seconds gone and epochs trained, of the last minute."""
+        """Seconds elapsed and epochs trained, at the updates of the last `PACE_S`."""
 
-    @classmethod
-    def of(cls, plan: Plan, ledger: Ledger) -> list[Metrics]:
-        """One where there may be somebody to read them: with a dashboard, or on a cluster; else none."""
-        return [cls(plan, ledger)] if plan.dashboard or plan.address else []
+    def open(self) -> None:
+        """Publish the phase as earlier sessions left it."""
+        self.publish()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks' state; gauges have none
+    def begin(self, record: TrialRecord) -> None:
+        """The next update has it."""
 
-    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Publish, now and then."""
+    def report(self, record: TrialRecord) -> None:
+        """The next update has it."""
+
+    def end(self, record: TrialRecord) -> None:
+        """Publish at once if this was the last trial: no step may follow."""
+        if self.log.is_complete:
+            self.publish()
+
+    def tick(self) -> None:
+        """Publish, if the last update was a while ago."""
         if time.monotonic() - self.updated >= UPDATE_S:
             self.publish()
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The last trial to end is published too."""
-        if self.ledger.ended == self.ledger.requested:
-            self.publish()
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Also if it failed."""
-        self.on_trial_complete(iteration, trials, trial)
+    def close(self) -> None:
+        """Publish how the phase ended."""
+        self.publish()
 
     def publish(self) -> None:
-        """Set every gauge to what the ledger says."""
+        """Set every gauge to what the log says."""
         self.updated = time.monotonic()
-        ledger, metric = self.ledger, {"metric": self.ledger.objective.metric}
+        log, metric = self.log, {"metric": self.log.objective.metric}
         for status in STATUSES:
-            self._set("sweep_trials", ledger.count(status), state=status)
-        self._set("sweep_trials", ledger.requested - len(ledger.entries), state=TO_COME)
-        if ranked := ledger.ranked():
+            self._set("sweep_trials", log.count(status), state=status)
+        self._set("sweep_trials", log.requested - len(log.records), state=TO_COME)
+        if ranked := log.ranked():
             self._set("sweep_best", ranked[0].best, **metric)
-        self._set("sweep_epochs", ledger.epochs)
-        self._set("sweep_epochs_most", ledger.requested * ledger.max_epochs)
-        self._set("sweep_epochs_per_second", self._epochs_a_second())
-        self._set("sweep_seconds_gone", ledger.gone_s)
-        self._set("sweep_seconds_left", seconds_left(ledger, ledger.gone_s))
-        if ledger.phase == "search":
+        self._set("sweep_epochs", log.epochs)
+        self._set("sweep_epochs_most", log.requested * log.max_epochs)
+        self._set("sweep_epochs_per_second", self._epochs_per_second())
+        self._set("sweep_seconds_gone", log.elapsed_s)
+        self._set("sweep_seconds_left", seconds_left(log))
+        if log.phase == SEARCH:
             self._publish_rungs()
-        if ledger.requested <= NAMED_TRIALS:
-            for entry in ledger.entries.values():
-                self._set("sweep_trial_best", entry.best, trial=entry.name, **metric)
+        if log.requested <= NAMED_TRIALS:
+            for record in log.trials:
+                self._set("sweep_trial_best", record.best, trial=record.name, **metric)
 
     def _publish_rungs(self) -> None:
-        entries = self.ledger.entries.values()
-        for rung, following in pairwise([*self.rungs, self.ledger.max_epochs]):
+        records = self.log.trials
+        for rung, following in pairwise([*self.rungs, self.log.max_epochs]):
             tag = {"rung": str(rung)}
-            self._set("sweep_rung_reached", sum(entry.epoch >= rung for entry in entries), **tag)
-            self._set("sweep_rung_promoted", sum(entry.epoch > rung for entry in entries), **tag)
-            stopped = sum(entry.status == STOPPED and rung <= entry.epoch < following for entry in entries)
+            self._set("sweep_rung_reached", sum(record.epoch >= rung for record in records), **tag)
+            self._set("sweep_rung_promoted", sum(record.epoch > rung for record in records), **tag)
+            stopped = sum(record.status == STOPPED and rung <= record.epoch < following for record in records)
             self._set("sweep_rung_stopped", stopped, **tag)
 
-    def _epochs_a_second(self) -> float:
-        self.pace.append((self.ledger.gone_s, self.ledger.epochs))
+    def _epochs_per_second(self) -> float:
+        self.pace.append((self.log.elapsed_s, self.log.epochs))
         while self.pace[-1][0] - self.pace[0][0] > PACE_S:
             self.pace.popleft()
         seconds = self.pace[-1][0] - self.pace[0][0]

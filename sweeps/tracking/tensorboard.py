@@ -1,10 +1,10 @@
-"""TensorBoard's files: a run a trial, with its hyperparameters and its learning curves."""
+"""TensorBoard's files: one run per trial, with its hyperparameters and its learning curves."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -14,19 +14,15 @@ from tensorboardX.record_writer import RecordWriter, register_writer_factory
 from tensorboardX.summary import hparams
 
 from sweeps.config.words import hyperparameter
-from sweeps.records import tables
-from sweeps.records.ledger import Entry, Ledger
-from sweeps.storage.folder import Unusable
+from sweeps.records.trials import ENDED, Report, TrialLog, TrialRecord
 
 FOLDER = "tensorboard"
-METRICS = ("train_loss", "val_")
-"""How the names of the metrics begin in a report."""
 VERSION = "brain.Event:2"
-"""First record of every file, by which TensorBoard knows it."""
+"""First record of every file, by which TensorBoard recognises it."""
 
 
-class Appending:
-    """Lets tensorboardX go on with a file; it would begin a new one at every open."""
+class AppendingFactory:
+    """Lets tensorboardX append to a file; by itself it would begin a new one at every open."""
 
     def directory_check(self, path: str) -> None:
         """The folder is made by whoever opens the file."""
@@ -36,94 +32,85 @@ class Appending:
         return Path(path.removeprefix("append:")).open("ab")
 
 
-register_writer_factory("append", Appending())
+register_writer_factory("append", AppendingFactory())
 
 
 class TensorBoard:
-    """Writes a phase's runs into `tensorboard/PHASE/TRIAL/`.
+    """Writes a phase into `tensorboard/PHASE/TRIAL/`, one file per trial.
 
-    A file a trial, opened for each report alone: thousands of trials hold no file and no thread. The rows of
-    `curves.csv` are the truth: a later session writes the earlier ones' runs anew from them, so that no point is lost
-    or there twice. Those of retrainings that are selected no more stay as they are.
+    A file is open only while something is written, so that thousands of trials hold no file and no thread. A later
+    session writes the runs of the earlier ones anew from their records, so that no point is lost or there twice.
+    Retrainings that are no longer selected keep their runs.
 
     Args:
-        ledger: the phase, as earlier sessions left it.
+        folder: the results folder.
+        log: of the phase.
         varied: hyperparameters that tell the trials apart.
     """
 
-    def __init__(self, ledger: Ledger, varied: list[str]) -> None:
-        self.ledger, self.varied, self.objective = ledger, varied, ledger.objective
-        self.folder = ledger.folder / FOLDER / ledger.phase
-        self.best: dict[str, float | None] = {}
+    def __init__(self, folder: Path, log: TrialLog, varied: Sequence[str]) -> None:
+        self.log, self.varied = log, varied
+        self.folder = folder / FOLDER / log.phase
+        self.begun: set[str] = set()
+        """Trials whose file has its head."""
 
     def open(self) -> None:
-        """The runs of earlier sessions, anew.
+        """Write the runs of earlier sessions."""
+        for record in self.log.trials:
+            if record.reports:
+                reports = [self._report_event(report) for report in record.reports]
+                end = [_end_event(record.reports[-1].time)] if record.status in ENDED else []
+                self._write_new(record, [*self._head_events(record, record.reports[0].time), *reports, *end])
 
-        Raises:
-            Unusable: if the table has a row that was not written by a sweep, naming it.
-        """
-        ledger = self.ledger
-        rows = [row for row in tables.rows(ledger.folder / tables.CURVES) if row.get("phase") == ledger.phase]
-        others = {row["trial"] for row in rows} - ledger.entries.keys()
-        for run in self.folder.glob("*"):
-            if run.name not in others:
-                shutil.rmtree(run, ignore_errors=True)
-        table, began = ledger.folder / tables.CURVES, time.time() - ledger.gone_s
-        try:
-            for row in rows:
-                if row["trial"] in ledger.entries:
-                    entry = ledger.entries[row["trial"]]
-                    self.begin(entry)
-                    metrics = {name: float(value) for name, value in row.items() if name.startswith(METRICS)}
-                    self.report(entry, int(row["epoch"]), metrics, began + float(row["wall_s"]))
-        except ValueError as error:
-            raise Unusable(f"{table}: not the table of a sweep: {error}; begin a new sweep") from None
-        for entry in ledger.entries.values():
-            if entry.epoch and not entry.open:
-                self.end(entry)
+    def begin(self, record: TrialRecord) -> None:
+        """Begin the trial's file with its hyperparameters, unless it has one."""
+        if record.name not in self.begun:
+            self._write_new(record, self._head_events(record, time.time()))
 
-    def begin(self, entry: Entry) -> None:
-        """A trial starts: its hyperparameters."""
-        if entry.name in self.best:
-            return
-        self.best[entry.name] = None
-        (self.folder / entry.name).mkdir(parents=True)
-        shown = {name: entry.configuration[name] for name in self.varied}
-        shown = {name: hyperparameter(value) if value is None else value for name, value in shown.items()}
-        metric = self.objective.metric
-        experiment, start, _ = hparams(shown, {f"validation/{metric}": None, f"best/{metric}": None})
-        now = time.time()
-        self._append(
-            entry,
-            Event(wall_time=now, file_version=VERSION),
-            *(Event(wall_time=now, summary=summary) for summary in (experiment, start)),
-        )
+    def report(self, record: TrialRecord) -> None:
+        """Add the points of a report."""
+        self._append(record, [self._report_event(record.reports[-1])])
 
-    def report(self, entry: Entry, epoch: int, metrics: Mapping[str, float], wall_time: float) -> None:
-        """A trial reports: "train_loss", and "val_" and each metric, at an epoch; `wall_time` in seconds since 1970."""
-        values, metric = {_tag(name): value for name, value in metrics.items()}, self.objective.metric
-        if self.objective.better(metrics[f"val_{metric}"], self.best[entry.name]):
-            self.best[entry.name] = metrics[f"val_{metric}"]
-        if (best := self.best[entry.name]) is not None:
-            values[f"best/{metric}"] = best
-        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
-        self._append(entry, Event(wall_time=wall_time, step=epoch, summary=summary))
+    def end(self, record: TrialRecord) -> None:
+        """Tell TensorBoard's table of hyperparameters that the trial is over."""
+        self.begin(record)
+        self._append(record, [_end_event(time.time())])
 
-    def end(self, entry: Entry) -> None:
-        """A trial ended."""
-        self._append(entry, Event(wall_time=time.time(), summary=hparams({}, {})[2]))
+    def tick(self) -> None:
+        """Everything is written at once."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """No file is open."""
 
-    def _append(self, entry: Entry, *events: Event) -> None:
-        writer = RecordWriter(f"append:{self.folder / entry.name / 'events.out.tfevents.0'}")
+    def _head_events(self, record: TrialRecord, began: float) -> list[Event]:
+        values = {name: getattr(record.config, name) for name in self.varied}
+        shown = {name: hyperparameter(value) if value is None else value for name, value in values.items()}
+        metric = self.log.objective.metric
+        experiment, start, _ = hparams(shown, {f"validation/{metric}": None, f"best/{metric}": None})
+        version = Event(wall_time=began, file_version=VERSION)
+        return [version, *(Event(wall_time=began, summary=summary) for summary in (experiment, start))]
+
+    def _report_event(self, report: Report) -> Event:
+        values = {"training/loss": report.train_loss}
+        values |= {f"validation/{name}": value for name, value in report.metrics.items()}
+        if report.best is not None:
+            values[f"best/{self.log.objective.metric}"] = report.best
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        return Event(wall_time=report.time, step=report.epoch, summary=summary)
+
+    def _write_new(self, record: TrialRecord, events: list[Event]) -> None:
+        run = self.folder / record.name
+        shutil.rmtree(run, ignore_errors=True)
+        run.mkdir(parents=True)
+        self.begun.add(record.name)
+        self._append(record, events)
+
+    def _append(self, record: TrialRecord, events: list[Event]) -> None:
+        writer = RecordWriter(f"append:{self.folder / record.name / 'events.out.tfevents.0'}")
         for event in events:
             writer.write(event.SerializeToString())
         writer.close()
 
 
-def _tag(name: str) -> str:
-    """ "val_loss" is validation/loss, "train_loss" training/loss."""
-    kind, _, metric = name.partition("_")
-    return f"{'validation' if kind == 'val' else 'training'}/{metric}"
+def _end_event(wall_time: float) -> Event:
+    return Event(wall_time=wall_time, summary=hparams({}, {})[2])

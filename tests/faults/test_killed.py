@@ -63,7 +63,7 @@ def test_a_driver_killed_at_any_moment_ends_as_one_never_stopped(start, small, w
     session.process.kill()
     session.clear()
     written = reports_of(folder)
-    session = start("--resume", folder) if (folder / "sweep.json").exists() else start(*options)
+    session = start("--resume", folder) if (folder / "plan.json").exists() else start(*options)
     assert session.end() == 0, session.output
     assert_same(folder, whole.folder)
     print(f"lost: killed after report {written} of {whole.epochs}: {twice()} epochs trained twice")

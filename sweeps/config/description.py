@@ -1,0 +1,84 @@
+"""A plan in words, as --dry-run and the report show it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ae.words import counted
+from sweeps.config.choices import SCHEDULERS
+from sweeps.config.plan import Plan
+from sweeps.config.rungs import rung_epochs
+from sweeps.config.space import in_words
+from sweeps.config.words import hyperparameter
+
+
+def describe(plan: Plan) -> str:
+    """The plan, one line per subject."""
+    rows = {
+        "task": f"{plan.task.name}: {plan.task.description}",
+        "data": _data(plan),
+        "search": _search(plan),
+        "space": "; ".join(f"{name} {in_words(dimension)}" for name, dimension in plan.space.items()),
+        "fixed": _fixed(plan),
+        "budget": _budget(plan),
+        "early stop": _early_stopping(plan),
+        "objective": f"validation {plan.task.objective.metric}, {plan.task.objective.mode}",
+        "retraining": _retraining(plan),
+        "resources": _resources(plan),
+        "cluster": _cluster(plan),
+        "seed": str(plan.seed),
+        "results": f"{plan.folder}, and {plan.place}" if plan.storage else str(plan.folder),
+    }
+    if plan.warm_start:
+        rows["warm start"] = f"the sampler knows the trials of {plan.warm_start}"
+    return "\n".join(f"{name:<11} {row}" for name, row in rows.items())
+
+
+def _data(plan: Plan) -> str:
+    given = asdict(plan.options).items() - asdict(plan.task.options()).items()
+    own = "".join(f", {name} {value}" for name, value in sorted(given))
+    subset = f", at most {plan.subset:,} training sequences" if plan.subset else ""
+    return f"{plan.data or 'what comes with the task'}{own}{subset}"
+
+
+def _search(plan: Plan) -> str:
+    if plan.search == "optuna":
+        return f"{counted(plan.trials, 'trial')} chosen by Optuna ({plan.sampler})"
+    return f"grid of {counted(plan.trials, 'configuration')}"
+
+
+def _fixed(plan: Plan) -> str:
+    fixed = {name: value for name, value in asdict(plan.base).items() if name not in (*plan.space, "epochs", "seed")}
+    return ", ".join(f"{name} {hyperparameter(value)}" for name, value in fixed.items()) or "nothing"
+
+
+def _budget(plan: Plan) -> str:
+    most, expected = plan.trials * plan.budget.max_epochs, sum(plan.expected_epochs)
+    about = f", about {expected:,} with early stopping" if expected < most else ""
+    each = f"{counted(plan.budget.max_epochs, 'epoch')} per trial, validated every {plan.budget.eval_every}"
+    return f"{each}; {counted(most, 'epoch')} at most{about}"
+
+
+def _early_stopping(plan: Plan) -> str:
+    budget, scheduler = plan.budget, SCHEDULERS[plan.scheduler]
+    rungs = ", ".join(map(str, rung_epochs(budget)))
+    if scheduler.halves and not rungs:
+        return f"none: there is no rung below epoch {budget.max_epochs}"
+    return scheduler.description.format(rungs=rungs, factor=budget.reduction_factor, grace=budget.grace_period)
+
+
+def _retraining(plan: Plan) -> str:
+    epochs = counted(plan.retrain_epochs * plan.top_k * plan.seeds, "epoch")
+    return f"the best {plan.top_k}, {counted(plan.seeds, 'seed')} each, {epochs}; then the test split, once"
+
+
+def _resources(plan: Plan) -> str:
+    used = plan.resources
+    gpus = "a fraction of a GPU where there are any" if used.gpus_per_trial is None else used.gpus_per_trial
+    concurrent = f"{used.max_concurrent or 'as many as there is room for'} at once"
+    return f"per trial {used.cpus_per_trial} CPU, GPU: {gpus}; device {used.device}; {concurrent}"
+
+
+def _cluster(plan: Plan) -> str:
+    asked = f", asked for {plan.resources.autoscale} trials at once" if plan.resources.autoscale else ""
+    return (plan.resources.address or "this machine") + asked

@@ -1,0 +1,143 @@
+"""The plan of a new sweep, from its command line and its task's defaults."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from ae import tasks
+from ae.errors import UserError
+from ae.task import Budget, Task
+from sweeps.config import space as spaces
+from sweeps.config.arguments import GROWING, More
+from sweeps.config.choices import SEARCHES
+from sweeps.config.plan import Plan, Resources, check_new_folder
+from sweeps.config.words import option
+from sweeps.storage.filesystem import absolute
+
+SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
+SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
+"""What --smoke takes where the user says nothing."""
+BUDGET = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
+"""Options that are fields of a budget."""
+
+
+def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
+    """The plan that a command line means.
+
+    Args:
+        options: what the parser made of the arguments; options that were left out are missing.
+        arguments: as typed.
+
+    Raises:
+        UserError: one line on what is wrong with them.
+    """
+    given = vars(options)
+    if not given.get("task"):
+        raise UserError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
+    task, smoke = tasks.find(given["task"]), given.get("smoke", False)
+    for name in GROWING:
+        if isinstance(given.get(name), More):
+            raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
+    data = absolute_path(given.get("data"))
+    if data and not os.path.exists(data):  # False for a name that is too long
+        raise UserError(f"--data {data}: there is no such file or folder")
+    search = given.get("search", "grid")
+    space = _space(given, task, search)
+    usual = SMOKE if smoke else {}
+    trials = given.get("trials", usual.get("trials", task.trials))
+    if search == "grid":
+        trials = len(spaces.points(space))
+    top_k = given.get("top_k", min(trials, usual.get("top_k", task.budget.top_k)))
+    seeds = given.get("seeds", usual.get("seeds", task.budget.seeds))
+    budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, top_k, seeds)
+    seed, name = given.get("seed", 0), _name(given)
+    try:
+        base = replace(task.base, epochs=budget.max_epochs, seed=seed)
+    except ValueError:
+        raise UserError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {seed}") from None
+    plan = Plan(
+        task=replace(task, budget=budget, base=base),
+        name=name,
+        folder=given.get("results", Path("results")) / task.name / name,
+        search=search,
+        sampler=given.get("sampler", "tpe"),
+        space=space,
+        trials=trials,
+        scheduler=given.get("scheduler", "asha"),
+        budget=budget,
+        base=base,
+        seed=seed,
+        data=data,
+        options=task_options(task, given),
+        subset=given.get("subset", task.smoke_subset if smoke else task.subset),
+        storage=absolute(given["storage"]) if given.get("storage") else given.get("storage"),
+        warm_start=absolute_path(given.get("warm_start")),
+        smoke=smoke,
+        resources=resources(given, Resources()),
+        commands=(("python", "sweeps/run.py", *arguments),),
+        began={"trials": trials, "top_k": top_k, "seeds": seeds},
+    )
+    check_new_folder(plan)
+    return plan
+
+
+def task_options(task: Task, given: dict[str, Any]) -> Any:
+    """The task's own options, those that were left out at their defaults."""
+    names = [one.name for one in fields(task.options)]
+    return task.options(**{name: given[name] for name in names if name in given})
+
+
+def resources(given: dict[str, Any], usual: Resources) -> Resources:
+    """Resources with what the user typed."""
+    names = [one.name for one in fields(Resources)]
+    return replace(usual, **{name: given[name] for name in names if name in given})
+
+
+def absolute_path(path: Path | None) -> Path | None:
+    """A path that means the same in any folder."""
+    return path.absolute() if path else None
+
+
+def _space(given: dict[str, Any], task: Task, search: str) -> spaces.Space:
+    """What the search varies, once the options that decide it agree."""
+    if search not in SEARCHES:
+        raise UserError(f"--search must be one of {', '.join(SEARCHES)}, got {search!r}")
+    if search == "grid" and ("trials" in given or "sampler" in given):
+        raise UserError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
+    if given.get("space"):
+        return spaces.read(given["space"], task.base)
+    return spaces.parse(task.grid if search == "grid" else task.space, task.base, f"task {task.name}")
+
+
+def _name(given: dict[str, Any]) -> str:
+    name = str(given.get("name") or time.strftime("%Y-%m-%d-%H%M%S"))
+    if Path(name).name != name or name.startswith(".") or len(name) > 100:
+        raise UserError(
+            f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
+        )
+    if "://" in (given.get("storage") or "") and any(mark in name for mark in "?#%"):
+        raise UserError(f"--name must be without ?, # and % where --storage is a URI, got {name!r}")
+    return name
+
+
+def _budget(given: dict[str, Any], usual: Budget, top_k: int, seeds: int) -> Budget:
+    """The usual budget with what the user typed; the rest is cut down to --max-epochs, where that was typed."""
+    typed = {name: given[name] for name in BUDGET if name in given}
+    most = typed.get("max_epochs", usual.max_epochs)
+    if most < usual.max_epochs:
+        typed.setdefault("retrain_epochs", None)
+    if most >= 1:
+        typed = {name: min(most, getattr(usual, name)) for name in ("eval_every", "grace_period")} | typed
+    try:
+        return replace(usual, **typed, top_k=top_k, seeds=seeds)
+    except ValueError as error:
+        message = str(error)
+        for name in (*BUDGET, "top_k", "seeds"):
+            message = message.replace(name, option(name))
+        raise UserError(message) from None

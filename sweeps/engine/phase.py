@@ -1,0 +1,197 @@
+"""One phase of a sweep while it runs: what Tune reports becomes events, and followers are told."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from ae.configuration import Configuration
+from sweeps.engine import failure
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import DIVERGED, FAILED, FINISHED, PAUSED, STOPPED, TrialLog, TrialRecord
+from sweeps.scheduling.base import Scheduler
+from sweeps.scheduling.queue import TrialQueue
+from sweeps.tracking.followers import Follower
+
+
+class Source(Protocol):
+    """Where the new trials of a phase come from."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is another one."""
+
+    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
+        """The next trial: its name, its configuration, and what the sampler keeps with it."""
+
+
+class Phase:
+    """Writes down what becomes of each trial, then tells the followers, each report once.
+
+    A context manager around the phase.
+
+    Args:
+        name: "search" or "retrain".
+        log: of the sweep; trials of earlier sessions are in it already.
+        scheduler: decides; it learns here what earlier sessions reported.
+        source: of new trials.
+        followers: are told everything, in this order.
+        drop: removes the checkpoints of trials that have ended, once their end is on the disk.
+        time_limit_s: seconds that a trial may take from one report to the next, if there is a limit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: SweepLog,
+        scheduler: Scheduler,
+        source: Source,
+        followers: Sequence[Follower],
+        drop: Callable[[Sequence[str]], None] = lambda names: None,
+        time_limit_s: float | None = None,
+    ) -> None:
+        self.name, self.log, self.scheduler, self.source = name, log, scheduler, source
+        self.followers, self.drop, self.time_limit_s = followers, drop, time_limit_s
+        scheduler.restore(self.trials.facts)
+        returning = [record.name for record in self.trials.trials if record.is_open]
+        self.queue = TrialQueue(scheduler, returning, lambda: source.has_more, self._ask, self.promoted)
+        self.begun: set[str] = set()
+        """Trials whose beginning the followers know, but not their end."""
+        self.heard: dict[str, float] = {}
+        """When a trial last started or reported, by the monotonic clock."""
+        self.again: set[str] = set()
+        """Trials that come again though Tune gives them up."""
+        self.to_drop: list[str] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune saves its scheduler, searcher and callbacks; a session resumes from the event log
+
+    @property
+    def trials(self) -> TrialLog:
+        """The trials of the phase."""
+        return self.log.phase(self.name)
+
+    def __enter__(self) -> Phase:
+        self.trials.start_clock()
+        for follower in self.followers:
+            follower.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """Trials that wait at a rung for good have been stopped early; whatever happens, the followers are closed."""
+        try:
+            if kind is None and self.queue.is_over:
+                for record in self.trials.trials:
+                    if record.status == PAUSED:
+                        self.end(record.name)
+            self.tick()
+        finally:
+            self.trials.stop_clock()
+            for follower in reversed(self.followers):
+                follower.close()
+
+    def tick(self) -> None:
+        """At the end of a controller step: write the events in one go, then let the followers write.
+
+        Raises:
+            OSError: if something cannot be written.
+        """
+        self.log.flush()
+        if self.to_drop:
+            with contextlib.suppress(OSError):  # what cannot be removed now is removed at the end of the phase
+                self.drop(self.to_drop)
+            self.to_drop = []
+        for follower in self.followers:
+            follower.tick()
+
+    def begin(self, name: str) -> None:
+        """A trial starts, or resumes in this session."""
+        record = self.trials.records[name]
+        self.heard[name] = time.monotonic()
+        if record.status == PAUSED:
+            self._add("resumed", name)
+        if name not in self.begun:
+            self.begun.add(name)
+            for follower in self.followers:
+                follower.begin(record)
+
+    def report(self, name: str, result: Mapping[str, Any]) -> TrialRecord:
+        """A trial was validated; one that was trained again after a fault reports some epochs twice."""
+        record = self.trials.records[name]
+        self.heard[name] = time.monotonic()
+        if result["epoch"] <= record.epoch:
+            self._add("repeated", name, epoch=result["epoch"], train_s=result["train_s"])
+            return record
+        metrics = {key.removeprefix("val_"): value for key, value in result.items() if key.startswith("val_")}
+        facts = {key: result[key] for key in ("epoch", "train_loss", "train_s")}
+        warning = {"warning": result["warning"]} if result["warning"] else {}
+        self._add("reported", name, **facts, metrics=metrics, wall_s=self._wall_s(), **warning)
+        for follower in self.followers:
+            follower.report(record)
+        return record
+
+    def paused(self, name: str) -> None:
+        """The scheduler lets a trial wait at a rung."""
+        self._add("paused", name)
+
+    def promoted(self, name: str) -> None:
+        """The scheduler lets a trial train past a rung."""
+        self._add("promoted", name)
+
+    def end(self, name: str) -> None:
+        """A trial ended by itself, or was stopped: finished, stopped early or diverged."""
+        record, trials = self.trials.records[name], self.trials
+        if record.has_diverged:
+            self._close(record, DIVERGED, f"the loss became NaN or infinite in epoch {record.epoch}")
+        elif record.epoch >= trials.max_epochs:
+            self._close(record, FINISHED, f"reached its last epoch, {record.epoch}")
+        else:
+            self._close(record, STOPPED, f"{trials.why_stopped} at epoch {record.epoch}")
+
+    def fail(self, name: str, error_file: str | None) -> None:
+        """A trial failed, with the last line of its error or what is known of a dead process; or it comes again."""
+        if name in self.again:
+            self.again.discard(name)
+            self._add("paused", name)
+            return
+        reason = failure.last_line(error_file)
+        if reason.startswith(failure.PROCESS_DIED):
+            reason = failure.NO_MESSAGE
+            quiet_s = time.monotonic() - self.heard.get(name, math.inf)
+            if self.time_limit_s and quiet_s >= self.time_limit_s:
+                reason = f"gave no report in {self.time_limit_s:g} s, its time limit"
+        if name not in self.begun:
+            self.begin(name)
+        self._close(self.trials.records[name], FAILED, reason)
+
+    def come_again(self, name: str) -> None:
+        """A trial is to be handed out again that Tune gives up."""
+        self.again.add(name)
+        self.queue.come_again(name)
+
+    def retried(self, name: str, reason: str) -> None:
+        """A trial is tried again with more resources."""
+        self._add("retried", name, reason=reason)
+
+    def _ask(self) -> str:
+        name, config, attrs = self.source.ask()
+        self._add("asked", name, config=asdict(config), **({"attrs": attrs} if attrs else {}))
+        return name
+
+    def _close(self, record: TrialRecord, status: str, reason: str) -> None:
+        whole = "; ".join(filter(None, (reason, record.retried, record.warning)))
+        self._add("ended", record.name, status=status, reason=whole, wall_s=self._wall_s())
+        self.begun.discard(record.name)
+        self.to_drop.append(record.name)
+        for follower in self.followers:
+            follower.end(record)
+
+    def _wall_s(self) -> float:
+        return round(self.trials.elapsed_s, 3)
+
+    def _add(self, kind: str, name: str, **facts: Any) -> None:
+        self.log.add(kind, phase=self.name, trial=name, **facts)

@@ -1,0 +1,157 @@
+"""From a command line to a plan with its data, and on to the sweep."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from ae import tasks
+from ae.errors import UserError
+from ae.task import Splits
+from ae.words import counted
+from sweeps.config.arguments import named_task, parser
+from sweeps.config.description import describe
+from sweeps.config.new_plan import new_plan
+from sweeps.config.plan import Plan
+from sweeps.config.plan_file import load
+from sweeps.config.resume import resumed_plan
+from sweeps.config.words import option
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import FAILED
+from sweeps.storage import data_hash
+from sweeps.storage.crash import report_bug
+from sweeps.storage.fetch import exists, fetch, refuse_existing
+from sweeps.storage.filesystem import absolute, check_storage, join
+from sweeps.storage.folder import PLAN
+
+log = logging.getLogger(__name__)
+
+
+def start(arguments: Sequence[str]) -> int:
+    """Carry out a command line of the main job; returns the exit status.
+
+    Raises:
+        UserError: if it cannot be carried out; nothing was started then.
+    """
+    options = parser(named_task(arguments)).parse(arguments)
+    given = vars(options)
+    if given.pop("list", False):
+        for name in tasks.names():
+            print(f"{name:<16} {tasks.find(name).description}")
+        return 0
+    folder = _to_resume(options)
+    before = load(folder) if folder else None
+    plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
+    if before and _is_done(before, plan):
+        more = "; --trials +N searches on" if plan.search == "optuna" else ""
+        print(f"{plan.folder} is finished: see sweeps/show.py; --seeds +N or --top-k +K retrains more of it{more}")
+        return 0
+    if plan.warm_start and not before:
+        from sweeps.search.warm_start import read_older  # imports optuna
+
+        read_older(plan)
+    if given.get("dry_run"):
+        print(describe(plan))
+        return 0
+    if plan.storage:
+        check_storage(plan.storage)
+        if not before:
+            refuse_existing(plan.place)
+    splits = load_splits(plan, bool(before), given.get("subset"))
+    plan = _with_hash(plan, bool(before))
+    return _sweep(plan, before, splits)
+
+
+def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
+    """Run the sweep, and say in one line why it cannot go on if something outside it fails."""
+    try:
+        import torch
+
+        from sweeps.engine.session import heed_sigterm  # imports ray, which --help, --list and --dry-run do without
+        from sweeps.pipeline.sweep import run_sweep
+
+        heed_sigterm()
+        torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower
+        return run_sweep(plan, before, splits, Console())
+    except OSError as error:
+        return _cut_off(plan, error)
+    except (UserError, KeyboardInterrupt):  # a Ctrl-C while Ray starts, or a second one during the report
+        raise
+    except Exception as error:
+        return report_bug(error, plan.folder, "the sweep")
+
+
+def _cut_off(plan: Plan, error: OSError) -> int:
+    """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
+    line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
+    if error.errno != errno.EBUSY:  # then the storage belongs to another process
+        resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
+        line += f"; what was written is kept: fix that, then {resume}"
+    print(line, file=sys.stderr)
+    return 1
+
+
+def _to_resume(options: argparse.Namespace) -> Path | None:
+    """The results folder that a command line resumes, fetched from the storage if need be; None for a new sweep."""
+    given = vars(options)
+    results = given.get("results", Path("results"))
+    if "resume" in given and given.get("or_resume"):
+        raise UserError("--resume and --or-resume do not go together; leave one of them out")
+    if "resume" in given:
+        try:
+            return fetch(given["resume"], results)
+        except UserError as error:
+            text = str(error)
+            raise UserError(text if text.startswith("--resume") else f"--resume {text}") from None
+    if not given.get("or_resume"):
+        return None
+    if not given.get("name"):
+        raise UserError("--or-resume goes with --name, which names the sweep; give one")
+    folder = results / str(given.get("task")) / given["name"]
+    if os.path.isfile(folder / PLAN):  # False for a name that is too long
+        return fetch(str(folder), results)
+    if not given.get("storage"):
+        return None
+    place = join(absolute(given["storage"]), str(given.get("task")), given["name"])
+    return fetch(place, results) if exists(place) else None
+
+
+def _is_done(before: Plan, plan: Plan) -> bool:
+    """Whether a sweep has nothing left to do; a retraining that failed is tried once more."""
+    found = SweepLog.read(before)
+    failed = any(record.status == FAILED for record in found.retraining.trials)
+    return found.is_finished and not failed and plan.commands == before.commands
+
+
+def load_splits(plan: Plan, resumed: bool, typed_subset: int | None = None) -> Splits:
+    """The plan's data; a warning if it has fewer training sequences than the user typed.
+
+    Raises:
+        UserError: if it cannot be read, naming the file.
+    """
+    if resumed and plan.data and not os.path.exists(plan.data):  # False for a name that is too long
+        raise UserError(f"--data {plan.data}: there is no such file or folder; --data PATH says where it is now")
+    splits = plan.task.load(plan.data, plan.options)
+    if typed_subset is not None and typed_subset > len(splits.train):
+        there = counted(len(splits.train), "training sequence")
+        log.warning("%s %s takes all there is: %s", option("subset"), f"{typed_subset:,}", there)
+    return splits if plan.subset is None else splits.subset(plan.subset)
+
+
+def _with_hash(plan: Plan, resumed: bool) -> Plan:
+    """The plan of a new sweep with the hash of its data; data of a resumed one must be the same."""
+    if plan.data is None:
+        return plan
+    if resumed:
+        data_hash.check(plan.data, plan.data_sha256)
+        return plan
+    return replace(plan, data_sha256=data_hash.sha256(plan.data))

@@ -1,0 +1,32 @@
+"""Write everything again that follows from a sweep's events: its tables, its Optuna study, its TensorBoard files.
+
+summary.json and report.html stay as they are, since they also need the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeps.cli import run_command
+from sweeps.config.arguments import Parser
+from sweeps.pipeline.rebuild import rebuild
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = Parser(
+        prog="python sweeps/rebuild.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    options = parser.parse(arguments)
+    return run_command(lambda: print("\n".join(rebuild(options.folder))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

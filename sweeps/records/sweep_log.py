@@ -1,0 +1,249 @@
+"""The record of a sweep: its event log, and the state that follows from the events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ae.configuration import Configuration
+from ae.errors import UserError
+from sweeps.config.choices import SCHEDULERS
+from sweeps.config.plan import Plan
+from sweeps.records.events import EventLog, read_events
+from sweeps.records.trials import (
+    ENDED,
+    INTERRUPTED,
+    PAUSED,
+    RETRAIN,
+    RUNNING,
+    SEARCH,
+    Report,
+    TrialLog,
+    TrialRecord,
+)
+from sweeps.storage.folder import EVENTS
+
+STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reopened": PAUSED}
+"""The status that an event gives a trial."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownTrial:
+    """A trial of an older sweep that the sampler knows from the start."""
+
+    config: Configuration
+    status: str
+    curve: list[tuple[int, float]]
+    """Epoch, and the best value of the objective up to it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tested:
+    """What a retrained model scored on the test split."""
+
+    epoch: int
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
+class SweepLog:
+    """Everything that happened in a sweep.
+
+    The state changes through `add` alone: a live sweep adds events to the log, a later session and every reader apply
+    the events that the log holds. So both have the same state by construction.
+
+    Args:
+        plan: of the sweep.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        points = plan.points if plan.search == "grid" else []
+        self.search = TrialLog(
+            SEARCH,
+            plan.task.objective,
+            plan.trials,
+            plan.budget.max_epochs,
+            planned={trial_name(number): point for number, point in enumerate(points)},
+            expected=plan.expected_epochs,
+            why_stopped=SCHEDULERS[plan.scheduler].why_stopped,
+        )
+        self.retraining = self._retraining_log({})
+        self.retrainings: dict[str, TrialRecord] = {}
+        """Every retraining there was; `retraining` has those of the present selection."""
+        self.known: list[KnownTrial] = []
+        self.tests: dict[str, Tested] = {}
+        """By the name of the retraining."""
+        self.session = ""
+        """The session that wrote last."""
+        self.host = ""
+        """The machine of the driver."""
+        self.device = ""
+        """What the trials ran on, in words."""
+        self.last_time: float | None = None
+        """When the last event happened, in seconds since 1970."""
+        self.ended_as = ""
+        """How the last session ended: "finished", "interrupted" or "failed"; empty if it runs or was killed."""
+        self.file: EventLog | None = None
+
+    @classmethod
+    def read(cls, plan: Plan) -> SweepLog:
+        """The record in the plan's results folder.
+
+        Raises:
+            UserError: if the log is damaged, naming the line.
+        """
+        found = cls(plan)
+        for number, event in read_events(plan.folder):
+            try:
+                found._apply(event)
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else error
+                path = plan.folder / EVENTS
+                raise UserError(f"{path}, line {number}: {reason}; the file is damaged") from None
+        return found
+
+    def open(self) -> None:
+        """Let `add` write to the log; the results folder is locked by this process.
+
+        Raises:
+            OSError: if the log cannot be written.
+        """
+        self.file = EventLog(self.plan.folder)
+
+    def add(self, kind: str, **facts: Any) -> None:
+        """Something happened: change the state, and write the event at the next `flush`."""
+        event = {"event": kind, "time": round(time.time(), 3), **facts}
+        self._apply(event)
+        if self.file:
+            self.file.append(event)
+
+    def flush(self) -> None:
+        """Write the events that are new.
+
+        Raises:
+            OSError: if they cannot be written; a later call tries again.
+        """
+        if self.file:
+            self.file.flush()
+
+    def phase(self, name: str) -> TrialLog:
+        """The log of a phase."""
+        return self.retraining if name == RETRAIN else self.search
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last session left nothing to do."""
+        return self.ended_as == "finished"
+
+    def _apply(self, event: Mapping[str, Any]) -> None:
+        self.last_time = float(event["time"])
+        handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "session_begun": self._session_begun,
+            "session_ended": self._session_ended,
+            "known": self._known,
+            "retraining": self._retraining,
+            "tested": self._tested,
+            "asked": self._asked,
+        }
+        if handler := handlers.get(event["event"]):
+            handler(event)
+        else:
+            self._trial_event(event)
+
+    def _trial_event(self, event: Mapping[str, Any]) -> None:
+        kind, log = event["event"], self.phase(event["phase"])
+        if event["trial"] not in log.records:
+            if log.phase == RETRAIN and event["trial"] in self.retrainings:
+                return
+            raise ValueError(f"trial {event['trial']} was never asked for")
+        record = log.records[event["trial"]]
+        if kind in STATUS_AFTER:
+            record.status, record.reason = STATUS_AFTER[kind], ""
+            if kind == "promoted":
+                log.add_fact(kind, record)
+        elif kind == "reported":
+            self._reported(log, record, event)
+        elif kind == "repeated":
+            record.train_s += float(event["train_s"])
+        elif kind == "retried":
+            record.retried = str(event["reason"])
+        elif kind == "ended":
+            self._ended(log, record, event)
+        else:
+            raise ValueError(f"there is no event {kind!r}")
+
+    def _asked(self, event: Mapping[str, Any]) -> None:
+        log, name = self.phase(event["phase"]), str(event["trial"])
+        if name in log.records:
+            raise ValueError(f"trial {name} was asked for before")
+        record = TrialRecord(name=name, config=Configuration(**event["config"]), attrs=dict(event.get("attrs", {})))
+        log.records[name] = record
+        if log.phase == RETRAIN:
+            self.retrainings[name] = record
+
+    def _reported(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
+        report = Report(
+            epoch=int(event["epoch"]),
+            train_loss=float(event["train_loss"]),
+            metrics={str(name): float(value) for name, value in event["metrics"].items()},
+            train_s=float(event["train_s"]),
+            wall_s=float(event["wall_s"]),
+            time=float(event["time"]),
+            best=None,
+        )
+        if report.epoch <= record.epoch:
+            raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")
+        record.add(report, log.objective)
+        record.status = RUNNING
+        record.warning = str(event.get("warning") or record.warning)
+        log.recorded_s = max(log.recorded_s, report.wall_s)
+        log.add_fact("reported", record, record.reports[-1])
+
+    def _ended(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
+        if event["status"] not in ENDED:
+            raise ValueError(f"a trial cannot end as {event['status']!r}")
+        record.status, record.reason = event["status"], str(event["reason"])
+        log.recorded_s = max(log.recorded_s, float(event["wall_s"]))
+        log.add_fact("ended", record)
+
+    def _session_begun(self, event: Mapping[str, Any]) -> None:
+        self.session, self.host, self.device = (str(event[name]) for name in ("session", "host", "device"))
+        self.ended_as = ""
+        for record in (*self.search.trials, *self.retrainings.values()):
+            if record.is_open or record.status == INTERRUPTED:
+                record.status, record.reason = PAUSED, ""
+
+    def _session_ended(self, event: Mapping[str, Any]) -> None:
+        self.ended_as = str(event["status"])
+        for record in (*self.search.trials, *self.retrainings.values()):
+            if record.is_open:
+                record.status, record.reason = INTERRUPTED, f"the sweep was interrupted after its epoch {record.epoch}"
+
+    def _known(self, event: Mapping[str, Any]) -> None:
+        curve = [(int(epoch), float(value)) for epoch, value in event["curve"]]
+        config = Configuration(**event["config"])
+        self.known.append(KnownTrial(config=config, status=str(event["status"]), curve=curve))
+
+    def _retraining(self, event: Mapping[str, Any]) -> None:
+        before = self.retraining
+        log = self._retraining_log({run["trial"]: Configuration(**run["config"]) for run in event["runs"]})
+        log.records = {name: self.retrainings[name] for name in log.planned if name in self.retrainings}
+        log.recorded_s, log.facts = before.recorded_s, before.facts
+        self.retraining = log
+
+    def _retraining_log(self, runs: Mapping[str, Configuration]) -> TrialLog:
+        return TrialLog(RETRAIN, self.plan.task.objective, len(runs), self.plan.retrain_epochs, planned=runs)
+
+    def _tested(self, event: Mapping[str, Any]) -> None:
+        values = {
+            split: {str(name): float(value) for name, value in event[split].items()} for split in ("validation", "test")
+        }
+        self.tests[str(event["trial"])] = Tested(epoch=int(event["epoch"]), **values)
+
+
+def trial_name(number: int) -> str:
+    """The name, in every table, of the search's trial of that number."""
+    return f"{number:04d}"

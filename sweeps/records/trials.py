@@ -1,0 +1,199 @@
+"""What is known of the trials of one phase; it follows from the events, while they happen and when they are read."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from ae.configuration import Configuration
+from ae.task import Objective
+
+RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
+    "running",
+    "paused",
+    "finished",
+    "stopped early",
+    "diverged",
+    "failed",
+    "interrupted",
+)
+ENDED = (FINISHED, STOPPED, DIVERGED, FAILED)
+"""Statuses of trials that no session resumes."""
+SEARCH, RETRAIN = "search", "retrain"
+"""The phases."""
+
+
+class Report(NamedTuple):
+    """One validation of a trial."""
+
+    epoch: int
+    train_loss: float
+    metrics: dict[str, float]
+    """Validation metrics by name."""
+    train_s: float
+    """Seconds in training and validation since the report before."""
+    wall_s: float
+    """Seconds that the phase had taken, over all sessions."""
+    time: float
+    """Seconds since 1970."""
+    best: float | None
+    """The objective's best value so far; None if every value was NaN."""
+
+
+@dataclass(kw_only=True)
+class TrialRecord:
+    """One trial so far."""
+
+    name: str
+    config: Configuration
+    attrs: dict[str, Any] = field(default_factory=dict)
+    """What the sampler keeps with the trial."""
+    status: str = RUNNING
+    reason: str = ""
+    """Why it ended, in words."""
+    reports: list[Report] = field(default_factory=list)
+    best: float | None = None
+    """Best validation value of the objective; None before the first."""
+    best_epoch: int = 0
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    """Every validation metric at the best epoch."""
+    has_diverged: bool = False
+    """Whether the loss or the objective of the last report is NaN or infinite."""
+    train_s: float = 0.0
+    """Seconds in training and validation, epochs that were trained twice included."""
+    warning: str = ""
+    """Something odd that is worth knowing, in words."""
+    retried: str = ""
+    """Why it was tried again with more resources, in words."""
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that was reported; 0 before any."""
+        return self.reports[-1].epoch if self.reports else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still train."""
+        return self.status in (RUNNING, PAUSED)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it failed or diverged, so that it cannot be selected."""
+        return self.status in (FAILED, DIVERGED)
+
+    def add(self, report: Report, objective: Objective) -> None:
+        """Take in a report; the one place where the best value so far is decided."""
+        value = report.metrics[objective.metric]
+        if objective.better(value, self.best):
+            self.best, self.best_epoch, self.best_metrics = value, report.epoch, report.metrics
+        self.has_diverged = not all(math.isfinite(report.metrics[name]) for name in ("loss", objective.metric))
+        self.reports.append(report._replace(best=self.best))
+        self.train_s += report.train_s
+
+
+class Fact(NamedTuple):
+    """Something that a scheduler must know again after a restart."""
+
+    kind: str
+    """"reported", "promoted" or "ended"."""
+    record: TrialRecord
+    report: Report | None
+
+
+class TrialLog:
+    """All trials of one phase, "search" or "retrain".
+
+    Args:
+        phase: its name.
+        objective: what is best.
+        requested: trials that the phase will have.
+        max_epochs: epochs that a trial can have.
+        planned: configurations by name, where they are known beforehand.
+        expected: epochs that the trials are expected to train for, the longest first; none means `max_epochs` each.
+        why_stopped: why a trial is stopped early, in words.
+    """
+
+    def __init__(
+        self,
+        phase: str,
+        objective: Objective,
+        requested: int,
+        max_epochs: int,
+        planned: Mapping[str, Configuration] = MappingProxyType({}),
+        expected: Sequence[int] = (),
+        why_stopped: str = "outside the best of its rung",
+    ) -> None:
+        self.phase, self.objective, self.requested, self.max_epochs = phase, objective, requested, max_epochs
+        self.planned, self.expected, self.why_stopped = planned, expected, why_stopped
+        self.records: dict[str, TrialRecord] = {}
+        """By name, in the order in which they were asked for."""
+        self.facts: list[Fact] = []
+        self.recorded_s = 0.0
+        """Seconds that the phase had taken at its last event."""
+        self.began: float | None = None
+        """When this session began the phase, less the seconds of earlier sessions; None if it did not."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that the phase has taken, over all sessions."""
+        return self.recorded_s if self.began is None else time.monotonic() - self.began
+
+    def start_clock(self) -> None:
+        """The phase begins in this session."""
+        self.began = time.monotonic() - self.recorded_s
+
+    def stop_clock(self) -> None:
+        """The phase is over in this session."""
+        self.recorded_s, self.began = self.elapsed_s, None
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """The trials as of now, for readers in other threads, such as a live display."""
+        return list(self.records.values())
+
+    def names(self, *statuses: str) -> set[str]:
+        """The trials with one of these statuses."""
+        return {record.name for record in self.trials if record.status in statuses}
+
+    def count(self, status: str) -> int:
+        """How many trials have that status."""
+        return sum(record.status == status for record in self.trials)
+
+    def lost(self) -> list[TrialRecord]:
+        """The trials that failed or diverged."""
+        return [record for record in self.trials if record.is_lost]
+
+    @property
+    def ended(self) -> int:
+        """Trials that no session resumes."""
+        return sum(record.status in ENDED for record in self.trials)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all trials have ended."""
+        return self.ended >= self.requested
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained so far, by all the trials."""
+        return sum(record.epoch for record in self.trials)
+
+    def ranked(self) -> list[TrialRecord]:
+        """The trials that can be selected, best first: validated, neither failed nor diverged."""
+        usable = [record for record in self.trials if record.best is not None and not record.is_lost]
+        sign = -1 if self.objective.mode == "max" else 1
+        return sorted(usable, key=lambda record: (sign * (record.best or 0.0), record.name))
+
+    def listed(self) -> list[TrialRecord]:
+        """All the trials: those that can be selected, best first, then the others."""
+        ranked = self.ranked()
+        chosen = {record.name for record in ranked}
+        return [*ranked, *(record for record in self.trials if record.name not in chosen)]
+
+    def add_fact(self, kind: str, record: TrialRecord, report: Report | None = None) -> None:
+        """Remember what schedulers and progress curves need in the order in which it happened."""
+        self.facts.append(Fact(kind, record, report))

@@ -1,0 +1,67 @@
+"""The tables that `replay.py` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ae.words import counted
+
+LEGEND = (
+    "* asha with the sweep's own grace period and reduction factor; %, speed-up and regret against every trial to its "
+    "end on one worker"
+)
+
+
+def replayed(frame: pd.DataFrame, metric: str) -> Table:
+    """The settings, one block per number of workers.
+
+    Args:
+        frame: as `sweeps.pipeline.replay.compared` makes it.
+        metric: of the objective.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for name in ("", "grace\nperiod", "factor", "epochs", "%", "wall, s", "speed-\nup"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for name in (f"best val\n{metric}", "regret", "trial"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for _, block in frame.groupby("workers", sort=False):
+        table.add_row(f"[bold]{counted(block['workers'].iloc[0], 'worker')}")
+        for row in block.to_dict("records"):
+            table.add_row(*cells({str(name): value for name, value in row.items()}))
+        table.add_section()
+    return table
+
+
+def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The table's line about one setting."""
+    return (
+        f"  {row['scheduler']}{' *' if row['own'] else ''}",
+        *("" if pd.isna(row[name]) else str(row[name]) for name in ("grace_period", "reduction_factor")),
+        str(row["epochs"]),
+        f"{row['epochs_percent']:.0f}",
+        f"{row['wall_s']:.1f}",
+        f"{row['speedup']:.1f}",
+        f"{row['best']:.4g}",
+        f"{row['regret']:.2g}" if row["regret"] else "0",
+        row["trial"],
+    )
+
+
+def checked(title: str, rows: Iterable[tuple[int, str, float, float]]) -> Table:
+    """Predicted beside measured values.
+
+    Args:
+        title: of the table.
+        rows: the number of workers, the quantity, and its predicted and measured value.
+    """
+    table = Table("workers", "", "predicted", "measured", "difference", title=escape(title))
+    for workers, name, predicted, measured in rows:
+        difference = f"{100 * (predicted / measured - 1):+.1f} %" if measured else "-"
+        table.add_row(str(workers), name, f"{predicted:.6g}", f"{measured:.6g}", difference)
+    return table

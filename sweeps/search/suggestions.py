@@ -1,0 +1,105 @@
+"""Which configuration a search tries next: the next point of a grid, or what one of Optuna's samplers draws."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from ae.configuration import Configuration
+from sweeps.config.choices import SAMPLERS, SCHEDULERS
+from sweeps.config.plan import Plan
+from sweeps.config.rungs import rung_epochs
+from sweeps.records.sweep_log import SweepLog, trial_name
+from sweeps.search.distributions import distributions_of
+from sweeps.search.view import View, make_trial
+
+
+class GridPoints:
+    """The points of a grid, in their order.
+
+    Args:
+        plan: gives the grid.
+        log: says which were tried.
+    """
+
+    def __init__(self, plan: Plan, log: SweepLog) -> None:
+        self.points, self.asked = plan.points, log.search.records
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a configuration is left that was not tried."""
+        return len(self.asked) < len(self.points)
+
+    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
+        """The next trial: its name, its configuration, and nothing more to keep."""
+        number = len(self.asked)
+        return trial_name(number), self.points[number], {}
+
+
+class SampledPoints:
+    """What a sampler draws, given the record of the search.
+
+    A draw depends on that record, the sweep's seed and the trial's number alone: a resumed sweep draws the same.
+
+    Args:
+        plan: gives the space, the sampler and the number of trials.
+        log: what the sampler learns from.
+    """
+
+    def __init__(self, plan: Plan, log: SweepLog) -> None:
+        self.plan, self.asked, self.choice = plan, log.search.records, SAMPLERS[plan.sampler]
+        self.distributions = distributions_of(plan.space)
+        halves = SCHEDULERS[plan.scheduler].halves
+        levels = [*(rung_epochs(plan.budget) if halves else []), plan.budget.max_epochs]
+        self.view = View(log, self.distributions, self.choice.joint, levels)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
+        self.storage = InMemoryStorage()
+        self.study = optuna.create_study(storage=self.storage, direction=direction)
+        self.study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        known = [make_trial(known.config, self.distributions, "", (), None, {}) for known in log.known]
+        own = [make_trial(record.config, self.distributions, "", (), None, {}) for record in self.asked.values()]
+        for trial in (*known, *own):  # so that trials have the same numbers here and in the view
+            self.storage.create_new_trial(self.study_id, template_trial=trial)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether fewer trials were asked for than the plan has."""
+        return len(self.asked) < self.plan.trials
+
+    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
+        """The next trial: its name, its configuration, and what the sampler keeps with it."""
+        number = len(self.asked)
+        study = ViewedStudy(self.study.study_name, self.storage, self._sampler(number))
+        study.trials_seen = self.view.trials()
+        drawn = study.ask(dict(self.distributions))
+        attrs = self.storage.get_trial(drawn._trial_id).system_attrs if self.choice.joint else {}
+        return trial_name(number), replace(self.plan.base, **drawn.params), dict(attrs)
+
+    def _sampler(self, number: int) -> BaseSampler:
+        seed = int(np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0])
+        made: BaseSampler = getattr(optuna.samplers, self.choice.cls)(seed=seed, **self.choice.options)
+        return made
+
+
+class ViewedStudy(optuna.Study):
+    """A study whose trials are those of a `View`; Optuna's Hyperband shows its samplers a study of the same kind."""
+
+    trials_seen: list[FrozenTrial]
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        return [trial for trial in self.trials_seen if states is None or trial.state in states]
+
+
+def suggestions_of(plan: Plan, log: SweepLog) -> GridPoints | SampledPoints:
+    """Where the trials of a plan's search come from."""
+    return GridPoints(plan, log) if plan.search == "grid" else SampledPoints(plan, log)
