@@ -1,5 +1,6 @@
 """Charts of a sweep, and what they are drawn from."""
 
+import html
 import math
 from dataclasses import replace
 
@@ -10,14 +11,19 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from sweep_logs import ask, end, plan_of, report
 
 from ae.configuration import Configuration
 from ae.figures import DPI
 from ae.task import Objective
 from sweeps.config.arguments import parser
 from sweeps.config.new_plan import new_plan
+from sweeps.records.result import SweepResult
+from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED, Report, TrialLog, TrialRecord
 from sweeps.report import charts, importance
+from sweeps.report.guard import attempt
+from sweeps.report.page import closing_words, write_report
 from sweeps.search.importance import importances
 
 LOSS = Objective(metric="loss", mode="min")
@@ -172,3 +178,47 @@ def test_a_curve_under_another_one_is_dashed_on_top(tmp_path):
     drawn = imread(whole)[:600, :, :3]  # without the legend
     for colour in charts.COLOURS[:3]:
         assert (np.abs(drawn - to_rgb(colour)).max(axis=2) < 0.02).sum() > 100, f"{colour} is to be seen"
+
+
+@pytest.fixture
+def result(tmp_path):
+    """A sweep of one trial, interrupted before anything was retrained."""
+    plan = plan_of(tmp_path, task="synthetic")
+    log = SweepLog(plan)
+    ask(log, "0000")
+    report(log, "0000", 5, 0.25)
+    end(log, "0000")
+    return SweepResult(plan=plan, log=log, source="nowhere", interrupted=True)
+
+
+def test_a_figure_that_cannot_be_drawn_costs_that_figure_alone(result, monkeypatch):
+    def broken(*_):
+        raise KeyError("lr")
+
+    monkeypatch.setattr(charts, "parallel_coordinates", broken)
+    write_report(result, splits=None)
+    folder = result.plan.folder
+    assert (folder / "figures" / "learning_curves.png").exists()
+    problem = "the parallel coordinates could not be made: KeyError: 'lr' (test_charts.py:"
+    (line,) = result.problems
+    assert line.startswith(problem)
+    assert line.endswith("; the traceback is in errors.log")
+    assert "in broken" in (folder / "errors.log").read_text()
+    assert line in html.unescape((folder / "report.html").read_text())
+    assert f"warning: {line}" in closing_words(result)
+
+
+def test_work_that_fails_twice_in_the_same_way_is_noted_once(result):
+    for _ in range(2):
+        assert attempt(result, "the baseline", lambda: 1 / 0, default=-1) == -1
+    assert len(result.problems) == 1
+    assert (result.plan.folder / "errors.log").read_text().count("Traceback") == 1
+
+
+def test_a_full_disk_is_no_problem_of_a_figure(result):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        attempt(result, "the baseline", full, default=None)
+    assert not result.problems

@@ -1,7 +1,5 @@
 """`lstm-sweep VERB ...`, the command for use from any place."""
 
-import tomllib
-
 import pytest
 
 from sweeps.cli import VERBS, main
@@ -49,5 +47,6 @@ def test_another_verb_is_one_line_and_status_2(shown, words, got):
 
 
 def test_it_is_installed_under_that_name(request):
+    tomllib = pytest.importorskip("tomllib")  # from Python 3.11 on
     project = tomllib.loads((request.config.rootpath / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {"lstm-sweep": "sweeps.cli:main"}

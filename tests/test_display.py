@@ -7,8 +7,9 @@ from rich.console import Console
 
 from ae import tasks
 from ae.configuration import Configuration
+from sweeps.records.progress import bar
 from sweeps.records.trials import DIVERGED, FINISHED, RUNNING, STOPPED, Report, TrialLog, TrialRecord
-from sweeps.tracking.display import Display, bar
+from sweeps.tracking.display import Display
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import atexit, importlib.util, json, os, sys
 
 def note(kind):
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    files.pop("__mp_main__", None)  # another name that multiprocessing gives to __main__
     found = {name: getattr(spec(name), "origin", None) for name in os.environ["NAMES"].split()}
     content = {"kind": kind, "path": sys.path, "files": files, "found": found}
     with open(os.path.join(os.environ["NOTES"], f"{kind}-{os.getpid()}.json"), "w") as file:

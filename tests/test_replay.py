@@ -3,7 +3,7 @@
 import math
 import re
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pandas as pd
 import pytest
@@ -13,11 +13,11 @@ from ae.errors import UserError
 from ae.task import Budget, Objective
 from sweeps import replay
 from sweeps.config.choices import SCHEDULERS
-from sweeps.config.plan_file import load
+from sweeps.config.plan_file import load, write
 from sweeps.config.rungs import rung_epochs
 from sweeps.pipeline.replay import TO_THE_END, compared
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import STOPPED, Report
+from sweeps.records.trials import PAUSED, RUNNING, Report
 from sweeps.scheduling.simulation import Recording, Setting, Simulation, recording_of, simulate
 
 SECONDS = 2.0
@@ -93,24 +93,24 @@ def test_every_scheduler_runs_to_its_end(scheduler, workers):
     simulation.run()
     log = simulation.log
     assert len(log.trials) == 12
-    assert log.is_complete or all(record.status in ("paused", *ENDED) for record in log.trials)
+    assert not log.names(RUNNING)
     assert log.epochs * SECONDS / workers <= simulation.clock_s <= log.epochs * SECONDS
     assert max(epochs_of(log).values()) > 50
 
 
-def test_a_trial_that_hyperband_paused_and_forgot_is_ended():
+def test_a_replay_ends_though_hyperband_paused_a_trial_and_forgot_it():
     curves = [[0.5] * 4 for _ in range(9)]
     curves[7][1] = math.nan  # it ends as the others of its bracket wait for it
     simulation = Simulation(recording(curves), setting("hyperband", workers=64))
     simulation.run()
-    assert simulation.log.is_complete
-    assert simulation.log.names(STOPPED)
+    assert simulation.log.names(PAUSED) == {"0008"}
+    assert simulation.log.ended == 8
 
 
 def test_a_diverged_trial_is_not_the_best():
     result = simulate(recording([[0.1, math.nan, math.nan, math.nan], [0.5, 0.4, 0.3, 0.2]]), setting("none"))
     assert (result.trial, result.best, result.epochs) == ("0001", 0.2, 6)
-    with pytest.raises(ValueError, match="every one diverged"):
+    with pytest.raises(UserError, match="every one diverged"):
         simulate(recording([[math.nan] * 4]), setting("asha"))
 
 
@@ -131,13 +131,11 @@ def test_a_replay_is_the_sweep_that_it_predicts(run, summary_of, space, ctrl_c_a
     search = summary_of(full)["search"]
     assert search["epochs_trained"] == search["epochs_possible"] == 36
 
-    plan = plan_of(real)
-    simulation = Simulation(replay.simulation.read(full, plan_of(full)), setting("asha"))
+    simulation = Simulation(recorded(full), setting("asha"))
     simulation.run()
-    trained = tables.curves(real).query("phase == 'search'")
-    assert plan.budget.rungs() == [1, 2, 4]
-    epochs = {name: entry.epoch for name, entry in simulation.ledger.entries.items()}
-    assert epochs == trained.groupby("trial")["epoch"].max().to_dict()
+    assert rung_epochs(load(real).budget) == [1, 2, 4]
+    epochs = epochs_of(simulation.log)
+    assert epochs == epochs_of(SweepLog.read(load(real)).search)
 
     assert replay.main([str(full), "--check", str(real), "--workers", "1"]) == 0
     assert "+0.0 %" in capsys.readouterr().out
@@ -155,51 +153,58 @@ def test_a_replay_is_the_sweep_that_it_predicts(run, summary_of, space, ctrl_c_a
     assert error.count("\n") == 1
 
 
-def test_a_check_takes_the_best_of_the_trials_that_can_be_chosen(kept, tmp_path, capsys):
-    real = shutil.copytree(kept("mnist-cls/asha"), tmp_path / "real")
-    trials = tables.rows(real / "trials.csv")
-    ended = {"status": "failed", "reason": "killed"}
-    tables.rewrite(real / "trials.csv", [row | ended if row["trial"] == "0001" else row for row in trials])
-    arguments = [str(kept("mnist-cls/full")), "--workers", "1", "--check", str(real)]
-    assert replay.main(arguments) == 0
-    assert re.search(r"best val accuracy │ 0\.9874 +│ 0\.9814 ", capsys.readouterr().out)
-    tables.rewrite(real / "trials.csv", trials[1:])
-    assert replay.main(arguments) == 2
-    assert "11 of 12 trials have ended; --resume it first" in capsys.readouterr().err
+@pytest.fixture
+def real(kept, tmp_path):
+    """A copy of a kept sweep of the same trials as the recording mnist-cls/full."""
+    return shutil.copytree(kept("mnist-cls/asha"), tmp_path / "real")
 
 
-def test_a_check_compares_what_ran_and_not_the_defaults_of_its_task(kept, tmp_path, capsys):
-    real = shutil.copytree(kept("mnist-cls/asha"), tmp_path / "real")
-    arguments = [str(kept("mnist-cls/full")), "--workers", "1", "--check", str(real)]
-    record = json.loads((real / "sweep.json").read_text())
-    task = replace(tasks.find("mnist-cls"), trials=5, smoke_subset=100)
-    (real / "sweep.json").write_text(json.dumps(record | {"defaults": defaults.of(task)}))
-    assert replay.main(arguments) == 0
-    (real / "sweep.json").write_text(json.dumps(record | {"arguments": [*record["arguments"], "--eval-every", "2"]}))
-    assert replay.main(arguments) == 2
-    assert "its eval_every must be the same as that of" in capsys.readouterr().err
+@pytest.fixture
+def check(kept, real, shown):
+    """Compares it with its replay."""
+    return lambda: shown(replay.main, kept("mnist-cls/full"), "--workers", "1", "--check", real)
+
+
+def test_a_check_takes_the_best_of_the_trials_that_can_be_selected(real, check, edit_events):
+    def fail(event):
+        is_best = event["event"] == "ended" and event["trial"] == "0001"
+        return event | {"status": "failed", "reason": "killed"} if is_best else event
+
+    edit_events(real, fail)
+    assert re.search(r"best val accuracy │ 0\.9874 +│ 0\.9814 ", check()[1])
+    edit_events(real, lambda event: None if event["event"] == "ended" and event["trial"] == "0002" else event)
+    status, _, error = check()
+    assert status == 2
+    assert "11 of 12 trials have ended; --resume it first" in error
+
+
+def test_a_check_refuses_a_sweep_that_was_validated_at_other_epochs(real, check):
+    assert check()[0] == 0
+    plan = load(real)
+    write(replace(plan, budget=replace(plan.budget, eval_every=2)))
+    status, _, error = check()
+    assert (status, error.count("\n")) == (2, 1)
+    assert "its eval_every must be the same as that of" in error
 
 
 @pytest.mark.parametrize("task", ["mnist-cls", "synthetic", "synthetic-smooth"])
 def test_a_kept_replay_comes_again_from_the_kept_curves(kept, task):
     folder = kept(f"{task}/full")
-    plan = plan_of(folder)
-    recorded = replay.simulation.read(folder, plan)
+    recording = recorded(folder)
     whole = {"trial": str, "grace_period": "Int64", "reduction_factor": "Int64"}
     before = pd.read_csv(folder / "replay.csv", dtype=whole)
     assert set(before["scheduler"]) == set(SCHEDULERS) - {"none"}
     given = before[[one.name for one in fields(Setting)]].astype(object).where(before.notna(), None)
-    results = [simulate(recorded, Setting(**row)) for row in given.to_dict("records")]
-    none = Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1)
-    pd.testing.assert_frame_equal(replay.compared(results, simulate(recorded, none), plan), before)
+    results = [simulate(recording, Setting(**row)) for row in given.to_dict("records")]
+    found = compared(results, simulate(recording, TO_THE_END), load(folder))
+    pd.testing.assert_frame_equal(found, before)
 
 
-def test_recorded_trials_come_in_the_order_of_their_numbers(kept, tmp_path):
+def test_recorded_trials_come_in_the_order_in_which_the_search_asked_for_them(kept, tmp_path, edit_events):
     full = shutil.copytree(kept("mnist-cls/full"), tmp_path / "full")
     later = {"0010": "1001", "0011": "10000"}
-    rows = [row | {"trial": later.get(row["trial"], row["trial"])} for row in tables.rows(full / "curves.csv")]
-    tables.rewrite(full / "curves.csv", rows)
-    assert list(replay.simulation.read(full, plan_of(full)).curves)[-3:] == ["0009", "1001", "10000"]
+    edit_events(full, lambda event: event | {"trial": later.get(event.get("trial"), event.get("trial"))})
+    assert list(recorded(full).curves)[-3:] == ["0009", "1001", "10000"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
@@ -215,7 +220,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere: not the results folder of a sweep: it has no sweep.json"),
+        (["nowhere"], "nowhere: not the results folder of a sweep: it has no plan.json"),
         (["nowhere", "--scheduler", "asha,magic"], "separated by commas, got 'magic'"),
         (["nowhere", "--workers=--"], "argument --workers: "),
         (["nowhere", "--workers", "0"], "must be whole numbers >= 1, separated by commas, got '0'"),

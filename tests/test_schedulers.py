@@ -84,6 +84,8 @@ def test_a_restored_scheduler_decides_like_one_that_was_never_interrupted(name, 
         run(whole, steps)
         run(resumed, same)
         assert resumed.decisions[started:] == whole.decisions[before:]
+        for one in (whole, resumed):
+            one.phase.__exit__(None, None, None)
         statuses = [{record.name: record.status for record in one.phase.trials.trials} for one in (whole, resumed)]
         assert statuses[0] == statuses[1]
 

@@ -1,4 +1,4 @@
-"""What show and compare say of sweeps that are kept in results/reference."""
+"""What show, compare and rebuild make of the sweeps that are kept in results/reference."""
 
 import fcntl
 import json
@@ -9,9 +9,10 @@ import threading
 import time
 from contextlib import nullcontext
 
+import pandas as pd
 import pytest
 
-from sweeps import compare, show
+from sweeps import compare, rebuild, show
 from sweeps.storage.folder import LOCK, is_locked, locked
 
 
@@ -160,3 +161,29 @@ def test_a_figure_that_cannot_be_written_is_one_line(kept, shown, tmp_path):
     status, output, error = shown(compare.main, kept("mnist-rec/asha"), "--output", tmp_path / "file" / "x.png")
     assert (status, output, error.count("\n")) == (2, "", 1)
     assert "cannot be written" in error
+
+
+def test_what_follows_from_the_events_is_written_again(kept, shown, tmp_path):
+    names, folder = ("trials.csv", "curves.csv", "study.log"), tmp_path / "rebuilt"
+    folder.mkdir()
+    for name in ("plan.json", "events.jsonl"):
+        shutil.copy(kept("mnist-rec/asha") / name, folder)
+    status, output, _ = shown(rebuild.main, folder)
+    assert status == 0
+    assert output.split() == [str(folder / name) for name in (*names, "tensorboard")]
+    for name in names[:2]:
+        tables = [pd.read_csv(place / name, dtype={"trial": str}) for place in (folder, kept("mnist-rec/asha"))]
+        ordered = [table.sort_values(list(table)[:3], ignore_index=True) for table in tables]
+        pd.testing.assert_frame_equal(*ordered)
+    assert len(list((folder / "tensorboard" / "search").iterdir())) == 12
+    assert len(list((folder / "tensorboard" / "retrain").iterdir())) == 9
+
+
+def test_nothing_is_rebuilt_while_the_sweep_runs(kept, shown, tmp_path):
+    folder = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "running")
+    (folder / "trials.csv").unlink()
+    with locked(folder):
+        status, _, error = shown(rebuild.main, folder)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "is in use by a running sweep" in error
+    assert not (folder / "trials.csv").exists()

@@ -25,6 +25,19 @@ def held(running):
         yield running
 
 
+@pytest.fixture
+def other(swept, tmp_path):
+    """Makes a copy of the sweep whose plan has these facts."""
+    folder = shutil.copytree(swept, tmp_path / "other")
+
+    def change(**facts):
+        plan = json.loads((swept / "plan.json").read_text())
+        (folder / "plan.json").write_text(json.dumps(plan | facts))
+        return folder
+
+    return change
+
+
 def first(folder):
     """The best trial of a search; it may not have won once retrained."""
     trials = pd.read_csv(folder / "trials.csv", dtype={"trial": str}).query("phase == 'search'")
@@ -83,7 +96,9 @@ def test_small_models_to_come_count_less_in_the_time_left(held, shown, edit_even
     times = {"train_s": 100, "wall_s": 100}
 
     def only_the_first_epoch(event):
-        is_first = event.get("trial") == "0000" and event.get("epoch", 1) == 1 and event["event"] in ("asked", "reported")
+        is_first = (
+            event.get("trial") == "0000" and event.get("epoch", 1) == 1 and event["event"] in ("asked", "reported")
+        )
         keeps = event["event"] == "session_begun" or is_first
         return event | (times if event["event"] == "reported" else {}) if keeps else None
 
@@ -148,7 +163,10 @@ def test_a_sparkline_shows_values_to_one_scale():
     decades = {"a": {1: 1e-4, 2: 1e-2, 3: 1.0}}
     assert terminal.sparklines(decades, 3, "123", log=True) == {"a": "123"}
     assert terminal.sparklines(decades, 3, "123", log=False) == {"a": "113"}
-    assert len(terminal.sparklines({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"]) == terminal.WIDTH
+    assert (
+        len(terminal.sparklines({"a": {epoch: 1.0 for epoch in range(1, 301)}}, 300, "1", log=True)["a"])
+        == terminal.WIDTH
+    )
 
 
 def test_sweeps_are_compared_in_a_table_and_a_chart(swept, running, shown, summary_of, log_of, tmp_path):
@@ -162,8 +180,8 @@ def test_sweeps_are_compared_in_a_table_and_a_chart(swept, running, shown, summa
     assert (tmp_path / "both.png").stat().st_size > 10_000
 
 
-def test_a_sweep_has_its_folder_s_name_wherever_one_stands(swept, running, shown, monkeypatch):
-    monkeypatch.chdir(running.rename(running.with_name("lr[big]")))
+def test_a_sweep_has_its_own_name_wherever_one_stands(swept, other, shown, monkeypatch):
+    monkeypatch.chdir(other(name="lr[big]"))
     assert "mnist-cls/lr[big]  " in shown(show.main, ".")[1]
     assert re.search(r"lr\[big\] +grid", shown(compare.main, ".", swept)[1])
 
@@ -176,30 +194,15 @@ def test_what_a_sweep_spent_until_it_found_its_best(swept, summary_of, log_of):
     assert found["wall_s"].is_monotonic_increasing
 
 
-def test_a_long_name_is_compared_whole_on_a_narrow_terminal(swept, running, shown, monkeypatch):
+def test_a_long_name_is_compared_whole_on_a_narrow_terminal(swept, other, shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
-    named = running.rename(running.with_name(60 * "Q"))
-    _, output, _ = shown(compare.main, swept, named, "--output", named / "x.png")
-    assert output.count("Q") == 60
+    assert shown(compare.main, other(name=60 * "Q"), swept)[1].count("Q") == 60
 
 
 def test_a_sweep_is_compared_with_others_alone(swept, shown, monkeypatch):
     monkeypatch.chdir(swept)
     status, _, error = shown(compare.main, swept, ".")
     assert (status, error) == (2, f"error: {swept} is named twice; name each sweep once\n")
-
-
-@pytest.fixture
-def other(swept, tmp_path):
-    """Another sweep, whose plan differs in what it is called with."""
-    folder = shutil.copytree(swept, tmp_path / "other")
-
-    def change(**facts):
-        plan = json.loads((swept / "plan.json").read_text())
-        (folder / "plan.json").write_text(json.dumps(plan | facts))
-        return folder
-
-    return change
 
 
 def test_sweeps_of_other_data_at_the_same_path_are_compared_with_a_note(swept, other, tmp_path, shown):

@@ -53,6 +53,8 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     trials = given.get("trials", usual.get("trials", task.trials))
     if search == "grid":
         trials = len(spaces.points(space))
+    if trials < 1:
+        raise UserError(f"--trials must be >= 1, got {trials}")
     top_k = given.get("top_k", min(trials, usual.get("top_k", task.budget.top_k)))
     seeds = given.get("seeds", usual.get("seeds", task.budget.seeds))
     budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, top_k, seeds)

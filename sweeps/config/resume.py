@@ -41,8 +41,8 @@ def resumed_plan(before: Plan, options: argparse.Namespace, arguments: Sequence[
             raise _cannot_change(name)
     more = _more(before, given, again)
     budget = replace(before.budget, **{name: more[name] for name in ("top_k", "seeds") if name in more})
-    used = resources(given, before.resources)
-    if not used.address and "autoscale" not in given:
+    used = before.resources
+    if not given.get("address", used.address) and "autoscale" not in given:
         used = replace(used, autoscale=None)  # it was the cluster's
     command = ("python", "sweeps/run.py", *arguments)
     return replace(
@@ -51,7 +51,7 @@ def resumed_plan(before: Plan, options: argparse.Namespace, arguments: Sequence[
         budget=budget,
         task=replace(before.task, budget=budget),
         data=absolute_path(given.get("data")) or before.data,
-        resources=used,
+        resources=resources(given, used),
         commands=(*before.commands, command) if more else before.commands,
     )
 

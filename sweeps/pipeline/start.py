@@ -48,8 +48,7 @@ def start(arguments: Sequence[str]) -> int:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
         return 0
-    folder = _to_resume(options)
-    before = load(folder) if folder else None
+    before = _plan_to_resume(options)
     plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
     if before and _is_done(before, plan):
         more = "; --trials +N searches on" if plan.search == "optuna" else ""
@@ -100,18 +99,24 @@ def _cut_off(plan: Plan, error: OSError) -> int:
     return 1
 
 
-def _to_resume(options: argparse.Namespace) -> Path | None:
-    """The results folder that a command line resumes, fetched from the storage if need be; None for a new sweep."""
+def _plan_to_resume(options: argparse.Namespace) -> Plan | None:
+    """The plan of the sweep that a command line resumes; None for a new sweep."""
+    try:
+        folder = _folder_to_resume(options)
+        return load(folder) if folder else None
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if text.startswith("--") else f"--resume {text}") from None
+
+
+def _folder_to_resume(options: argparse.Namespace) -> Path | None:
+    """Its results folder, fetched from the storage if need be; None for a new sweep."""
     given = vars(options)
     results = given.get("results", Path("results"))
     if "resume" in given and given.get("or_resume"):
         raise UserError("--resume and --or-resume do not go together; leave one of them out")
     if "resume" in given:
-        try:
-            return fetch(given["resume"], results)
-        except UserError as error:
-            text = str(error)
-            raise UserError(text if text.startswith("--resume") else f"--resume {text}") from None
+        return fetch(given["resume"], results)
     if not given.get("or_resume"):
         return None
     if not given.get("name"):

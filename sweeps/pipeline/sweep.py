@@ -32,7 +32,7 @@ from sweeps.report.guard import attempt
 from sweeps.report.page import closing_words, write_report
 from sweeps.scheduling.base import Scheduler, make_scheduler
 from sweeps.search.importance import importances
-from sweeps.search.journal import StudyJournal
+from sweeps.search.journal import StudyJournal, write_study
 from sweeps.search.suggestions import suggestions_of
 from sweeps.search.warm_start import warm_start
 from sweeps.storage import folder
@@ -112,6 +112,7 @@ class _Sweep:
             facts = {"host": socket.gethostname(), "device": result.device, "versions": versions()}
             log.add("session_begun", session=self.session, **facts)
             log.flush()
+            write_tables(log)
             self._work()
             if result.interrupted:
                 self._end("interrupted")
@@ -155,7 +156,9 @@ class _Sweep:
         plan, log, search = self.plan, self.log, self.log.search
         if plan.warm_start and not log.known and not search.records:
             _say(self.console, warm_start(plan, log))
-        if not search.is_complete:
+        if search.is_complete:
+            write_study(plan, log)
+        else:
             most = self.room.max_concurrent
             scheduler = make_scheduler(plan.scheduler, plan.budget, plan.task.objective, most)
             what = f"{counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
@@ -258,7 +261,8 @@ class _Sweep:
             best = result.retrained[0].config
             result.baseline = attempt(result, "the baseline", lambda: plan.task.baseline(self.splits, best), {})
         if log.search.records:
-            result.importance = attempt(result, "the importance", lambda: importances(plan, log.search), ({}, 0))
+            none: tuple[dict[str, float], int] = ({}, 0)
+            result.importance = attempt(result, "the importance", lambda: importances(plan, log.search), none)
             write_report(result, self.splits)
         _say(self.console, closing_words(result))
 

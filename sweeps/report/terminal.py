@@ -18,9 +18,9 @@ from ae.configuration import Configuration
 from ae.words import counted
 from sweeps.config.plan import Plan
 from sweeps.config.words import duration, settings, spread
+from sweeps.records.progress import bar, best, counts
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.records.trials import DIVERGED, FINISHED, INTERRUPTED, SEARCH, TrialLog
-from sweeps.tracking.display import bar, best, counts
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 """The heights of a sparkline, lowest first; the second for terminals that know only ASCII."""
