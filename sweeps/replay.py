@@ -30,12 +30,12 @@ Exit status: 0 done, 2 bad input.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = parser().parse(arguments)
+    options = command_line().parse(arguments)
     return run_command(lambda: replay(**vars(options), console=Console()))
 
 
-def parser() -> Parser:
-    """The command line; its values are the arguments of `sweeps.pipeline.replay.replay`."""
+def command_line() -> Parser:
+    """The options, named like the arguments of `sweeps.pipeline.replay.replay`."""
     parser = Parser(
         prog="python sweeps/replay.py",
         description=__doc__,

@@ -17,12 +17,12 @@ from sweeps.report.terminal import show
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = parser().parse(arguments)
+    options = command_line().parse(arguments)
     return run_command(lambda: show(options.folder, options.watch, options.trials, Console()))
 
 
-def parser() -> Parser:
-    """The command line."""
+def command_line() -> Parser:
+    """The options."""
     parser = Parser(prog="python sweeps/show.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument(

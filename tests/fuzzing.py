@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -17,11 +18,18 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from ae import tasks
 from ae.task import Splits
 from sweeps import run
 from sweeps.config.plan import Plan
+from sweeps.engine.phase import Phase
+from sweeps.pipeline import selection, sweep
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import SEARCH
+from sweeps.scheduling.base import make_scheduler
+from sweeps.search.suggestions import suggestions_of
 
 MORE = int(os.environ.get("FUZZ", "1"))
 
@@ -38,9 +46,9 @@ def fuzz(examples: int) -> settings:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The main job up to its start: the data is loaded, Ray is not."""
+    """The main job up to its start: the data is loaded and the record is taken in, Ray does not start."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "start", _start)
+        patch.setattr(sweep, "run_sweep", _run_sweep)
         logging.disable()  # what was repaired is told in lines of its own
         try:
             return run.main(arguments)
@@ -48,10 +56,17 @@ def main(arguments: Sequence[str]) -> int:
             logging.disable(logging.NOTSET)
 
 
-def _start(plan: Plan, splits: Splits) -> int:
+def _run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console) -> int:
     for split in (splits.train, splits.validation, splits.test):
         assert len(split) >= 1
         assert np.isfinite(split.inputs_NTF).all()
+    log = SweepLog.read(plan)
+    scheduler = make_scheduler(plan.scheduler, plan.budget, plan.task.objective, 2)
+    source = suggestions_of(plan, log)
+    Phase(SEARCH, log, scheduler, source, [])
+    if source.has_more:
+        source.ask()
+    selection.retrainings(plan, selection.select(plan, log))
     return 0
 
 
@@ -64,8 +79,15 @@ def check(main: Callable[[Sequence[str]], int], *arguments: object) -> int:
         except SystemExit as end:
             status = int(end.code or 0)
     lines = errors.getvalue().splitlines()
-    assert (status, lines) == (0, []) or (status == 2 and len(lines) == 1 and lines[0].startswith("error: "))
+    refused = status == 2 and len(lines) == 1 and lines[0].startswith("error: ")
+    assert refused or (status, lines) == (0, []), traceback_of(lines)
     return status
+
+
+def traceback_of(lines: Sequence[str]) -> str:
+    """The traceback that a line of stderr names, of an error that is a bug."""
+    named = re.search(r"the traceback is in (\S+\.log)", " ".join(lines))
+    return Path(named[1]).read_text() if named and Path(named[1]).exists() else "no traceback"
 
 
 def check_files(main: Callable[[Sequence[str]], int], files: Mapping[str, bytes], *arguments: object) -> int:

@@ -61,7 +61,7 @@ def test_any_path_gives_a_plan_or_one_line(path, task):
     check_files(evaluate.main, {}, f"{{}}/{path}")
 
 
-# Search spaces and the record of a sweep
+# Search spaces
 
 SCALARS = st.one_of(NUMBERS, TEXTS, st.none(), st.booleans(), st.dates(), st.datetimes(), st.binary(max_size=5))
 RANGE = ("low", "high", "log", "step")
@@ -110,19 +110,11 @@ def test_a_strange_space_is_refused(content):
     assert 2 in check_space(encoded(content))
 
 
-@fuzz(40)
-@given(
-    defaults=st.one_of(
-        st.just({}), JSON, st.fixed_dictionaries({"budget": JSON, "base": JSON, "grid": JSON, "space": JSON})
-    ),
-    arguments=st.one_of(JSON, command_lines("mnist-cls").map(lambda some: ["--task", "mnist-cls", *some])),
-    trials=JSON,
-    finished=JSON,
+@pytest.mark.parametrize(
+    "options", [("--search", "optuna", "--trials", 10**30), ("--seeds", 10**9), ("--seeds", 10**30), ("--top-k", 10**9)]
 )
-def test_any_record_of_a_sweep_gives_a_plan_or_one_line(defaults, arguments, trials, finished):
-    record = {"arguments": arguments, "trials": trials, "finished": finished, "defaults": defaults}
-    for content in (record, arguments):
-        check_files(main, {"sweep.json": json.dumps(content).encode()}, "--resume", "{}", "--dry-run")
+def test_more_trials_than_memory_can_hold_are_refused(options):
+    assert check(main, "--task", "mnist-cls", "--dry-run", *options) == 2
 
 
 # Saved models

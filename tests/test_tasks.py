@@ -12,6 +12,7 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.training import DeviceSplit, Training, evaluate, final_metrics
 from sweeps.config import space
+from sweeps.search.distributions import distributions_of
 
 
 @pytest.fixture(params=tasks.names())
@@ -49,9 +50,10 @@ def test_its_splits_share_no_sequence_and_have_one_shape(task, splits):
 
 
 def test_its_grid_has_12_points_and_its_space_draws_valid_configurations(task):
-    assert len(space.points(space.grid(task.grid))) == 12
+    assert len(space.points(task.grid)) == 12
+    assert space.parse(task.space, task.base, task.name) == task.space
     study = create_study(sampler=RandomSampler(seed=0))
-    drawn = [study.ask(dict(task.space)).params for _ in range(30)]
+    drawn = [study.ask(distributions_of(task.space)).params for _ in range(30)]
     assert all(isinstance(replace(task.base, **params), Configuration) for params in drawn)
     clips = {params["clip"] for params in drawn}
     assert None in clips

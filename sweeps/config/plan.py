@@ -19,6 +19,8 @@ from sweeps.config.space import Space
 from sweeps.config.words import option
 from sweeps.storage.filesystem import join
 
+MOST_TRIALS = 100_000
+"""Most trials of a phase: all of them are kept in memory."""
 LONGEST_S = 1e9
 """Longest time limit in seconds; `faulthandler` cannot wait for some ten times as many."""
 
@@ -122,6 +124,11 @@ class Plan:
         _check_choice("scheduler", self.scheduler, SCHEDULERS)
         for name in ("trials", "subset"):
             _check_positive(name, getattr(self, name))
+        if self.trials > MOST_TRIALS:
+            raise UserError(f"--trials must be <= {MOST_TRIALS:,}, got {self.trials}")
+        if self.top_k * self.seeds > MOST_TRIALS:
+            rule = f"--top-k times --seeds must be <= {MOST_TRIALS:,}"
+            raise UserError(f"{rule}, got {self.top_k} and {self.seeds}")
         if self.warm_start and self.search != "optuna":
             raise UserError("--warm-start goes with --search optuna; a grid learns from nothing")
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:

@@ -113,7 +113,10 @@ class TuneScheduler(FIFOScheduler):
         A trial that is still saving its state is not PAUSED yet: Tune would forget that it was chosen, so it waits.
         """
         for name in self.scheduler.to_stop:
-            self._stop(tune_controller, self.trials[name])
+            if name in self.trials:
+                self._stop(tune_controller, self.trials[name])
+            else:  # it has waited since an earlier session, and Tune does not know it
+                self.phase.end(name)
         self.scheduler.to_stop.clear()
         if self.phase.queue.is_over:
             for trial in [trial for trial in self.trials.values() if trial.status == Trial.PAUSED]:

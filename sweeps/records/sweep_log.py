@@ -183,6 +183,7 @@ class SweepLog:
         log.records[name] = record
         if log.phase == RETRAIN:
             self.retrainings[name] = record
+        log.add_fact("asked", record)
 
     def _reported(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
         report = Report(

@@ -99,7 +99,7 @@ class Fact(NamedTuple):
     """Something that a scheduler must know again after a restart."""
 
     kind: str
-    """"reported", "promoted" or "ended"."""
+    """"asked", "reported", "promoted" or "ended"."""
     record: TrialRecord
     report: Report | None
 

@@ -100,12 +100,10 @@ class Scheduler:
 
     def restore(self, facts: Iterable[Fact]) -> None:
         """Take in what happened in earlier sessions, in order, as it was taken in then."""
-        seen: set[str] = set()
         for kind, record, report in facts:
-            if record.name not in seen:
-                seen.add(record.name)
+            if kind == "asked":  # Tune adds a trial as soon as it has asked for it
                 self.on_start(record.name)
-            if kind == "promoted":
+            elif kind == "promoted":
                 self.resume(record.name)
                 self.on_start(record.name)
             elif kind == "ended":
