@@ -308,3 +308,21 @@ def test_ends_that_no_session_resumes_are_those_of_trials_that_are_listed(log):
     assert [record.name for record in log.search.ranked()] == ["0000"]
     assert [record.name for record in log.search.listed()] == ["0000", "0001", "0002"]
     assert log.search.names(DIVERGED, FAILED) == {"0001", "0002"}
+
+
+def test_events_are_synced_once_a_second_and_when_asked(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor, sync=os.fsync: synced.append(sync(descriptor)))
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    log = EventLog(tmp_path)
+    for number in range(50):
+        log.append({"event": str(number)})
+        assert log.flush() is (number == 0), "the first is synced, and no other within a second"
+    assert (len(lines(tmp_path)), len(synced)) == (50, 1), "all are written, so that a killed process loses none"
+    assert log.flush(sync=True)
+    assert log.flush(), "there is nothing to do"
+    assert len(synced) == 2
+    monkeypatch.setattr("time.monotonic", lambda: 101.5)
+    log.append({"event": "later"})
+    assert log.flush()
+    assert len(synced) == 3

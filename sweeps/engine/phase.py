@@ -88,6 +88,7 @@ class Phase:
                 for record in self.trials.trials:
                     if record.status == PAUSED:
                         self.end(record.name)
+            self.log.flush()
             self.tick()
         finally:
             self.trials.stop_clock()
@@ -100,8 +101,8 @@ class Phase:
         Raises:
             OSError: if something cannot be written.
         """
-        self.log.flush()
-        if self.to_drop:
+        is_synced = self.log.flush(sync=False)
+        if self.to_drop and is_synced:
             with contextlib.suppress(OSError):  # what cannot be removed now is removed at the end of the phase
                 self.drop(self.to_drop)
             self.to_drop = []

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ae.errors import UserError
 from sweeps.storage.folder import EVENTS
+
+SYNC_S = 1.0
+"""Seconds between two syncs to the disk, at least. A process that is killed loses nothing that was written; only when
+the machine itself goes down can the events since the last sync be lost, and then their epochs are trained again."""
 
 
 class EventLog:
@@ -28,6 +33,8 @@ class EventLog:
     def __init__(self, folder: Path) -> None:
         self.path = folder / EVENTS
         self.waiting: list[str] = []
+        self.synced, self.is_synced = -SYNC_S, True
+        """When the last sync was, by the monotonic clock; and whether all that was written is on the disk."""
         with self.path.open("ab") as file:
             whole = _whole_size(self.path)
             if file.tell() != whole:
@@ -37,14 +44,21 @@ class EventLog:
         """Add an event; `flush` writes it."""
         self.waiting.append(json.dumps(_plain(event), allow_nan=False, separators=(",", ":")) + "\n")
 
-    def flush(self) -> None:
-        """Write what is waiting and have it on the disk; cheap if nothing is.
+    def flush(self, sync: bool = False) -> bool:
+        """Write what is waiting; cheap if nothing is.
+
+        Args:
+            sync: have it on the disk now, not only once a second.
+
+        Returns:
+            Whether everything is on the disk.
 
         Raises:
-            OSError: if it cannot be written, for one because the disk is full; what waits can be flushed later.
+            OSError: if it cannot be written, for example because the disk is full; a later call tries again.
         """
-        if not self.waiting:
-            return
+        due = sync or time.monotonic() - self.synced >= SYNC_S
+        if not self.waiting and (self.is_synced or not due):
+            return self.is_synced
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             size = os.fstat(descriptor).st_size
@@ -52,7 +66,8 @@ class EventLog:
             try:
                 while content:
                     content = content[os.write(descriptor, content) :]
-                os.fsync(descriptor)
+                if due:
+                    os.fsync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)  # no later line may follow half a line
                 raise
@@ -61,6 +76,10 @@ class EventLog:
         finally:
             os.close(descriptor)
         self.waiting.clear()
+        self.is_synced = due
+        if due:
+            self.synced = time.monotonic()
+        return due
 
 
 def read_events(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -120,14 +120,19 @@ class SweepLog:
         if self.file:
             self.file.append(event)
 
-    def flush(self) -> None:
+    def flush(self, sync: bool = True) -> bool:
         """Write the events that are new.
+
+        Args:
+            sync: have them on the disk now, not only once a second.
+
+        Returns:
+            Whether everything is on the disk.
 
         Raises:
             OSError: if they cannot be written; a later call tries again.
         """
-        if self.file:
-            self.file.flush()
+        return self.file.flush(sync) if self.file else True
 
     def phase(self, name: str) -> TrialLog:
         """The log of a phase."""
