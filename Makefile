@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= mnist-cls
 
-# Of the cluster targets; cluster/README.md explains them.
+# For the cluster targets; cluster/README.md explains them.
 CLUSTER ?= cluster/gpu.yaml
 NAME ?= first
 AUTOSCALE ?= 32
 STORAGE ?= $(shell $(BIN)/python cluster/aws.py $(CLUSTER) --uri)
-# For machines of your own Ray's older autoscaler: its newer one counts the head as one of the workers to start.
+# Machines of your own use Ray's older autoscaler: the newer one counts the head as one of the workers to start.
 V1 := $(shell grep -qs 'type: local' $(CLUSTER) && echo RAY_UP_enable_autoscaler_v2=0)
 RAY := RAY_AUTH_MODE=token$(V1:%= %) $(BIN)/ray
 
