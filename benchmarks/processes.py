@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ENVIRONMENT = {"RAY_ADDRESS": "local", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Of every command alike: a Ray of its own, even where another one runs, and nothing sent to its makers."""
+"""Settings of every command: a Ray of its own, even if another one runs, and no usage reports."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ from typing import Any
 import numpy as np
 
 import tables
+from ae.configuration import Configuration
 from settings import Settings
-from sweeps.pipeline.snapshot import plan_of
-from sweeps.records.tables import CURVES, TRIALS, rows
-from sweeps.scheduling.simulation import Recording, Report, Result, Setting, read, report_of, simulate
+from sweeps.config.plan import Plan
+from sweeps.config.plan_file import load
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import Report
+from sweeps.scheduling.simulation import Recording, Result, Setting, recording_of, simulate
 
 KEPT = Path(__file__).parents[1] / "results" / "reference" / "mnist-cls"
+Kind = tuple[float, int]
+"""Step size and width of a trial."""
 WORKERS = (1, 2, 8)
 CHOICES = ((1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (3, 3), (4, 3), (5, 3))
 """Grace periods and reduction factors."""
@@ -30,7 +36,8 @@ REMARKS = (
 
 def run(settings: Settings) -> None:
     """The same grids under each choice and number of workers; a row a choice."""
-    recording, kinds, curves = read(KEPT / "full", plan_of(KEPT / "full")), _kinds("full"), _curves()
+    recording, curves = recording_of(*_kept("full")), _curves()
+    kinds = {name: _kind(config) for name, config in recording.configs.items()}
     random = np.random.default_rng(0)
     grids = [_drawn(recording, kinds, curves, random) for _ in range(settings.grids)]
     every = Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1)
@@ -47,35 +54,41 @@ def run(settings: Settings) -> None:
     tables.save(settings.folder, "redrawn", found, raw={"grids": settings.grids, "curves": used}, remarks=REMARKS)
 
 
-def _kinds(sweep: str, phase: str = "search") -> dict[str, tuple[str, str]]:
-    """Step size and width of every trial, by name."""
-    found = rows(KEPT / sweep / TRIALS)
-    return {row["trial"]: (row["lr"], row["hidden_size"]) for row in found if row["phase"] == phase}
+def _kept(name: str) -> tuple[Plan, SweepLog]:
+    """The plan and the record of a sweep that is kept."""
+    plan = load(KEPT / name)
+    return plan, SweepLog.read(plan)
 
 
-def _curves() -> dict[tuple[str, str], list[list[Report]]]:
+def _kind(config: Configuration) -> Kind:
+    return config.lr, config.hidden_size
+
+
+def _curves() -> dict[Kind, list[list[Report]]]:
     """The whole curves that were trained of each step size and width."""
-    last = plan_of(KEPT / "full").budget.max_epochs
     curves = defaultdict(list)
-    for sweep in ("full", "asha"):
-        trials: dict[tuple[str, str], list[Report]] = defaultdict(list)
-        for row in rows(KEPT / sweep / CURVES):
-            trials[row["phase"], row["trial"]].append(report_of(row, last))
-        for (phase, trial), reports in trials.items():
-            if reports[-1]["done"]:
-                curves[_kinds(sweep, phase)[trial]].append(reports)
+    for name in ("full", "asha"):
+        plan, log = _kept(name)
+        for record in (*log.search.trials, *log.retrainings.values()):
+            if record.epoch >= plan.budget.max_epochs or record.has_diverged:
+                curves[_kind(record.config)].append(record.reports)
     return curves
 
 
-def _drawn(recording: Recording, kinds: Any, curves: Any, random: np.random.Generator) -> Recording:
+def _drawn(
+    recording: Recording,
+    kinds: Mapping[str, Kind],
+    curves: Mapping[Kind, list[list[Report]]],
+    random: np.random.Generator,
+) -> Recording:
     def draw(trial: str) -> list[Report]:
-        pool: list[list[Report]] = curves[kinds[trial]]
+        pool = curves[kinds[trial]]
         return pool[random.integers(len(pool))]
 
     return replace(recording, curves={trial: draw(trial) for trial in recording.curves})
 
 
-def _judged(whole: list[Result], results: list[Result], kinds: dict[str, tuple[str, str]]) -> dict[str, Any]:
+def _judged(whole: list[Result], results: list[Result], kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """Columns of one number of workers."""
     regrets = [full.best - result.best for full, result in zip(whole, results, strict=True)]
     same = [kinds[full.trial] == kinds[result.trial] for full, result in zip(whole, results, strict=True)]

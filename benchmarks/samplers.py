@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-from typing import Any
+from dataclasses import asdict
 
 import tables
 from ae import tasks
+from ae.configuration import Configuration
 from settings import Settings
 from sweeps.config.arguments import parser
-from sweeps.config.planning import make_plan
-from sweeps.engine.turns import Turns
-from sweeps.records.ledger import Ledger
-from sweeps.scheduling.asha import Rungs
-from sweeps.search import study
-from sweeps.search.samplers import SAMPLERS
+from sweeps.config.choices import SAMPLERS
+from sweeps.config.new_plan import new_plan
+from sweeps.config.plan import Plan
+from sweeps.config.rungs import rung_epochs
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import FINISHED, SEARCH
+from sweeps.scheduling.rungs import Rungs
+from sweeps.search.suggestions import suggestions_of
 
 TASK = tasks.find("mnist-cls")
 REMARKS = (
     "The surface: an accuracy over the wide space of mnist-cls, 0.99 at lr 0.004, hidden 160, clip 1, batch 32, "
     "orthogonal, one-cycle, less away from it; after e epochs 0.3 exp(-e / 4) below that.",
-    "One worker, and ASHA with the task's rungs: whoever a rung promotes goes on, else a new trial is drawn.",
+    "One worker, and ASHA with the task's rungs: it trains the trial that a rung promotes, else a new one is drawn.",
     "best: the accuracy that the best trial would reach, mean ± standard deviation over the seeds of the sweep.",
     "second half: the same of the second half of the trials, mean; what the sampler has learned from the first.",
 )
@@ -48,12 +51,11 @@ def run(settings: Settings) -> None:
     tables.save(settings.folder, "samplers", rows, raw=raw, remarks=REMARKS)
 
 
-def accuracy(configuration: dict[str, Any]) -> float:
+def accuracy(config: Configuration) -> float:
     """What a trial would reach, in the end."""
-    lr, hidden_size = configuration["lr"], configuration["hidden_size"]
-    lost = 0.02 * math.log(lr / 0.004, 5) ** 2 + 0.01 * ((hidden_size - 160) / 80) ** 2
-    lost += 0.004 * (configuration["clip"] != 1.0) + 0.002 * math.log2(configuration["batch_size"] / 32)
-    lost += 0.01 * (configuration["init"] != "orthogonal") + 0.005 * (configuration["schedule"] != "one-cycle")
+    lost = 0.02 * math.log(config.lr / 0.004, 5) ** 2 + 0.01 * ((config.hidden_size - 160) / 80) ** 2
+    lost += 0.004 * (config.clip != 1.0) + 0.002 * math.log2(config.batch_size / 32)
+    lost += 0.01 * (config.init != "orthogonal") + 0.005 * (config.schedule != "one-cycle")
     return 0.99 - lost
 
 
@@ -62,28 +64,30 @@ def _sweep(sampler: str, seed: int, trials: int) -> list[float]:
     with tempfile.TemporaryDirectory() as made:
         arguments = ["--task", TASK.name, "--search", "optuna", "--sampler", sampler, "--trials", str(trials)]
         arguments += ["--seed", str(seed), "--results", made, "--name", "sweep"]
-        plan = make_plan(parser(TASK).parse(arguments), arguments)
-        plan.folder.mkdir(parents=True)
-        turns = Turns(Ledger("search", plan.folder, TASK.objective, trials, plan.budget.max_epochs), slots=trials + 1)
-        searcher = study.StudySearcher(study.open_(plan), plan, turns)
-        return _drive(searcher, Rungs(TASK.objective, plan.budget.rungs(), plan.budget.reduction_factor), trials)
+        return _drive(new_plan(parser(TASK).parse(arguments), arguments))
 
 
-def _drive(searcher: study.StudySearcher, rungs: Rungs, trials: int) -> list[float]:
-    """ASHA with one worker."""
-    stops = [*rungs.scores, searcher.plan.base.epochs]
+def _drive(plan: Plan) -> list[float]:
+    """ASHA with one worker; the record of the sweep stays in memory."""
+    log = SweepLog(plan)
+    source = suggestions_of(plan, log)
+    rungs = Rungs(TASK.objective, rung_epochs(plan.budget), plan.budget.reduction_factor)
     reached: dict[str, float] = {}
-    at: dict[str, int] = {}
-    while (name := rungs.promotion()) or len(reached) < trials:
+    while (name := rungs.promotable()) or source.has_more:
         if name:
             rungs.promote(name)
         else:
-            name = study.name_of(len(reached))
-            suggested = searcher.suggest(name)
-            assert isinstance(suggested, dict), "there is room for every trial"
-            reached[name], at[name] = accuracy(suggested["run"]["configuration"]), 0
-        at[name] = next(stop for stop in stops if stop > at[name])
-        now = reached[name] - 0.3 * math.exp(-at[name] / 4)
-        searcher.on_trial_result(name, {"epoch": at[name], "val_accuracy": now})
-        rungs.report(name, at[name], now, diverged=False)
+            name, config, attrs = source.ask()
+            log.add("asked", phase=SEARCH, trial=name, config=asdict(config), attrs=attrs)
+            reached[name] = accuracy(config)
+        record = log.search.records[name]
+        epoch = next(stop for stop in (*rungs.scores, plan.budget.max_epochs) if stop > record.epoch)
+        value = reached[name] - 0.3 * math.exp(-epoch / 4)
+        facts = {"train_loss": 1 - value, "metrics": {"loss": 1 - value, "accuracy": value}, "train_s": 1.0}
+        log.add("reported", phase=SEARCH, trial=name, epoch=epoch, **facts, wall_s=0.0)
+        rungs.report(name, epoch, value, diverged=False)
+        if epoch == plan.budget.max_epochs:
+            log.add("ended", phase=SEARCH, trial=name, status=FINISHED, reason="", wall_s=0.0)
+        else:
+            log.add("paused", phase=SEARCH, trial=name)
     return list(reached.values())

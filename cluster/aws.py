@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 TAG, PROJECT = "project", "lstm-ae-sweeps"
-"""Of every instance of a cluster, as gpu.yaml has it."""
+"""The tag of every instance of a cluster, as gpu.yaml has it."""
 PROPAGATION_S = 10
 """EC2 hears of a new instance profile some seconds after IAM."""
 

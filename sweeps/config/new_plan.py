@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ae import tasks
+from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.task import Budget, Task
 from sweeps.config import space as spaces
@@ -40,29 +41,17 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     given = vars(options)
     if not given.get("task"):
         raise UserError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
-    task, smoke = tasks.find(given["task"]), given.get("smoke", False)
     for name in GROWING:
         if isinstance(given.get(name), More):
             raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
+    task, search, smoke = tasks.find(given["task"]), given.get("search", "grid"), given.get("smoke", False)
     data = absolute_path(given.get("data"))
     if data and not os.path.exists(data):  # False for a name that is too long
         raise UserError(f"--data {data}: there is no such file or folder")
-    search = given.get("search", "grid")
     space = _space(given, task, search)
-    usual = SMOKE if smoke else {}
-    trials = given.get("trials", usual.get("trials", task.trials))
-    if search == "grid":
-        trials = len(spaces.points(space))
-    if trials < 1:
-        raise UserError(f"--trials must be >= 1, got {trials}")
-    top_k = given.get("top_k", min(trials, usual.get("top_k", task.budget.top_k)))
-    seeds = given.get("seeds", usual.get("seeds", task.budget.seeds))
-    budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, top_k, seeds)
-    seed, name = given.get("seed", 0), _name(given)
-    try:
-        base = replace(task.base, epochs=budget.max_epochs, seed=seed)
-    except ValueError:
-        raise UserError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {seed}") from None
+    counts = _counts(given, task, len(spaces.points(space)) if search == "grid" else None)
+    budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, counts)
+    base, name = _base(task, budget, given.get("seed", 0)), _name(given)
     plan = Plan(
         task=replace(task, budget=budget, base=base),
         name=name,
@@ -70,11 +59,11 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         search=search,
         sampler=given.get("sampler", "tpe"),
         space=space,
-        trials=trials,
+        trials=counts["trials"],
         scheduler=given.get("scheduler", "asha"),
         budget=budget,
         base=base,
-        seed=seed,
+        seed=base.seed,
         data=data,
         options=task_options(task, given),
         subset=given.get("subset", task.smoke_subset if smoke else task.subset),
@@ -83,10 +72,29 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         smoke=smoke,
         resources=resources(given, Resources()),
         commands=(("python", "sweeps/run.py", *arguments),),
-        began={"trials": trials, "top_k": top_k, "seeds": seeds},
+        began=counts,
     )
     check_new_folder(plan)
     return plan
+
+
+def _counts(given: dict[str, Any], task: Task, points: int | None) -> dict[str, int]:
+    """How many trials, retrained configurations and seeds there are; a grid has one trial per point."""
+    usual = {"trials": task.trials, "top_k": task.budget.top_k, "seeds": task.budget.seeds}
+    usual |= SMOKE if given.get("smoke") else {}
+    trials = given.get("trials", usual["trials"]) if points is None else points
+    if trials < 1:
+        raise UserError(f"--trials must be >= 1, got {trials}")
+    top_k = given.get("top_k", min(trials, usual["top_k"]))
+    return {"trials": trials, "top_k": top_k, "seeds": given.get("seeds", usual["seeds"])}
+
+
+def _base(task: Task, budget: Budget, seed: int) -> Configuration:
+    """The task's base configuration with the sweep's epochs and seed."""
+    try:
+        return replace(task.base, epochs=budget.max_epochs, seed=seed)
+    except ValueError:
+        raise UserError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {seed}") from None
 
 
 def task_options(task: Task, given: dict[str, Any]) -> Any:
@@ -128,7 +136,7 @@ def _name(given: dict[str, Any]) -> str:
     return name
 
 
-def _budget(given: dict[str, Any], usual: Budget, top_k: int, seeds: int) -> Budget:
+def _budget(given: dict[str, Any], usual: Budget, counts: dict[str, int]) -> Budget:
     """The usual budget with what the user typed; the rest is cut down to --max-epochs, where that was typed."""
     typed = {name: given[name] for name in BUDGET if name in given}
     most = typed.get("max_epochs", usual.max_epochs)
@@ -137,7 +145,7 @@ def _budget(given: dict[str, Any], usual: Budget, top_k: int, seeds: int) -> Bud
     if most >= 1:
         typed = {name: min(most, getattr(usual, name)) for name in ("eval_every", "grace_period")} | typed
     try:
-        return replace(usual, **typed, top_k=top_k, seeds=seeds)
+        return replace(usual, **typed, top_k=counts["top_k"], seeds=counts["seeds"])
     except ValueError as error:
         message = str(error)
         for name in (*BUDGET, "top_k", "seeds"):

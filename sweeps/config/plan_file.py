@@ -17,7 +17,7 @@ from sweeps.config.plan import Plan, Resources
 from sweeps.storage.folder import PLAN
 
 VERSION = 1
-"""Of the format; a file of another version is refused."""
+"""The version of the format; a file of another one is refused."""
 TYPES: dict[str, Any] = {
     **dict.fromkeys(("task", "name", "search", "sampler", "scheduler", "data_sha256"), str),
     **dict.fromkeys(("trials", "seed"), int),

@@ -1,4 +1,4 @@
-"""Cores that no trial uses, for those that train on: a file says how many train now."""
+"""Idle cores for the running trials: a file says how many trials run now."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpareCores:
-    """What the trials of one machine share. The driver writes; whatever cannot be written or read costs some speed."""
+    """What the trials of one machine share. The driver writes the file; if that fails, some speed is lost."""
 
     path: str
-    """Of the file."""
+    """The file's path."""
     threads: int
-    """Of all trials together, when there are as many as there is room for."""
+    """Threads of all trials together when as many run as there is room for."""
 
     def tell(self, training: int) -> None:
-        """Say how many trials train now."""
+        """Write how many trials run now."""
         path = Path(self.path)
         with contextlib.suppress(OSError):
             path.with_suffix(".new").write_text(str(training))
             os.replace(path.with_suffix(".new"), path)
 
     def share(self) -> int:
-        """Threads for each of those that train now; 0 where it is not known."""
+        """Threads for each running trial; 0 if nobody knows how many there are."""
         with contextlib.suppress(OSError, ValueError):
             return self.threads // max(1, int(Path(self.path).read_text()))
         return 0

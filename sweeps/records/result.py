@@ -29,7 +29,7 @@ class Model:
     """One retrained model, its weights those of its best-validation epoch."""
 
     name: str
-    """Of its retraining, in every table."""
+    """The name of its retraining, in every table."""
     seed: int
     epoch: int
     weights: dict[str, Tensor]

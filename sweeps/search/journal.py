@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sweeps.search.view import make_trial
 from sweeps.storage.folder import STUDY
 
 STATES = {FINISHED: TrialState.COMPLETE, FAILED: TrialState.FAIL}
-"""Of trials that ended otherwise: PRUNED; diverged ones are infeasible too."""
+"""A trial that ended in another way is PRUNED; a diverged one is infeasible too."""
 
 
 class BufferedJournal(BaseJournalBackend):
@@ -97,9 +98,13 @@ class StudyJournal:
         self.tick()
 
     def begin(self, record: TrialRecord) -> None:
-        """A new trial; one that resumes is there already."""
+        """A new trial; one that resumes is there already.
+
+        Trials are numbered in the order in which they were asked for; Tune may start them in another one.
+        """
         if record.name not in self.ids:
-            self.ids[record.name] = self._add(self._trial(record))
+            for asked in islice(self.log.search.records.values(), len(self.ids), None):
+                self.ids[asked.name] = self._add(self._trial(asked))
 
     def report(self, record: TrialRecord) -> None:
         """An intermediate value, its step the epoch."""
