@@ -31,8 +31,8 @@ def test_a_signal_ends_it_cleanly_and_its_last_words_go_on(start, small, whole, 
     took_s = time.monotonic() - sent
     assert_gone(session)
     assert "interrupted" in (folder / "trials.csv").read_text()
-    line = next(line for line in session.output.splitlines() if line.startswith("Go on with: "))
-    words = line.removeprefix("Go on with: python sweeps/run.py ").split()
+    line = next(line for line in session.output.splitlines() if line.startswith("Resume with: "))
+    words = line.removeprefix("Resume with: python sweeps/run.py ").split()
     assert start(*words).end() == 0
     assert_same(folder, whole.folder)
     print(f"lost: ended in {took_s:.1f} s; {twice()} epochs trained twice")

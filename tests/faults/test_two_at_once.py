@@ -23,7 +23,7 @@ def test_a_sweep_that_runs_cannot_be_resumed_beside_itself(start, small, whole):
     first.reach(folder, "0003", 4)
     second = start("--resume", folder)
     assert second.end() == 2
-    assert f"error: {folder} is in use by a sweep that runs" in second.output
+    assert f"error: {folder} is in use by a running sweep" in second.output
     assert first.process.poll() is None
     first.clear()
     assert start("--resume", folder).end() == 0
