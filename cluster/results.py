@@ -1,7 +1,7 @@
 """Fetches the results of a sweep: python cluster/results.py s3://BUCKET/TASK/NAME results/TASK/NAME
 
-All but the checkpoints and Ray's own files, which are large and only of use to a sweep that goes on. May be run while
-the sweep does, and again. A resume from the folder fetches anew: no session wrote it.
+Fetches all but the checkpoints and Ray's own files, which are large and of use only to a sweep that is resumed. It may
+be run while the sweep runs, and again.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ae.errors import UserError
 from sweeps.storage import fetch
-from sweeps.storage import filesystem as storage
+from sweeps.storage.filesystem import absolute
 
 
 def main(arguments: list[str]) -> int:
@@ -23,11 +24,11 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[1])
     try:
-        place = storage.absolute(arguments[0])
+        place = absolute(arguments[0])
         if not fetch.exists(place):
-            raise fetch.Unusable(f"{place}: no sweep is there")
+            raise UserError(f"{place}: no sweep is there")
         fetch.bring_down(place, folder)
-    except ValueError as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report = folder / "report.html"

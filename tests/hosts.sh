@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A sweep over separate hosts: a head that trains nothing, two workers, a bucket; one worker is cut off in the middle.
+# Then one without a bucket on a head that trains: a worker joins later that does not see the results folder.
 #
 # Each host is a network namespace with an address of its own and a mount namespace with private /dev/shm, temporary and
 # results folders: only the bucket (moto's server, on a fourth host) is shared. Needs root, iproute2 and util-linux, and
@@ -60,7 +61,7 @@ on() { # on NAME COMMAND...: run a command on a host
 until_said() { # until_said WORDS FILE-ON-HEAD SECONDS
     local end=$((SECONDS + $3))
     until on head grep -q -- "$1" "$2" 2>/dev/null; do
-        ((SECONDS < end)) || { echo "not seen in $3 s: $1"; on head tail -20 "$2"; exit 1; }
+        ((SECONDS < end)) || { echo "not seen in $3 s: $1"; on head bash -c "tail -n 20 $DIR/*.log"; exit 1; }
         sleep 0.2
     done
 }
@@ -125,3 +126,19 @@ echo "lost host noticed after $(awk "BEGIN {printf \"%.1f\", $NOTICED - $CUT}") 
 echo "$ENDED of 4 trials finished; $TWICE epochs trained twice; $SECONDS s in all"
 on head grep -q "exit status 0" "$DIR/sweep.log"
 [[ $ENDED == 4 && $TWICE -le 2 ]]
+
+# What the check at the start cannot see: a machine that joins later, with a private folder of the same path.
+for name in one head; do on $name "$PYTHON" -m ray.scripts.scripts stop --force >/dev/null 2>&1; done
+on head "${RAY[@]}" --head --port=6379 --node-ip-address=$HEAD --num-cpus=1 --include-dashboard=false >/dev/null
+LATE=$DIR/results/$TASK/late
+on head bash -c '"$@" > '"$DIR/late.log 2>&1; echo \"exit status \$?\" >> $DIR/late.log" late "${SWEEP[@]}" \
+    --max-epochs 30 --name late &
+until_said ",0000,2," "$LATE/curves.csv" 240
+on one "${RAY[@]}" --address=$HEAD:6379 --node-ip-address=$NET.2 --num-cpus=2 >/dev/null
+until_said "exit status" "$DIR/late.log" 400
+on head tail -2 "$DIR/late.log"
+UNSEEN=$(on head grep -c "^search,.*,failed,.*this machine does not see the results; give --storage" "$LATE/trials.csv")
+LEFT=$(on one bash -c "find $DIR -name 'epoch-*' -o -name events.jsonl -o -name trials.csv | wc -l")
+echo "$UNSEEN trials failed, as their machine does not see the results; $LEFT files of the sweep there; $SECONDS s in all"
+on head grep -q "exit status [01]$" "$DIR/late.log" # 1 if the retraining was placed there
+[[ $UNSEEN -ge 1 && $LEFT == 0 ]]

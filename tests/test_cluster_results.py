@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sweep_logs import plan_of
 
-from sweeps.storage.folder import Record, read
+from sweeps.config.plan_file import load, text, write
+from sweeps.records.status import read_status
 
 ROOT = Path(__file__).parents[1]
+SESSION = '{"event":"session_begun","time":1,"session":"abc","host":"a","device":"cpu","versions":{}}\n'
 
 
 @pytest.fixture
@@ -25,13 +28,14 @@ def fetch(cluster_module, capsys):
 @pytest.fixture
 def stored(tmp_path):
     """A sweep in a storage, as a session that runs leaves it."""
+    plan = plan_of(tmp_path / "first machine", "--storage", tmp_path / "storage", name="first")
     place = tmp_path / "storage/mnist-cls/first"
     for name in ("curves.csv", "best/model.json", "checkpoints/0000/epoch-1.pt", "ray/search/x"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(name)
-    Record(arguments=["--task", "mnist-cls"], trials=2, place=str(place), session="of the storage").write(place)
-    sizes = {"study.log": 0, "curves.csv": 6, "trials.csv": 0}
-    (place / "mirror.json").write_text(json.dumps({"session": "of the storage", "sizes": sizes}))
+    (place / "plan.json").write_text(text(plan))
+    (place / "events.jsonl").write_text(SESSION + '{"event":"session_ended","ti')
+    (place / "mirror.json").write_text(json.dumps({"session": "of the storage"}))
     return place
 
 
@@ -39,11 +43,21 @@ def test_results_are_fetched_and_what_is_large_stays(fetch, stored, tmp_path):
     folder = tmp_path / "results/first"
     assert fetch(stored, folder) == (0, f"results in {folder}; the sweep has not ended yet\n", "")
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert there == {"sweep.json", "curves.csv", "best/model.json", "lock"}
-    assert (folder / "curves.csv").read_text() == "curves", "as much of it as belongs to the other tables"
-    assert read(folder) == replace(read(stored), session="")
+    assert there == {"plan.json", "events.jsonl", "curves.csv", "best/model.json", "lock"}
+    assert load(folder) == replace(load(stored), folder=folder)
+    assert read_status(folder).log.session == "abc", "the half line is that of an event that is being written"
+    (stored / "events.jsonl").write_text(SESSION + SESSION)
     (stored / "report.html").write_text("report")
     assert fetch(stored, folder)[1].endswith(f"open {folder}/report.html\n")
+
+
+def test_a_folder_that_is_as_new_stays_as_it_is(fetch, stored, tmp_path):
+    folder = tmp_path / "results/first"
+    assert fetch(stored, folder)[0] == 0
+    (folder / "events.jsonl").write_text(SESSION + SESSION)
+    (folder / "curves.csv").write_text("newer")
+    assert fetch(stored, folder)[0] == 0
+    assert (folder / "curves.csv").read_text() == "newer"
 
 
 def test_a_place_without_a_sweep_is_refused(fetch, tmp_path):
@@ -53,19 +67,18 @@ def test_a_place_without_a_sweep_is_refused(fetch, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
-@pytest.mark.parametrize("name", ["sweep.json", "mirror.json"])
-def test_a_damaged_record_is_one_line(fetch, stored, tmp_path, name, content):
-    (stored / name).write_text(content)
+def test_a_damaged_manifest_is_one_line(fetch, stored, tmp_path, content):
+    (stored / "mirror.json").write_text(content)
     status, output, error = fetch(stored, tmp_path / "results/first")
     assert (status, output, error.count("\n")) == (2, "", 1)
-    assert name in error
+    assert "mirror.json" in error
     assert not (tmp_path / "results").exists()
 
 
 def test_neither_another_sweep_nor_the_storage_itself_is_written_over(fetch, stored, tmp_path):
-    folder = tmp_path / "results/first"
-    folder.mkdir(parents=True)
-    Record(arguments=["--task", "mnist-cls", "--smoke"], trials=8).write(folder)
+    folder = plan_of(tmp_path / "results", "--smoke", name="first").folder
+    write(plan_of(tmp_path / "another", "--smoke", name="first"))
+    (tmp_path / "another/mnist-cls/first/plan.json").rename(folder / "plan.json")
     (folder / "curves.csv").write_text("its own")
     status, _, error = fetch(stored, folder)
     assert (status, error) == (

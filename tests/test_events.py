@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
+from sweep_logs import ask, begin_session, end, plan_of, report, state
 
 from ae.errors import UserError
-from fuzzing import fuzz
-from sweep_logs import ask, begin_session, end, plan_of, report, state
 from sweeps.records.events import EventLog, read_events
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, ENDED, FAILED, FINISHED, INTERRUPTED, PAUSED, RETRAIN, RUNNING
@@ -36,7 +36,7 @@ def log(tmp_path):
     return log
 
 
-def test_events_are_on_the_disk_only_after_a_flush_and_once(tmp_path):
+def test_events_are_in_the_file_only_after_a_flush_and_once(tmp_path):
     log = EventLog(tmp_path)
     log.append({"event": "one"})
     log.append({"event": "two", "values": (1, None, "é")})
@@ -47,6 +47,21 @@ def test_events_are_on_the_disk_only_after_a_flush_and_once(tmp_path):
     log.append({"event": "three"})
     log.flush()
     assert kinds(tmp_path) == ["one", "two", "three"]
+
+
+def test_a_flush_that_is_asked_to_have_everything_on_the_disk_does_and_says_so(tmp_path, monkeypatch):
+    log, synced = EventLog(tmp_path), []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    assert log.flush()
+    for number in range(50):
+        log.append({"event": str(number)})
+        log.flush()
+    assert 1 <= len(synced) < 50, "about once a second"
+    log.append({"event": "last"})
+    before = len(synced)
+    assert log.flush(sync=True)
+    assert len(synced) == before + 1
+    assert log.flush()
 
 
 @pytest.mark.parametrize("torn", [b'{"event":"thr', b"x" * 200_000], ids=["short", "long"])
@@ -253,6 +268,21 @@ STEPS = st.one_of(
 def play(log, step):
     """Add an event that makes sense now, if there is one of that kind; trials are chosen by number."""
     kind, number, value = step
+    config = asdict(log.plan.base)
+    if kind == "known":
+        log.add("known", trial="x", source="y", config=config, status=DIVERGED, curve=[[number, value]])
+    elif kind == "select":
+        log.add("retraining", runs=[{"trial": f"{one:04d}-seed1", "config": config} for one in range(number)])
+    elif kind == "tested":
+        log.add("tested", trial=f"{number:04d}-seed1", epoch=number, validation={"loss": value}, test={"loss": 0.5})
+    elif kind == "session":
+        log.add("session_ended", status=value, wall_s={})
+        begin_session(log, str(number))
+    else:
+        play_trial(log, kind, number, value)
+
+
+def play_trial(log, kind, number, value):
     phase = RETRAIN if log.retraining.planned else "search"
     trials = log.phase(phase)
     begun = sorted(name for name, record in trials.records.items() if record.is_open)
@@ -261,16 +291,6 @@ def play(log, step):
     elif kind == "ask":
         for name in [name for name in trials.planned if name not in trials.records][:1]:
             log.add("asked", phase=phase, trial=name, config=asdict(trials.planned[name]), attrs={"a": [number]})
-    elif kind == "known":
-        log.add("known", trial="x", source="y", config=asdict(log.plan.base), status=DIVERGED, curve=[[number, value]])
-    elif kind == "select":
-        runs = [{"trial": f"{one:04d}-seed1", "config": asdict(log.plan.base)} for one in range(number)]
-        log.add("retraining", runs=runs)
-    elif kind == "tested":
-        log.add("tested", trial=f"{number:04d}-seed1", epoch=number, validation={"loss": value}, test={"loss": 0.5})
-    elif kind == "session":
-        log.add("session_ended", status=value, wall_s={})
-        begin_session(log, str(number))
     elif begun:
         name = begun[number % len(begun)]
         if kind == "report":

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from sweep_logs import plan_of
 
 from ae import tasks
 from ae.errors import UserError
-from sweep_logs import plan_of
 from sweeps.config.arguments import parser
 from sweeps.config.plan_file import load, parse, text, write
 from sweeps.config.resume import resumed_plan
@@ -134,13 +134,14 @@ def test_resuming_with_no_options_changes_nothing(plan):
     assert resume(plan) == plan
 
 
-@pytest.mark.parametrize(("option", "field", "now"), [("trials", "trials", 17), ("top-k", "top_k", 7), ("seeds",) * 2 + (8,)])
-def test_a_later_session_may_add_trials_configurations_and_seeds(plan, option, field, now):
+@pytest.mark.parametrize(("option", "now"), [("trials", 17), ("top-k", 7), ("seeds", 8)])
+def test_a_later_session_may_add_trials_configurations_and_seeds(plan, option, now):
+    field, typed = option.replace("-", "_"), ("--resume", str(plan.folder), f"--{option}", "+5")
     grown = resume(plan, f"--{option}", "+5")
     assert getattr(grown, field) == now
     assert getattr(grown.budget, field, now) == now
     assert grown.added == {"trials": 0, "top_k": 0, "seeds": 0} | {field: 5}
-    assert grown.commands == (*plan.commands, ("python", "sweeps/run.py", "--resume", str(plan.folder), f"--{option}", "+5"))
+    assert grown.commands == (*plan.commands, ("python", "sweeps/run.py", *typed))
     write(grown)
     again = resume(plan, f"--{option}", "+1")
     assert getattr(again, field) == now + 1

@@ -15,7 +15,10 @@ from sweeps import replay, show
 from sweeps.config import arguments as options
 from sweeps.config import space
 
-DOCUMENTS = ("README.md", "cluster/README.md", "docs/early-stopping.md", "results/README.md", "tests/FAULTS.md")
+DOCUMENTS = (
+    *("README.md", "cluster/README.md", "docs/ARCHITECTURE.md"),
+    *("docs/early-stopping.md", "results/README.md", "tests/FAULTS.md"),
+)
 
 
 @pytest.fixture
@@ -54,17 +57,14 @@ def test_the_model_in_python_works_as_shown(blocks, tmp_path, monkeypatch):
     assert names["logits"].shape == (8, 10)
 
 
-def test_the_tree_names_every_file(request):
+def test_the_tree_names_every_package_and_the_table_every_task(request):
     root = request.config.rootpath
     text = (root / "README.md").read_text()
-    tree = text.partition("## The tree")[2].partition("## When")[0]
-    named = set(re.findall(r"^  (\w+\.py) ", tree, re.MULTILINE))
-    there = {path.name for package in ("ae", "sweeps") for path in (root / package).glob("*.py")} - {"__init__.py"}
-    assert there <= named, f"{there - named} are not in the README's tree"
-    there |= {path.name for path in (root / "cluster").glob("*.py")}
-    assert named <= there, f"{named - there} are in the README's tree and nowhere else"
+    tree = text.partition("```\nae/ ")[2].partition("```")[0]
+    folders = {"ae", "cluster", "benchmarks", *(path.parent.name for path in (root / "sweeps").rglob("__init__.py"))}
+    assert set(re.findall(r"^ *(\w+)/ ", f"ae/ {tree}", re.MULTILINE)) == folders
     for name in tasks.names():
-        assert f"`{name}`" in text, f"the task {name} is not in the README"
+        assert f"| `{name}` |" in text, f"the task {name} is not in the README"
 
 
 @pytest.fixture
@@ -83,18 +83,18 @@ def commands(request):
 
 
 @pytest.mark.parametrize(
-    ("script", "parser", "least"),
+    ("script", "command_line", "least"),
     [
         ("run", lambda words: options.parser(options.named_task(words)), 15),
         ("replay", lambda words: replay.command_line(), 5),
         ("show", lambda words: show.command_line(), 1),
     ],
 )
-def test_every_command_line_in_the_documents_is_one(commands, script, parser, least):
+def test_every_command_line_in_the_documents_is_one(commands, script, command_line, least):
     found = commands("python", f"sweeps/{script}.py")
     assert len(found) >= least
     for words in found:
-        assert "--help" in words or parser(words).parse(words)
+        assert "--help" in words or command_line(words).parse(words)
 
 
 def test_every_make_in_the_documents_has_its_target_and_variables(commands, request):

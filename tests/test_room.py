@@ -5,9 +5,11 @@ import ray
 import torch
 
 from ae import tasks
+from ae.errors import UserError
 from sweeps.config.arguments import parser
-from sweeps.config.planning import make_plan
-from sweeps.engine.room import CannotStart, Room
+from sweeps.config.new_plan import new_plan
+from sweeps.engine.room import Room, Watch
+from sweeps.scheduling.base import Scheduler
 
 HEAD, GPU_WORKER, EIGHT = {"CPU": 32.0}, {"CPU": 4.0, "GPU": 2.0}, {"CPU": 16.0, "GPU": 8.0}
 
@@ -17,7 +19,7 @@ def plan(tmp_path, monkeypatch):
     def plan(nodes, *options, address=("--address", "auto")):
         monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node} for node in nodes])
         command = ["--task", "mnist-cls", "--results", str(tmp_path), *address, *options]
-        return make_plan(parser(tasks.find("mnist-cls")).parse_args(command), command)
+        return new_plan(parser(tasks.find("mnist-cls")).parse(command), command)
 
     return plan
 
@@ -36,18 +38,18 @@ def plan(tmp_path, monkeypatch):
     ],
 )
 def test_the_share_of_a_gpu_and_how_many_train_at_once(plan, nodes, options, share, at_once):
-    room = Room.of(plan(nodes, *options))
+    room = Room.now(plan(nodes, *options))
     assert room.needs["GPU"] == share
-    assert room.slots == at_once
+    assert room.max_concurrent == at_once
 
 
 def test_machines_that_come_and_go_change_how_many_train_and_not_what_each_gets(plan):
-    room = Room.of(plan([HEAD, GPU_WORKER]))
-    assert (room.slots, room.needs) == (4, {"CPU": 1.0, "GPU": 0.5})
+    room = Room.now(plan([HEAD, GPU_WORKER]))
+    assert (room.max_concurrent, room.needs) == (4, {"CPU": 1.0, "GPU": 0.5})
     plan([HEAD, GPU_WORKER, EIGHT])
-    assert room.slots == 4 + 16
+    assert room.max_concurrent == 4 + 16
     plan([HEAD])
-    assert (room.slots, room.needs) == (1, {"CPU": 1.0, "GPU": 0.5})  # one waits for a machine with a GPU
+    assert (room.max_concurrent, room.needs) == (1, {"CPU": 1.0, "GPU": 0.5})  # one waits for a machine with a GPU
 
 
 @pytest.mark.parametrize(
@@ -72,11 +74,22 @@ def test_machines_that_come_and_go_change_how_many_train_and_not_what_each_gets(
     ],
 )
 def test_what_no_machine_has_is_refused_in_a_line(plan, nodes, options, said):
-    with pytest.raises(CannotStart) as refusal:
-        Room.of(plan(nodes, *options))
+    with pytest.raises(UserError) as refusal:
+        Room.now(plan(nodes, *options))
     assert said in str(refusal.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use the GPU")
 def test_on_this_machine_a_gpu_that_torch_cannot_use_is_none(plan):
-    assert Room.of(plan([EIGHT], address=())).needs["GPU"] == 0
+    assert Room.now(plan([EIGHT], address=())).needs["GPU"] == 0
+
+
+def test_a_search_keeps_to_the_room_as_machines_come_and_go(plan, monkeypatch):
+    scheduler = Scheduler(4)
+    watch = Watch(Room.now(plan([HEAD, GPU_WORKER])), scheduler)
+    plan([HEAD, GPU_WORKER, EIGHT])
+    watch.on_step_begin(0, [])
+    assert scheduler.max_concurrent == 4, "it looks every few seconds"
+    monkeypatch.setattr("sweeps.engine.room.EVERY_S", -1.0)
+    watch.on_step_begin(0, [])
+    assert scheduler.max_concurrent == 20

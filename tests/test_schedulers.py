@@ -9,13 +9,13 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ae.task import Budget, Objective
-from fuzzing import fuzz
 from small_tune import FAILS, SmallTune
 from sweep_logs import begin_session, plan_of
+
+from ae.task import Budget, Objective
 from sweeps.config.choices import SCHEDULERS
 from sweeps.engine.phase import Phase
 from sweeps.records.sweep_log import SweepLog

@@ -89,7 +89,10 @@ def test_a_dimension_in_words():
         ("lr: {low: 0.1, high: 1, log: maybe}", "log must be true or false"),
         ("lr: {low: 0.1, high: 1, log: true, step: 0.1}", "lr: a range has log or step, not both"),
         ("lr: {low: 0, high: 1, log: true}", "lr: low must be > 0 with log, got 0"),
-        ("hidden_size: {low: 32, high: 100, step: 16}", "high must be low plus a whole number of steps, got 32, 100 and 16"),
+        (
+            "hidden_size: {low: 32, high: 100, step: 16}",
+            "high must be low plus a whole number of steps, got 32, 100 and 16",
+        ),
         ("lr: {low: 0.1, high: 0.25, step: 0.1}", "high must be low plus a whole number of steps"),
         ("batch_size: true", "batch_size must be a whole number >= 1, got True"),
         ("hidden_size: [3.5]", "hidden_size must be a whole number"),

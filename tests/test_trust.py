@@ -1,14 +1,19 @@
 """Nothing that is read from a results folder runs code, and nothing that is damaged is trusted."""
 
 import io
+import json
 
 import pytest
 import torch
+from sweep_logs import ask, begin_session, end, plan_of, report
 
 from ae import load
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.tasks import find
+from sweeps import rebuild, run, show
+from sweeps.config import plan_file
+from sweeps.records.sweep_log import SweepLog
 from sweeps.storage.checkpoints import Checkpoints
 
 
@@ -102,3 +107,42 @@ def test_a_flipped_bit_anywhere_gives_the_same_state_or_the_one_before(saved):
         state = checkpoints.load("0000").state
         assert torch.equal(state["weights"]["linear.weight"], torch.linspace(0, 1, 60))
         assert state["weights"]["linear.bias"].tolist() == [float(state["epoch"])] * 3
+
+
+@pytest.mark.parametrize("name", ["../../../../../precious", "{}/precious", "..", ".", "", "0000/../../0000", "0000\0"])
+@pytest.mark.parametrize("command", [rebuild, show])
+def test_a_name_of_a_trial_leads_to_no_folder_elsewhere(shown, tmp_path, name, command):
+    """A run of TensorBoard's is written anew: what is in its place is removed first."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    plan = plan_of(tmp_path / "results")
+    plan_file.write(plan)
+    log = SweepLog(plan)
+    log.open()
+    begin_session(log)
+    ask(log, "0000")
+    report(log, "0000", 1, 0.5)
+    end(log, "0000")
+    log.flush()
+    events = (plan.folder / "events.jsonl").read_text()
+    (plan.folder / "events.jsonl").write_text(
+        events.replace('"trial":"0000"', f'"trial":{json.dumps(name.format(tmp_path))}')
+    )
+    status, output, error = shown(command.main, plan.folder)
+    assert (status, output) == (2, "")
+    assert error.startswith(f"error: {plan.folder / 'events.jsonl'}, line 2: ")
+    assert error.count("\n") == 1
+    assert (tmp_path / "precious" / "file").exists()
+
+
+@pytest.mark.parametrize("name", ["..", "../../precious", "/precious", "a/b", "", "."])
+def test_a_name_of_a_sweep_leads_to_no_folder_elsewhere(shown, tmp_path, name):
+    """Its copy in a storage is STORAGE/TASK/NAME."""
+    plan = plan_of(tmp_path / "results", "--storage", tmp_path / "storage")
+    plan_file.write(plan)
+    content = json.loads((plan.folder / "plan.json").read_text())
+    (plan.folder / "plan.json").write_text(json.dumps(content | {"name": name}))
+    status, output, error = shown(run.main, "--resume", plan.folder, "--dry-run")
+    assert (status, output) == (2, "")
+    assert "plan.json: cannot be read: name must be one folder name, " in error
+    assert error.count("\n") == 1

@@ -108,6 +108,9 @@ def _plan(found: dict[str, Any], folder: Path) -> Plan:
     commands = [command for command in found["commands"] if command and all(isinstance(c, str) for c in command)]
     if not commands or commands != found["commands"]:
         raise TypeError("commands must be lists of text")
+    name = found["name"]  # a part of paths in the storage
+    if Path(name).name != name or not name or name.startswith("."):
+        raise ValueError(f"name must be one folder name, not starting with '.', got {name!r}")
     if not all(isinstance(number, int) for number in found["began"].values()):
         raise TypeError("began must have numbers")
     return Plan(

@@ -119,5 +119,7 @@ def test_a_sweep_without_the_token_is_refused_and_told_so(homes, head):
     environment = environment_of(homes / "without", "disabled") | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("wants RAY_AUTH_MODE=token and its token")
+    assert done.stderr.splitlines()[-1].endswith(
+        "; a cluster with token authentication needs RAY_AUTH_MODE=token and its token"
+    )
     assert not (homes / "synthetic").exists()
