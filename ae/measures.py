@@ -21,7 +21,7 @@ LOSSLESS = 1e-12
 
 
 def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
-    """loss: the mean squared error of the reconstruction, in squared units of the inputs; labels are ignored."""
+    """The metric `loss`: mean squared error of the reconstruction, in squared units of the inputs; ignores labels."""
     return {"loss": functional.mse_loss(model(inputs_BTF).reconstruction_BTO, inputs_BTF)}
 
 

@@ -1,4 +1,4 @@
-"""`lstm-sweep VERB ...`: the commands of this folder, for use from any place; and how all of them end."""
+"""`lstm-sweep COMMAND ...`: the commands of this folder, for use from any place; and how all of them end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sweeps.storage.crash import report_bug
 
 VERBS = ("run", "show", "compare", "replay", "evaluate", "rebuild")
 """Each is a module of this package, with a function `main`."""
-USAGE = f"""\
-usage: lstm-sweep VERB ...
+USAGE = """\
+usage: lstm-sweep COMMAND ...
 
   run        search for the best LSTM autoencoder for a task, retrain it, test it once, report it
   show       show a sweep that is running or has ended
   compare    compare sweeps of one task
   replay     replay schedulers over the learning curves of a sweep
   evaluate   evaluate the best model of a sweep again
-  rebuild    write everything again that follows from a sweep's events
+  rebuild    rewrite the tables, Optuna study and TensorBoard files of a sweep from its events
 
-lstm-sweep VERB --help has the options of one of {", ".join(VERBS)}.
+lstm-sweep COMMAND --help shows the options of a command.
 """
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if not arguments or arguments[0] not in VERBS:
         got = f"got {arguments[0]!r}" if arguments else "got none"
-        print(f"error: the first word must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help", file=sys.stderr)
+        print(f"error: the command must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help", file=sys.stderr)
         return 2
     verb, *rest = arguments
     status: int = importlib.import_module(f"sweeps.{verb}").main(rest)
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_command(work: Callable[[], int | None]) -> int:
     """Do the work of a command; returns the exit status.
 
-    What a user typed or brought wrong costs one line and status 2, a Ctrl-C status 130. Anything else that is raised is
-    a bug: one line, the traceback in a file, and status 1.
+    A user's mistake costs one line and status 2, a Ctrl-C status 130. Any other exception is a bug: one line, the
+    traceback in a file, and status 1.
     """
     try:
         return work() or 0

@@ -1,4 +1,4 @@
-"""Write everything again that follows from a sweep's events: its tables, its Optuna study, its TensorBoard files.
+"""Rewrite everything that follows from a sweep's events: its tables, its Optuna study, its TensorBoard files.
 
 summary.json and report.html stay as they are, since they also need the models.
 """

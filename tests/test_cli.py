@@ -1,4 +1,4 @@
-"""`lstm-sweep VERB ...`, the command for use from any place."""
+"""`lstm-sweep COMMAND ...`, the command for use from any place."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_the_exit_status_of_a_verb_is_that_of_the_command(shown, tmp_path):
 def test_another_verb_is_one_line_and_status_2(shown, words, got):
     status, output, error = shown(main, *words)
     assert (status, output) == (2, "")
-    assert error == f"error: the first word must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help\n"
+    assert error == f"error: the command must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help\n"
 
 
 def test_it_is_installed_under_that_name(request):

@@ -166,7 +166,7 @@ def test_without_a_compiler_nn_lstm_trains_and_one_line_says_so_and_the_fast_cor
     out, err = process.communicate()
     assert out.strip() == "False"
     line, demanded, *trace = err.splitlines()
-    assert line == "nn.LSTM trains, not the fast core: no C++ compiler was found (c++, g++, clang++, or $CXX)"
+    assert line == "training uses nn.LSTM, not the fast core: no C++ compiler was found (c++, g++, clang++, or $CXX)"
     assert demanded.startswith("Traceback")
     assert trace[-1].startswith("ae.errors.UserError: core must be auto or stock here, got 'fast': no C++ compiler")
 

@@ -115,7 +115,7 @@ def test_a_storage_that_fails_for_long_is_said_and_so_is_its_return(new_mirror, 
     assert failed.startswith(f"{place}: cannot be written: ")
     assert "new.csv" in failed
     assert failed.endswith(f"; will try again, {folder} has everything")
-    assert recovered == f"{place}: is written again"
+    assert recovered == f"{place}: can be written again"
     assert (place / "new.csv").read_text() == "new"
 
 

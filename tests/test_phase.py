@@ -106,7 +106,7 @@ def test_followers_are_told_what_the_log_holds_already(plan):
     ("reports", "status", "reason"),
     [
         ([(1, 0.5), (4, 0.6)], FINISHED, "reached its last epoch, 4"),
-        ([(1, 0.5), (2, 0.4)], STOPPED, "outside the best of its rung at epoch 2"),
+        ([(1, 0.5), (2, 0.4)], STOPPED, "not among the best of its rung at epoch 2"),
         ([(1, 0.5), (2, float("nan"))], DIVERGED, "the loss became NaN or infinite in epoch 2"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_replay_is_the_sweep_that_it_predicts(run, summary_of, space, ctrl_c_a
     assert replay.main([str(full), "--check", str(real), "--workers", "1"]) == 0
     assert "+0.0 %" in capsys.readouterr().out
     assert replay.main([str(full), "--scheduler", "none,asha", "--grace-period", "1,2", "--workers", "1,2"]) == 0
-    assert "Every trial to its end: 36 epochs" in capsys.readouterr().out
+    assert "Every trial to its last epoch: 36 epochs" in capsys.readouterr().out
     table = pd.read_csv(full / "replay.csv", dtype={"trial": str})
     assert len(table) == 6
     assert table.query("scheduler == 'none'")["regret"].tolist() == [0, 0]

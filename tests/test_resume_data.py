@@ -61,7 +61,7 @@ def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_d
     line = f"error: --data {data}: is not what the sweep began with; restore it, or begin a new sweep\n"
     assert capsys.readouterr().err == line
     assert evaluate.main([str(folder), "--data", str(data)]) == 0
-    assert "note: this data is split anew; the sweep may have trained on some" in capsys.readouterr().out
+    assert "note: this data is split again; the sweep may have trained on some" in capsys.readouterr().out
 
 
 def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, monkeypatch, capsys, resumed):

@@ -49,7 +49,7 @@ from sweeps.config.arguments import parser
         (["--core", "quick"], "--core must be one of auto, fast, stock, got 'quick'"),
         (["--search", "optuna", "--warm-start", "nowhere"], "nowhere: not the results folder of a sweep: it has no"),
         (["--core", "fast", "--device", "cuda"], "--core fast is for the CPU"),
-        (["--name", "a?b", "--storage", "s3://bucket"], "--name must be without ?, # and % where --storage is a URI"),
+        (["--name", "a?b", "--storage", "s3://bucket"], "--name must not contain ?, # or % when --storage is a URI"),
         (["--search", "optuna", "--trials", "+5"], "--trials +5 goes with --resume"),
         (["--resume", "nowhere", "--or-resume"], "--resume and --or-resume do not go together"),
         (["--resume", "nowhere"], "--resume nowhere: not the results folder of a sweep"),
@@ -112,7 +112,7 @@ def test_a_task_s_own_options_have_the_types_of_their_fields(capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--subset", "5000"], ["--subset 5,000 takes all there is: 7 training sequences"]),
+        (["--subset", "5000"], ["--subset 5,000 is more than there is, all are used: 7 training sequences"]),
         (["--subset", "7"], []),
         (["--smoke"], []),
     ],

@@ -105,7 +105,7 @@ def test_a_test_stock_that_moves_like_one_outside_the_test_is_named(tmp_path, ca
     table.loc[table["symbol"] == tested, "high"] = twice.map("{:.2f}".format).to_numpy()
     load(save(table, tmp_path), Options())
     assert warnings_of(caplog)[0].endswith(
-        f": 1 test stock moving like a stock outside the test, which flatters it: {tested} like {trained}"
+        f": 1 test stock moving like a training or validation stock, so the test is too easy: {tested} like {trained}"
     )
     caplog.clear()
     load(save(table, tmp_path), Options(min_days=70, symbols=",".join({*where.index} - {trained})))

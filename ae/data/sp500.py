@@ -258,7 +258,7 @@ def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> 
 
 
 def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
-    """Log the test stocks that move like a training or validation stock: they flatter the test."""
+    """Log the test stocks that move like a training or validation stock: with them the test is too easy."""
     logs = table.assign(price=np.log(table["price"])).pivot(index="date", columns="symbol", values="price")
     returns = logs.diff().fillna(0)
     returns = returns.loc[:, returns.std() > 0]
@@ -271,7 +271,7 @@ def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
     if pairs:
         count = counted(len(pairs), "test stock")
         log.warning(
-            "%s: %s moving like a stock outside the test, which flatters it: %s",
+            "%s: %s moving like a training or validation stock, so the test is too easy: %s",
             name,
             count,
             ", ".join(pairs),

@@ -41,6 +41,6 @@ def use_fast(core: str, device: torch.device) -> bool:
     except Unavailable as why:
         if core == "fast":
             raise UserError(f"core must be auto or stock here, got 'fast': {why}") from None
-        logging.getLogger(__name__).warning("nn.LSTM trains, not the fast core: %s", why)
+        logging.getLogger(__name__).warning("training uses nn.LSTM, not the fast core: %s", why)
         return False
     return True

@@ -41,7 +41,7 @@ def library() -> ctypes.CDLL:
 
 @functools.cache
 def _load_once() -> ctypes.CDLL | Unavailable:
-    """Failures are cached too: a failing compiler would otherwise cost every trial some seconds."""
+    """The library, or why there is none; cached, since a failing compiler would cost every trial some seconds."""
     try:
         kernels = ctypes.CDLL(str(_built()))
     except OSError as error:

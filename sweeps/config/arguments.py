@@ -34,7 +34,7 @@ Exit status: 0 done, 1 no model could be trained or results could not be written
 
 
 def named_task(arguments: Sequence[str]) -> Task | None:
-    """The task that a command line names, by --task or by the folder it resumes: the parser needs its own options."""
+    """The task that a command line names, by --task or by the folder it resumes; the parser adds its options."""
     only = Parser(add_help=False, allow_abbrev=False)
     only.add_argument("--task", default="")
     only.add_argument("--resume", default="")
@@ -48,7 +48,7 @@ def named_task(arguments: Sequence[str]) -> Task | None:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
         """One line and exit status 2, without the usage above it."""
@@ -94,7 +94,7 @@ def _add_what(parser: Parser) -> None:
     what.add_argument("--data", type=Path, metavar="PATH", help="your own data (default: what comes with the task)")
     what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")
     what.add_argument("--name", help="name of the results folder (default: the time)")
-    what.add_argument("--resume", metavar="DIR", help="continue a sweep: a results folder, or STORAGE/TASK/NAME")
+    what.add_argument("--resume", metavar="DIR", help="resume a sweep: a results folder, or STORAGE/TASK/NAME")
     what.add_argument("--or-resume", action="store_true", help="resume the sweep of that --name if there is one")
     what.add_argument("--results", type=Path, metavar="DIR", help="where results folders are made (default: results)")
     what.add_argument(
@@ -106,9 +106,9 @@ def _add_search(parser: Parser) -> None:
     search = parser.add_argument_group("search")
     search.add_argument("--search", metavar="KIND", help="grid (default) or optuna")
     search.add_argument(
-        "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N with --resume)"
+        "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N adds some)"
     )
-    search.add_argument("--sampler", metavar="NAME", help=f"of --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
+    search.add_argument("--sampler", metavar="NAME", help=f"for --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
     search.add_argument("--space", type=Path, metavar="FILE.yaml", help="your own search space (see the README)")
     search.add_argument(
         "--warm-start", type=Path, metavar="DIR", help="an older sweep that --search optuna learns from"
@@ -131,10 +131,10 @@ def _add_retraining(parser: Parser) -> None:
         "--top-k",
         type=count,
         metavar="K",
-        help="configurations to retrain (default: the task's, mostly 3; +K with --resume)",
+        help="configurations to retrain (default: the task's, mostly 3; +K adds some)",
     )
     final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
-    final.add_argument("--seeds", type=count, metavar="N", help="retrainings of each (default: 3; +N with --resume)")
+    final.add_argument("--seeds", type=count, metavar="N", help="seeds that retrain each (default: 3; +N adds some)")
 
 
 def _add_resources(parser: Parser) -> None:
@@ -165,10 +165,10 @@ def _add_resources(parser: Parser) -> None:
         help="LSTM code on the CPU: fast (compiled C++), stock (nn.LSTM), or auto (fast if it compiles; default)",
     )
     where.add_argument(
-        "--address", type=or_none(str), help="a running Ray cluster to join, 'auto' on one of its machines"
+        "--address", type=or_none(str), help="address of a running Ray cluster; auto on a machine of the cluster"
     )
     flag = argparse.BooleanOptionalAction
-    where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, on this machine alone")
+    where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, reachable from this machine only")
     where.add_argument(
         "--track", type=or_none(str), metavar="NAME", help=f"also log every trial to one of {', '.join(TRACKERS)}"
     )
@@ -176,7 +176,7 @@ def _add_resources(parser: Parser) -> None:
         "--autoscale",
         type=or_none(int),
         metavar="N",
-        help="on a cluster that starts machines by itself: ask for room for N trials at once",
+        help="on an autoscaling cluster: request room for N trials at once",
     )
     where.add_argument("--verbose", action=flag, help="show Ray's own output")
 

@@ -21,7 +21,7 @@ class SchedulerChoice:
 
     description: str
     """For a person; {rungs}, {factor} and {grace} are filled in."""
-    why_stopped: str = "outside the best of its rung"
+    why_stopped: str = "not among the best of its rung"
     """Why it stops a trial, in words."""
     grace_period: bool = True
     """Whether it has one."""

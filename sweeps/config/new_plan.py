@@ -132,7 +132,7 @@ def _name(given: dict[str, Any]) -> str:
             f"--name must be one folder name of at most 100 characters, not starting with '.', got {name!r}"
         )
     if "://" in (given.get("storage") or "") and any(mark in name for mark in "?#%"):
-        raise UserError(f"--name must be without ?, # and % where --storage is a URI, got {name!r}")
+        raise UserError(f"--name must not contain ?, # or % when --storage is a URI, got {name!r}")
     return name
 
 

@@ -63,9 +63,9 @@ class Resources:
         if self.time_limit_s is not None and not 0 < self.time_limit_s <= LONGEST_S:
             raise UserError(f"--time-limit must be > 0 and <= {LONGEST_S:g} seconds, got {self.time_limit_s}")
         if self.autoscale and not self.address:
-            raise UserError("--autoscale goes with --address: this machine alone starts no others")
+            raise UserError("--autoscale goes with --address: only a cluster can start machines; give both, or neither")
         if self.gpus_per_trial is not None and not 0 <= self.gpus_per_trial <= 1:
-            raise UserError(f"--gpus-per-trial must be from 0 to 1, as a trial uses one, got {self.gpus_per_trial}")
+            raise UserError(f"--gpus-per-trial must be from 0 to 1, a trial has at most one, got {self.gpus_per_trial}")
         if self.device == "cuda" and self.gpus_per_trial == 0:
             raise UserError("--gpus-per-trial must be > 0 with --device cuda; leave one of the two out")
         if self.device == "cpu" and self.gpus_per_trial:
@@ -130,7 +130,7 @@ class Plan:
             rule = f"--top-k times --seeds must be <= {MOST_TRIALS:,}"
             raise UserError(f"{rule}, got {self.top_k} and {self.seeds}")
         if self.warm_start and self.search != "optuna":
-            raise UserError("--warm-start goes with --search optuna; a grid learns from nothing")
+            raise UserError("--warm-start goes with --search optuna; a grid does not learn from older trials")
         if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
             raise UserError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
         if self.top_k > self.trials:

@@ -158,7 +158,7 @@ def _range(entry: Mapping[Any, Any]) -> dict[str, Any]:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise UserError(f"{name} must be a number, got {number!r}")
         if not abs(number) <= 1e300:  # also NaN
-            raise UserError(f"{name} is too large to count with, got {number!r}")
+            raise UserError(f"{name} must be from -1e300 to 1e300, got {number!r}")
     _check_range(low, high, step, bool(log))
     if not all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):
         low, high = float(low), float(high)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 PROCESS_DIED = "The actor is dead because its worker process has died"
-"""How Ray begins a paragraph on what may have killed a process, which it does not know."""
+"""The start of Ray's message when a process died for a reason that Ray does not know."""
 MACHINE_DIED = "The actor died because its node has died"
-"""How Ray says that the machine of a process is gone."""
+"""Part of Ray's message when the machine of a process is gone."""
 NO_MESSAGE = "its process died without an error message: killed, out of memory, or crashed"
 
 
 def last_line(error_file: str | None) -> str:
-    """The last line of what a trial failed of last.
+    """The last line of a trial's most recent error.
 
-    Of an error of CUDA it is the one that says what, not the advice in the lines after it.
+    For a CUDA error it is the line that says what happened, not the advice after it.
     """
     lines = [line.strip() for line in _last(error_file).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "CUDA error: " in line), lines[-1] if lines else NO_MESSAGE)
 
 
 def machine_died(error_file: str | None) -> bool:
-    """Whether what a trial failed of last is that its machine is gone."""
+    """Whether a trial's most recent error is the loss of its machine."""
     return MACHINE_DIED in _last(error_file)
 
 

@@ -14,7 +14,7 @@ from sweeps.engine.room import Room
 from sweeps.storage.filesystem import reason, sees, token
 
 ANSWER_S = 60.0
-"""Seconds that a machine has to answer in: it may have to start a process for it."""
+"""Seconds within which a machine must answer; it may have to start a process first."""
 LOOK_S = 5.0
 """Seconds that a machine looks for: network file systems remember for a while that a file was not there."""
 
@@ -36,7 +36,7 @@ def check_nodes(room: Room) -> None:
             asked = {_ask(node["NodeID"], place, path): node["NodeManagerAddress"] for node in others}
             answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
             answers = {asked[look]: _answer(look) for look in answered}
-            answers |= {asked[look]: f"does not answer within {ANSWER_S:g} s" for look in silent}
+            answers |= {asked[look]: f"did not answer within {ANSWER_S:g} s" for look in silent}
     except (OSError, ValueError) as error:
         raise UserError(f"{place}: cannot be written: {reason(error)}") from None
     for address, trouble in answers.items():

@@ -26,7 +26,7 @@ class Source(Protocol):
         """Whether there is another one."""
 
     def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and what the sampler keeps with it."""
+        """The next trial: its name, its configuration, and the sampler's attributes."""
 
 
 class Phase:
@@ -64,7 +64,7 @@ class Phase:
         self.heard: dict[str, float] = {}
         """When a trial last started or reported, by the monotonic clock."""
         self.again: set[str] = set()
-        """Trials that come again though Tune gives them up."""
+        """Trials to start again although Tune has given them up."""
         self.to_drop: list[str] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Phase:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        """Trials that wait at a rung for good have been stopped early; whatever happens, the followers are closed."""
+        """End trials that stay paused as stopped early; close the followers in any case."""
         try:
             if kind is None and self.queue.is_over:
                 for record in self.trials.trials:
@@ -136,11 +136,11 @@ class Phase:
         return record
 
     def paused(self, name: str) -> None:
-        """The scheduler lets a trial wait at a rung."""
+        """The scheduler paused a trial at a rung."""
         self._add("paused", name)
 
     def promoted(self, name: str) -> None:
-        """The scheduler lets a trial train past a rung."""
+        """The scheduler promoted a trial past its rung."""
         self._add("promoted", name)
 
     def end(self, name: str) -> None:
@@ -154,7 +154,7 @@ class Phase:
             self._close(record, STOPPED, f"{trials.why_stopped} at epoch {record.epoch}")
 
     def fail(self, name: str, error_file: str | None) -> None:
-        """A trial failed, with the last line of its error or what is known of a dead process; or it comes again."""
+        """A trial failed: record the last line of its error; one that is to start again is paused instead."""
         if name in self.again:
             self.again.discard(name)
             self._add("paused", name)
@@ -164,13 +164,13 @@ class Phase:
             reason = failure.NO_MESSAGE
             quiet_s = time.monotonic() - self.heard.get(name, math.inf)
             if self.time_limit_s and quiet_s >= self.time_limit_s:
-                reason = f"gave no report in {self.time_limit_s:g} s, its time limit"
+                reason = f"no report within its time limit of {self.time_limit_s:g} s"
         if name not in self.begun:
             self.begin(name)
         self._close(self.trials.records[name], FAILED, reason)
 
     def come_again(self, name: str) -> None:
-        """A trial is to be handed out again that Tune gives up."""
+        """Hand out again a trial that Tune has given up."""
         self.again.add(name)
         self.queue.come_again(name)
 

@@ -17,17 +17,18 @@ from ray import tune
 
 from ae.errors import UserError
 from ae.kernels import use_fast
+from ae.words import counted
 from sweeps.config.plan import Plan
 from sweeps.engine.spare import SpareCores
 from sweeps.scheduling.base import Scheduler
 
 GPU_PARTS = (1, 2, 4)
-"""Trials that share a GPU: as few as give each trial a place, but no more than the last; these models are small."""
+"""How many trials may share a GPU: the smallest of these that lets all trials run at once, or the last."""
 EVERY_S = 5.0
-"""Seconds between two looks at what the cluster has room for."""
+"""Seconds between two checks of what the cluster has room for."""
 
 Amounts = Mapping[str, float]
-"""Of "CPU" and "GPU"."""
+"""Amounts of "CPU" and "GPU"."""
 
 
 def resources_per_trial(plan: Plan) -> dict[str, float]:
@@ -58,7 +59,7 @@ def resources_per_trial(plan: Plan) -> dict[str, float]:
 
 
 def _nodes(plan: Plan) -> list[Amounts]:
-    """What each machine has; of this one alone, a GPU counts if torch can use it, whatever Ray says."""
+    """The resources of each machine; without a cluster, GPUs count only if torch can use them."""
     hidden = () if plan.resources.address or torch.cuda.is_available() else ("GPU",)
     return [
         {kind: amount for kind, amount in node["Resources"].items() if kind not in hidden}
@@ -85,7 +86,7 @@ def _fits(node: Amounts, needs: Amounts) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """What a trial gets of the cluster, decided once a session: a machine that is lost between two phases ends none."""
+    """What each trial gets, decided once per session: losing a machine between two phases must not end the sweep."""
 
     plan: Plan
     needs: Amounts
@@ -119,37 +120,38 @@ class Room:
         """What the trials run on, in words.
 
         Raises:
-            UserError: if the plan demands a core that cannot be had.
+            UserError: if the plan demands a core that is not available.
         """
         used, needs, kinds = self.plan.resources, self.needs, ray.cluster_resources()
+        threads = counted(used.cpus_per_trial, "thread")
         try:
             fast = use_fast(used.core, torch.device("cuda" if needs["GPU"] else "cpu"))
         except ValueError as error:
             raise UserError(f"--{error}") from None
         if used.autoscale:
-            what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {used.cpus_per_trial} thread"
-            return f"{what} per trial, on machines that start as they are needed"
+            what = f"{needs['GPU']:g} GPU" if needs["GPU"] else f"cpu, {threads}"
+            return f"{what} per trial, on machines that start when they are needed"
         if needs["GPU"]:
             names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
             kind = ", ".join(names) or "of unknown type"
             return f"{needs['GPU']:g} GPU per trial ({kind}), {kinds['GPU']:g} in all"
         core = "fast core" if fast else "nn.LSTM"
         machine = f"{kinds['CPU']:g} CPUs in all ({platform.machine()})"
-        return f"cpu, {used.cpus_per_trial} thread per trial, {core}, {machine}"
+        return f"cpu, {threads} per trial, {core}, {machine}"
 
 
 @functools.cache
 def _board() -> tempfile.TemporaryDirectory[str]:
-    """A folder for what this process tells its trials, gone when it ends."""
+    """A temporary folder for what this process tells its trials, removed when it ends."""
     return tempfile.TemporaryDirectory(prefix="lstm-ae-sweeps-")
 
 
 class Watch(tune.Callback):
-    """Keeps to what the cluster has room for as machines join it and are lost, and tells trials how many train.
+    """Adjusts the number of trials at once as machines join the cluster or are lost, and tells trials how many run.
 
     Args:
-        room: says how many trials at once.
-        scheduler: keeps to it.
+        room: gives the number of trials at once.
+        scheduler: whose `max_concurrent` follows it.
     """
 
     def __init__(self, room: Room, scheduler: Scheduler) -> None:

@@ -18,7 +18,7 @@ from sweeps.config.plan import Plan
 from sweeps.config.words import one_line
 
 CONNECT_S = 5.0
-"""Seconds that a cluster's address has to answer in."""
+"""Seconds within which a cluster's address must answer."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
 
 
 def heed_sigterm() -> None:
-    """Let SIGTERM do what a Ctrl-C would, even where a shell ignores that; Ray takes the signal when it starts."""
+    """Handle SIGTERM like a Ctrl-C, even where a shell ignores that; Ray replaces the handler when it starts."""
 
     def as_ctrl_c(number: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)
@@ -65,14 +65,14 @@ def _start(dashboard: bool, options: dict[str, Any]) -> str | None:
         url: str | None = ray.init(address="local", **local, **options).dashboard_url
         return url
     except Exception as error:  # Ray raises this very class if the machine is too busy to start it in time
-        hint = "if the machine is busy, try again; RAY_TMPDIR names another folder for its files, short and writable"
+        hint = "if the machine is busy, try again; or set RAY_TMPDIR to a short, writable path for its files"
         raise UserError(f"Ray cannot start here: {one_line(error)}; {hint}") from None
 
 
 def _join(address: str, options: dict[str, Any]) -> str | None:
     """Connect to a running cluster; Ray alone would try for minutes if nothing answers. Returns its dashboard."""
     if address.startswith("ray://"):
-        raise UserError(f"--address {address}: Ray Client is not supported; run on a machine of the cluster, with auto")
+        raise UserError(f"--address {address}: Ray Client is not supported; use auto on a machine of the cluster")
     host, _, port = address.rpartition(":")
     try:
         if host:

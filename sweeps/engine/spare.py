@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpareCores:
-    """What the trials of one machine share. The driver writes the file; if that fails, some speed is lost."""
+    """The idle cores that trials of one machine share. The driver writes the file; if that fails, trials are slower."""
 
     path: str
     """The file's path."""
@@ -25,7 +25,7 @@ class SpareCores:
             os.replace(path.with_suffix(".new"), path)
 
     def share(self) -> int:
-        """Threads for each running trial; 0 if nobody knows how many there are."""
+        """Threads for each running trial; 0 if their number is unknown."""
         with contextlib.suppress(OSError, ValueError):
             return self.threads // max(1, int(Path(self.path).read_text()))
         return 0

@@ -35,8 +35,8 @@ class SweepTrial(tune.Trainable):
 
     `config["run"]["known"]` is the last epoch that the driver has recorded. A checkpoint may be ahead of it: the driver
     died before it wrote the event down, or another machine resumes from a copy of the event log that is some seconds
-    old. So a checkpoint holds the trial's reports, and those that the driver lacks are reported first. Nothing else
-    reads them.
+    old. So a checkpoint holds the trial's reports, and those that the driver lacks are reported first. They have no
+    other use.
     """
 
     def setup(
@@ -84,7 +84,7 @@ class SweepTrial(tune.Trainable):
         return f"trial {self.run['trial']} and later ones" if self.reused else f"trial {self.run['trial']}"
 
     def _begin(self) -> Training:
-        """Start the trial, or resume it from its checkpoints; those of another configuration are not its own."""
+        """Start the trial, or resume it from its checkpoints; those of another configuration are ignored."""
         self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
         if not self.checkpoints.is_shared(self.session):
             rule = "this machine does not see the results; give --storage, a bucket or a folder that every machine sees"
@@ -140,7 +140,7 @@ class SweepTrial(tune.Trainable):
         metrics = training.validate()
         objective = metrics[self.task.objective.metric]
         diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"], objective)))
-        if diverged:  # what diverged weights happen to score ranks nothing
+        if diverged:  # the score of diverged weights means nothing
             metrics = dict.fromkeys(metrics, math.nan)
         ends = diverged or training.epoch >= training.configuration.epochs
         report = {
@@ -169,9 +169,9 @@ class SweepTrial(tune.Trainable):
                 self.warning = f"the checkpoint of epoch {training.epoch} could not be written: {error}"
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, int]:
-        """A pause: keep the state, and tell Tune no more than the epoch.
+        """Keep the state at a pause; Tune gets only the epoch.
 
-        Tune's own checkpoints would be copied, numbered anew, and listed in a snapshot that costs more with every
+        Tune's own checkpoints would be copied, renumbered, and listed in a snapshot that costs more with every
         trial; a sweep that Tune restores forgets the newest. Ours are named by trial and epoch, and any session finds
         them.
         """

@@ -43,7 +43,7 @@ class TuneScheduler(FIFOScheduler):
         self.phase, self.scheduler = phase, phase.scheduler
         self.trials: dict[str, Trial] = {}
         self.retaken: set[str] = set()
-        """Trials whose process was lost before they began: once, they come again."""
+        """Trials whose process was lost before they began; each is started again once."""
         self.machines: Counter[str] = Counter()
         """How many machines each trial has lost."""
 
@@ -57,7 +57,7 @@ class TuneScheduler(FIFOScheduler):
         self._tell_epoch(trial)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
-        """Write the report down, then decide."""
+        """Record the report, then decide."""
         name = name_of(trial)
         record = self.phase.report(name, result)
         best = math.nan if record.best is None else record.best
@@ -82,10 +82,10 @@ class TuneScheduler(FIFOScheduler):
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:
         """A trial failed.
 
-        Tune lets it try again once, and adds it again when it does; its status is ERROR here then, and RUNNING or
-        PENDING when Tune gives it up. A lost machine, as spot machines are, does not count as a failure. If Tune has
-        counted it because the trial had failed before, or if the trial had not begun to train, the searcher brings it
-        again as another of Tune's trials: a process that is lost while it takes a trial over fails it twice, for the
+        Tune retries it once, and adds it again then: its status here is ERROR if Tune retries it, RUNNING or PENDING if
+        Tune gives it up. A lost machine, such as a preempted spot machine, does not count as a failure. If Tune gives
+        the trial up all the same, because it had failed before or had not begun to train, the searcher suggests it
+        again as a new Tune trial. A process that is lost while it takes over a trial fails that trial twice, for the
         process and for the task, the second time as PENDING (`_actor_task_failed`, `_process_trial_failure`).
         """
         name = name_of(trial)
@@ -148,7 +148,7 @@ class TuneScheduler(FIFOScheduler):
             raise OSError(errno.EIO, f"the end of trial {name_of(trial)} could not be written", folder)
 
     def _double_gpu_share(self, trial: Trial) -> None:
-        """Twice the share of a GPU for a trial that ran out of its memory: fewer trials are beside it next time."""
+        """Double the GPU share of a trial that ran out of GPU memory: fewer trials share its GPU next time."""
         needs = dict(trial.placement_group_factory.required_resources)
         share = needs.get("GPU", 0.0)
         if 0 < share < 1:
@@ -175,7 +175,7 @@ class TuneSearcher(Searcher):
         self.phase = phase
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial's name and configuration; None while there is no room, FINISHED when no trial will come."""
+        """The next trial's name and configuration; None while there is no room, FINISHED when no trial is left."""
         queue = self.phase.queue
         if queue.is_over:
             return str(Searcher.FINISHED)
@@ -215,7 +215,7 @@ class TuneCallback(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """A trial's last report, which Tune shows to no scheduler."""
+        """Record a trial's last report, which Tune does not pass to the scheduler."""
         if result["ends"]:
             self.phase.report(name_of(trial), result)
 
@@ -224,7 +224,7 @@ class TuneCallback(tune.Callback):
         self.phase.end(name_of(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial failed; its process may not even have started, and then it may come again."""
+        """A trial failed; if its process never started, the trial may be started again."""
         self.phase.fail(name_of(trial), trial.error_file)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:

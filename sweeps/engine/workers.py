@@ -22,7 +22,7 @@ from sweeps.storage.filesystem import join
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workers:
-    """What the phases of a sweep run on: the trial class with its data, and the room that there is for trials."""
+    """What the phases of a sweep run on: the trial class with its data, and the resources for trials."""
 
     trainable: Any
     room: Room
@@ -72,7 +72,7 @@ class Workers:
             if cause := _os_error(error):
                 raise cause from None
             raise
-        finally:  # Tune leaves its own handler, which nobody heeds any more, or the old one if it heard a Ctrl-C
+        finally:  # Tune leaves its own handler, now without effect, or the old one if it heard a Ctrl-C
             left = signal.signal(signal.SIGINT, ctrl_c)
         return left == ctrl_c
 

@@ -27,7 +27,7 @@ FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict
 def evaluate(folder: Path, data: Path | None) -> str:
     """Every metric of the best model, one line each, next to that of the sweep if the data is the same.
 
-    Other data is split anew. If the task names its sequences, such as stocks, the last line warns that the sweep may
+    Other data is split again. If the task names its sequences, such as stocks, the last line warns that the sweep may
     have trained on some of them.
 
     Args:
@@ -40,7 +40,7 @@ def evaluate(folder: Path, data: Path | None) -> str:
     torch.set_num_threads(1)  # as in the sweep
     best = folder / BEST
     if not os.path.isdir(best):  # False for a name that is too long
-        raise UserError(f"{folder}: no results folder of a sweep that has its model: it has no {BEST}/")
+        raise UserError(f"{folder}: not the results folder of a sweep with a saved model: it has no {BEST}/")
     task, saved = _finished(best)
     path = data or (Path(saved["data"]) if saved["data"] else None)
     splits = task.load(path, saved["options"])
@@ -51,14 +51,14 @@ def evaluate(folder: Path, data: Path | None) -> str:
     metrics = final_metrics(task, load(best), splits.test)
     model = settings(saved["configuration"], [*HYPERPARAMETERS, "seed"])
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
-    lines.append(f"model: {model}; the winner's best in validation")
+    lines.append(f"model: {model}; the winner's seed with the best validation")
     if data is None:
         _check_types(saved["test"], dict.fromkeys(metrics, float), best)
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"
         lines.append(f"  {name:<16} {value:.8g}{before}")
     if data and splits.test.info is not None:
-        lines.append("note: this data is split anew; the sweep may have trained on some of these sequences")
+        lines.append("note: this data is split again; the sweep may have trained on some of these sequences")
     return "\n".join(lines)
 
 
@@ -71,7 +71,7 @@ def _finished(best: Path) -> tuple[Task, dict[str, Any]]:
     saved = describe(best)
     task = tasks.find(saved["task"])
     if "test" not in saved:
-        raise UserError(f"{best}: the sweep was interrupted before its test; evaluate a finished one")
+        raise UserError(f"{best}: the sweep was interrupted before its test; resume it, or evaluate a finished one")
     _check_types(saved, FACTS, best)
     types = get_type_hints(task.options)
     _check_types(saved["options"], {name: types.get(name, ()) for name in saved["options"]}, best)

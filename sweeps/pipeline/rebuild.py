@@ -1,4 +1,4 @@
-"""Everything that follows from a sweep's events, written once more."""
+"""Rewrites everything that follows from a sweep's events."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def replay(
     frame = compared(results, full, plan)
     paths = _write(frame, plan, output or folder)
     console.print(
-        f"Every trial to its end: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
+        f"Every trial to its last epoch: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
         f"best validation {metric} {full.best:.4g} (trial {full.trial})",
         replay_table.replayed(frame, metric),
         replay_table.LEGEND,
@@ -102,7 +102,8 @@ def setting_of(scheduler: str, grace_period: int, reduction_factor: int, workers
 
 
 def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFrame:
-    """One row per setting: its cost and regret, compared with `full`, every trial trained to its end on one worker.
+    """One row per setting: its cost and regret, compared with `full`, every trial trained to its last epoch on one
+    worker.
 
     "own" marks ASHA, the default scheduler, with the sweep's own grace period and reduction factor. Regret is how much
     worse the best value is than the best of all trials, in the objective's unit. It is negative if a trial was stopped

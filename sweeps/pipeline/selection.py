@@ -1,4 +1,4 @@
-"""Which configurations are retrained, and what came of their retrainings."""
+"""Which configurations are retrained, and the models that their retrainings left."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sweeps.storage.checkpoints import Checkpoints
 
 
 def select(plan: Plan, log: SweepLog) -> dict[str, Configuration]:
-    """What is retrained, best of the search first, by the name of a configuration's first trial.
+    """The configurations to retrain, best of the search first, by the name of their first trial.
 
-    The best `top_k` distinct configurations by their best validation value, and those with a model that has met the
-    test split: more trials do not take away an answer.
+    The best `top_k` distinct configurations by their best validation value, and those with a model that was tested:
+    adding trials must not remove an answer.
     """
     names: dict[Configuration, str] = {}
     for record in log.search.ranked():
@@ -31,7 +31,7 @@ def select(plan: Plan, log: SweepLog) -> dict[str, Configuration]:
 
 
 def retrainings(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:
-    """Every retraining by its name, which has the trial and the seed; those that train the longest come first."""
+    """Every retraining by its name, made of the trial and the seed; the largest models come first."""
     return {
         f"{name}-seed{seed}": replace(config, seed=seed, epochs=plan.retrain_epochs)
         for name, config in sorted(chosen.items(), key=lambda item: -item[1].hidden_size)
@@ -56,7 +56,7 @@ class PlannedTrials:
         return any(name not in self.log.retraining.records for name in self.runs)
 
     def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next one: its name, its configuration, and nothing more to keep."""
+        """The next one: its name, its configuration, and no sampler attributes."""
         name = next(name for name in self.runs if name not in self.log.retraining.records)
         return name, self.runs[name], {}
 
@@ -67,7 +67,7 @@ def with_model(records: Collection[TrialRecord]) -> set[str]:
 
 
 def load_states(plan: Plan, log: SweepLog, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The last state of each of these that left a model; missing if no checkpoint goes as far as its best epoch.
+    """The last state of each retraining that left a model; missing if no checkpoint goes as far as its best epoch.
 
     Raises:
         OSError: if the checkpoints cannot be read.

@@ -51,8 +51,8 @@ def start(arguments: Sequence[str]) -> int:
     before = _plan_to_resume(options)
     plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
     if before and _is_done(before, plan):
-        more = "; --trials +N searches on" if plan.search == "optuna" else ""
-        print(f"{plan.folder} is finished: see sweeps/show.py; --seeds +N or --top-k +K retrains more of it{more}")
+        more = ", --trials +N searches further" if plan.search == "optuna" else ""
+        print(f"{plan.folder} is finished: sweeps/show.py shows it; --seeds +N or --top-k +K retrains more{more}")
         return 0
     if plan.warm_start and not before:
         from sweeps.search.warm_start import read_older  # imports optuna
@@ -90,7 +90,7 @@ def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
 
 
 def _cut_off(plan: Plan, error: OSError) -> int:
-    """Say in one line that results cannot be written: a full disk, a folder that became read-only."""
+    """Say in one line that results cannot be written: the disk is full, or the folder became read-only."""
     line = f"error: {error.filename or plan.folder}: {error.strerror or error}"
     if error.errno != errno.EBUSY:  # then the storage belongs to another process
         resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
@@ -120,7 +120,7 @@ def _folder_to_resume(options: argparse.Namespace) -> Path | None:
     if not given.get("or_resume"):
         return None
     if not given.get("name"):
-        raise UserError("--or-resume goes with --name, which names the sweep; give one")
+        raise UserError("--or-resume goes with --name, which names the sweep; give --name")
     folder = results / str(given.get("task")) / given["name"]
     if os.path.isfile(folder / PLAN):  # False for a name that is too long
         return fetch(str(folder), results)
@@ -148,7 +148,7 @@ def load_splits(plan: Plan, resumed: bool, typed_subset: int | None = None) -> S
     splits = plan.task.load(plan.data, plan.options)
     if typed_subset is not None and typed_subset > len(splits.train):
         there = counted(len(splits.train), "training sequence")
-        log.warning("%s %s takes all there is: %s", option("subset"), f"{typed_subset:,}", there)
+        log.warning("%s %s is more than there is, all are used: %s", option("subset"), f"{typed_subset:,}", there)
     return splits if plan.subset is None else splits.subset(plan.subset)
 
 

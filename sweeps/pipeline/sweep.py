@@ -118,9 +118,12 @@ class _Sweep:
                 self._end("interrupted")
                 write_tables(log)
             self._report()
+            if not result.interrupted and not result.tested:
+                self._end("failed")
         if result.interrupted:
             return INTERRUPTED
-        self._end("finished" if result.tested else "failed")
+        if result.tested:
+            self._end("finished")
         return SUCCESS if result.retrained else FAILURE
 
     def _end(self, status: str) -> None:
@@ -198,7 +201,7 @@ class _Sweep:
     def _phase(
         self, name: str, scheduler: Scheduler, source: Source, title: str, own: Sequence[Follower] = ()
     ) -> Phase:
-        """One phase with everyone who follows it."""
+        """One phase with all its followers."""
         plan, log = self.plan, self.log
         trials = log.phase(name)
         display = Display(trials, f"{plan.task.name}: {title}", plan.varied, self.console)
@@ -239,7 +242,7 @@ class _Sweep:
         result.retrained.sort(key=lambda one: (not one.tested, one.order(plan.task.objective)))
 
     def _keep_best(self) -> None:
-        """Write the winner's model of best validation into `best/`, with its test metrics once it has any."""
+        """Write the winner's model with the best validation into `best/`, with its test metrics once it has any."""
         plan, winner = self.plan, self.result.retrained[0]
         model = winner.best_model(plan.task.objective)
         facts = {"epoch": model.epoch, "validation": model.validation, **({"test": model.test} if model.test else {})}
@@ -255,14 +258,14 @@ class _Sweep:
         )
 
     def _report(self) -> None:
-        """Write what a person reads; a figure that cannot be drawn does not cost the sweep."""
+        """Write what a person reads; a figure that cannot be drawn does not end the sweep."""
         plan, log, result = self.plan, self.log, self.result
         if result.tested:
             best = result.retrained[0].config
             result.baseline = attempt(result, "the baseline", lambda: plan.task.baseline(self.splits, best), {})
         if log.search.records:
             none: tuple[dict[str, float], int] = ({}, 0)
-            result.importance = attempt(result, "the importance", lambda: importances(plan, log.search), none)
+            result.importance = attempt(result, "the importances", lambda: importances(plan, log.search), none)
             write_report(result, self.splits)
         _say(self.console, closing_words(result))
 

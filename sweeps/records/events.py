@@ -86,12 +86,16 @@ def read_events(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The events of a results folder with their line numbers; a last line that is being written is left out.
 
     Raises:
-        UserError: if a line is no event.
+        UserError: if the file cannot be read, or a line is not an event.
     """
     path = folder / EVENTS
     if not path.exists():
         return
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    with file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
@@ -119,7 +123,7 @@ def _whole_size(path: Path) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """With text for numbers that JSON does not have: float() reads it back."""
+    """The value with NaN and infinities as text, since JSON has no such numbers; float() reads it back."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -35,7 +35,7 @@ class Model:
     weights: dict[str, Tensor]
     validation: dict[str, float]
     test: dict[str, float] = field(default_factory=dict)
-    """Empty until the model has met the test split."""
+    """Empty until the model was tested."""
 
 
 @dataclass(kw_only=True)
@@ -54,13 +54,13 @@ class Retrained:
 
     @property
     def tested(self) -> bool:
-        """Whether every one of its models has met the test split."""
+        """Whether every one of its models was tested."""
         return all(model.test for model in self.models)
 
     def order(self, objective: Objective) -> tuple[int, float]:
         """Sorts the best first: by the number of seeds completed, then by mean validation value.
 
-        The mean of one seed that survived does not compete with the means of three.
+        So a single seed that survived does not win against three by its mean.
         """
         mean = statistics.fmean(model.validation[objective.metric] for model in self.models)
         return -self.finished, -mean if objective.mode == "max" else mean
@@ -92,7 +92,7 @@ class SweepResult:
     retrained: list[Retrained] = field(default_factory=list)
     """Best first, by validation; in an interrupted sweep those that were tested come before the others."""
     baseline: dict[str, float] = field(default_factory=dict)
-    """What the task's baseline scores on the test split; empty until the best model has met it."""
+    """What the task's baseline scores on the test split; empty until the best model was tested."""
     importance: tuple[dict[str, float], int] = field(default_factory=lambda: ({}, 0))
     """Share of the objective's variance that each hyperparameter explains, and the epoch at which it was measured."""
     problems: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class SweepResult:
 
     @property
     def tested(self) -> bool:
-        """Whether the best has met the test split."""
+        """Whether the best configuration was tested."""
         return bool(self.retrained) and self.retrained[0].tested
 
     def summary(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class SweepResult:
         }
 
     def _best(self) -> dict[str, Any] | None:
-        """The winner of the retraining, or of the search where there was none, with its validation in the search."""
+        """The best configuration after retraining, or of the search alone, with its metrics in the search."""
         ranked = self.search.ranked()
         if not ranked:
             return None

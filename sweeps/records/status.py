@@ -30,7 +30,7 @@ class SweepStatus:
     summary: dict[str, Any] | None
     """`summary.json`; None if the sweep has not come to its report."""
     is_running: bool
-    """Whether a process of this machine has it, or one of another machine wrote an event lately."""
+    """Whether a process on this machine holds its lock, or one on another machine wrote an event recently."""
     quiet_s: float | None
     """Seconds since the last event; None before the first."""
 

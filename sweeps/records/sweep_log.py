@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from sweeps.storage.folder import EVENTS
 
 STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reopened": PAUSED}
 """The status that an event gives a trial."""
+NAME = re.compile(r"[0-9]+(-seed[0-9]+)?")
+"""Of a trial, or of a retraining."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,7 @@ class SweepLog:
         )
         self.retraining = self._retraining_log({})
         self.retrainings: dict[str, TrialRecord] = {}
-        """Every retraining there was; `retraining` has those of the present selection."""
+        """Every retraining there was; `retraining` has those of the current selection."""
         self.known: list[KnownTrial] = []
         self.tests: dict[str, Tested] = {}
         """By the name of the retraining."""
@@ -114,7 +117,7 @@ class SweepLog:
         self.file = EventLog(self.plan.folder)
 
     def add(self, kind: str, **facts: Any) -> None:
-        """Something happened: change the state, and write the event at the next `flush`."""
+        """Add an event: change the state now, and write the event at the next `flush`."""
         event = {"event": kind, "time": round(time.time(), 3), **facts}
         self._apply(event)
         if self.file:
@@ -182,6 +185,8 @@ class SweepLog:
 
     def _asked(self, event: Mapping[str, Any]) -> None:
         log, name = self.phase(event["phase"]), str(event["trial"])
+        if not NAME.fullmatch(name):  # it becomes the name of folders
+            raise ValueError(f"a trial cannot be called {name!r}")
         if name in log.records:
             raise ValueError(f"trial {name} was asked for before")
         record = TrialRecord(name=name, config=Configuration(**event["config"]), attrs=dict(event.get("attrs", {})))

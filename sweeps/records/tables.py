@@ -19,9 +19,9 @@ from sweeps.storage.folder import CURVES, TRIALS
 
 
 class Tables:
-    """Keeps both tables as a phase goes on, as one of its followers: a row per report, a row per trial that ended.
+    """Keeps both tables up to date during a phase, as one of its followers: a row per report, one per trial that ended.
 
-    Rows are added to the files at the end of each controller step; every session first writes the files anew.
+    Rows are added to the files at the end of each controller step; every session rewrites the files first.
 
     Args:
         log: the sweep.
@@ -40,11 +40,11 @@ class Tables:
         """A trial that starts has no row yet."""
 
     def report(self, record: TrialRecord) -> None:
-        """A row of `curves.csv`."""
+        """Add a row to `curves.csv`."""
         self.rows[CURVES].append(_curve_row(self.phase, record, record.reports[-1]))
 
     def end(self, record: TrialRecord) -> None:
-        """A row of `trials.csv`."""
+        """Add a row to `trials.csv`."""
         self.rows[TRIALS].append(_trial_row(self.log.phase(self.phase), record))
 
     def tick(self) -> None:

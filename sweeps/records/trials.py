@@ -1,4 +1,4 @@
-"""What is known of the trials of one phase; it follows from the events, while they happen and when they are read."""
+"""The trials of one phase: their state, derived from the events as they happen or as they are read back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TrialRecord:
     name: str
     config: Configuration
     attrs: dict[str, Any] = field(default_factory=dict)
-    """What the sampler keeps with the trial."""
+    """The sampler's attributes of the trial."""
     status: str = RUNNING
     reason: str = ""
     """Why it ended, in words."""
@@ -66,7 +66,7 @@ class TrialRecord:
     train_s: float = 0.0
     """Seconds in training and validation, epochs that were trained twice included."""
     warning: str = ""
-    """Something odd that is worth knowing, in words."""
+    """What went wrong without ending it, in words."""
     retried: str = ""
     """Why it was tried again with more resources, in words."""
 
@@ -125,7 +125,7 @@ class TrialLog:
         max_epochs: int,
         planned: Mapping[str, Configuration] = MappingProxyType({}),
         expected: Sequence[int] = (),
-        why_stopped: str = "outside the best of its rung",
+        why_stopped: str = "not among the best of its rung",
     ) -> None:
         self.phase, self.objective, self.requested, self.max_epochs = phase, objective, requested, max_epochs
         self.planned, self.expected, self.why_stopped = planned, expected, why_stopped

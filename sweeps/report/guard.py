@@ -1,4 +1,4 @@
-"""Limits what an error costs: optional work only itself, a file that cannot be written one line."""
+"""Limits the cost of errors: failed optional work does not end the sweep, an unwritable file costs one line."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def write_report(result: SweepResult, splits: Splits) -> None:
 
 
 def _valid(value: Any) -> Any:
-    """With null for numbers that JSON does not have."""
+    """The value with null for NaN and infinities, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _valid(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -86,7 +86,7 @@ def _remark(result: SweepResult, summary: dict[str, Any]) -> str:
     if not summary["test"]:
         return ""
     means = {name: values["mean"] for name, values in summary["test"].items()} | result.baseline
-    return attempt(result, "the remark", lambda: result.plan.task.remark(means), "")
+    return attempt(result, "the comparison with the baseline", lambda: result.plan.task.remark(means), "")
 
 
 def progress(result: SweepResult) -> str:

@@ -13,8 +13,8 @@ from rich.table import Table
 from ae.words import counted
 
 LEGEND = (
-    "* asha with the sweep's own grace period and reduction factor; %, speed-up and regret against every trial to its "
-    "end on one worker"
+    "* asha with the sweep's own grace period and reduction factor; %, speed-up and regret are compared with every "
+    "trial to its last epoch on one worker"
 )
 
 

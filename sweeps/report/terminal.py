@@ -152,7 +152,7 @@ def ranking(status: SweepStatus, lines: int, console: Console) -> Table:
         config = settings(record.config, status.plan.varied)
         table.add_row(record.name, record.status, f"{record.epoch}/{log.max_epochs}", value, *curve, config)
     if len(records) > lines:
-        table.caption = f"and {len(records) - lines} more; --trials shows them"
+        table.caption = f"and {len(records) - lines} more; --trials N shows N"
         table.caption_justify = "left"
     return table
 

@@ -17,9 +17,10 @@ class ASHA(Scheduler):
     """Pauses every trial at every rung, and promotes the best paused one whenever a worker is free.
 
     Ray's own ASHAScheduler stops a trial that is worse than those before it at its rung: the first ones always
-    continue, and none comes back. Here a free worker takes the best trial that a rung can promote, and a new one only
-    if there is none (Algorithm 2 of the paper, get_job). When no trial can come any more, the best of the highest rung
-    is promoted even if its rung has too few trials to promote one: at least one trial reaches the last epoch.
+    continue, and a stopped one never resumes. Here a free worker takes the best trial that a rung can promote, and a
+    new one only if there is none (Algorithm 2 of the paper, get_job). When no other trial is left to train, the best of
+    the highest rung is promoted even if its rung has too few trials to promote one: at least one trial reaches the last
+    epoch.
 
     Args:
         rungs: with no trials yet.
@@ -33,7 +34,7 @@ class ASHA(Scheduler):
         self.rungs = rungs
 
     def on_start(self, trial: str) -> None:
-        """A trial starts; Tune trains at once one whose process was lost while it paused, so that is a promotion."""
+        """A trial starts; Tune restarts at once one that lost its process while it paused: that is a promotion."""
         if trial in self.paused:
             self.rungs.promote(trial)
         super().on_start(trial)
@@ -41,7 +42,7 @@ class ASHA(Scheduler):
         self.rungs.lost.discard(trial)
 
     def on_result(self, trial: str, epoch: int, best: float) -> Decision:
-        """Pause at a rung, unless this is the very trial to promote."""
+        """Pause at a rung, unless this trial is the next to be promoted."""
         if not self.rungs.report(trial, epoch, best, diverged=False):
             return Decision.CONTINUE
         self.running.discard(trial)
@@ -53,7 +54,7 @@ class ASHA(Scheduler):
         return Decision.PAUSE
 
     def on_end(self, trial: str, epoch: int, best: float, *, diverged: bool = False, failed: bool = False) -> None:
-        """A trial has ended: nobody waits for it any more."""
+        """A trial has ended: it cannot be promoted any more."""
         super().on_end(trial, epoch, best, diverged=diverged, failed=failed)
         if diverged:
             self.rungs.report(trial, epoch, float("nan"), diverged=True)
@@ -62,7 +63,7 @@ class ASHA(Scheduler):
             self.rungs.lost.add(trial)
 
     def next_to_resume(self) -> str | None:
-        """The best that a rung can promote; when no other trial can come, the best of the highest rung."""
+        """The best trial that a rung can promote; when no other trial is left, the best of the highest rung."""
         return self.rungs.promotable() or (self.rungs.last_chance() if self.is_idle else None)
 
     def resume(self, trial: str) -> None:

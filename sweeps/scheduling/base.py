@@ -24,7 +24,7 @@ class Decision(enum.Enum):
 class Scheduler:
     """Runs every trial to its last epoch; subclasses pause or stop some.
 
-    Ray's own limit, max_concurrent_trials, counts paused trials as running: nobody would take a paused one's place.
+    Ray's own limit, max_concurrent_trials, counts paused trials as running: no other trial could take their place.
 
     Args:
         max_concurrent: trials that may train at once; it may change while the trials run.
@@ -35,9 +35,9 @@ class Scheduler:
         self.running: set[str] = set()
         self.paused: set[str] = set()
         self.to_stop: list[str] = []
-        """Paused trials that are to end now; whoever ends them takes them off the list."""
+        """Paused trials to stop now; whoever stops them clears the list."""
         self.is_exhausted = False
-        """Whether no trial will come that was not here before; the queue of trials says so."""
+        """Whether no new trial will start; the trial queue sets it."""
 
     @property
     def has_capacity(self) -> bool:
@@ -46,7 +46,7 @@ class Scheduler:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody trains, and nobody new will come."""
+        """Whether no trial is running and no new one will start."""
         return self.is_exhausted and not self.running
 
     @property
@@ -83,15 +83,15 @@ class Scheduler:
         self.paused.discard(trial)
 
     def on_lost(self, trial: str) -> None:
-        """A trial's process was lost; the trial comes again."""
+        """A trial's process was lost; the trial will start again."""
         self.running.discard(trial)
 
     def next_to_resume(self) -> str | None:
-        """The paused trial that is to train before any new one, or None."""
+        """The paused trial to resume before any new one starts, or None."""
         return None
 
     def resume(self, trial: str) -> None:
-        """Promote a paused trial: it is to train past its rung."""
+        """Promote a paused trial: it will train past its rung."""
         self.paused.discard(trial)
 
     def must_wait(self, trial: str) -> bool:
@@ -99,7 +99,7 @@ class Scheduler:
         return trial in self.paused
 
     def restore(self, facts: Iterable[Fact]) -> None:
-        """Take in what happened in earlier sessions, in order, as it was taken in then."""
+        """Replay what happened in earlier sessions, in order."""
         for kind, record, report in facts:
             if kind == "asked":  # Tune adds a trial as soon as it has asked for it
                 self.on_start(record.name)

@@ -10,5 +10,5 @@ from sweeps.scheduling.ray_rules import RayRule
 
 
 def make(budget: Budget, objective: Objective, max_concurrent: int) -> Scheduler:
-    """Ray's MedianStoppingRule, which judges nobody before the grace period is over."""
+    """Ray's MedianStoppingRule, which stops no trial before the grace period is over."""
     return RayRule(MedianStoppingRule(time_attr="epoch", grace_period=budget.grace_period), objective, max_concurrent)

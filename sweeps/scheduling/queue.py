@@ -42,7 +42,7 @@ class TrialQueue:
             self.promote(promoted)
             return self._take(promoted)
         if promoted or self.scheduler.is_exhausted:
-            return None  # the promoted trial is not new: it waits where it trained
+            return None  # Tune resumes the promoted trial: this session paused it
         return self.ask()
 
     def promote(self, trial: str) -> None:
@@ -51,18 +51,18 @@ class TrialQueue:
         self.on_promote(trial)
 
     def come_again(self, trial: str) -> None:
-        """A trial lost its process and is to be handed out again."""
+        """A trial lost its process: hand it out again."""
         self.returning.append(trial)
         self.scheduler.is_exhausted = False
 
     @property
     def is_over(self) -> bool:
-        """Whether no trial will train any more; asked until nobody trains, as one may have to come again."""
+        """Whether no trial will train any more; False while one is running, since it may have to start again."""
         self._cut_off()
         return self.scheduler.is_over
 
     def _cut_off(self) -> list[str]:
-        """Trials that come before any other; the scheduler learns whether there are new ones after them."""
+        """Interrupted trials, which start before any other; also tells the scheduler whether new ones are left."""
         cut_off = [trial for trial in self.returning if not self.scheduler.must_wait(trial)]
         self.scheduler.is_exhausted = not cut_off and not self.has_more()
         return cut_off

@@ -1,4 +1,4 @@
-"""Ray's own schedulers behind this package's base class: the same signal and the same trials at once as for ours."""
+"""Ray's own schedulers behind this package's base class, with the same signal and the same limit on running trials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RayRule(Scheduler):
         self.rule.set_search_properties("best", objective.mode)
         self.stand_ins: dict[str, Trial] = {}
         self.removed: set[str] = set()
-        """Trials that the rule was told have failed, so that it must hear of their return."""
+        """Trials reported to the rule as failed; they are added again when they return."""
 
     def get_trials(self) -> list[Trial]:
         """All trials so far, for the rule."""
@@ -49,7 +49,7 @@ class RayRule(Scheduler):
             self.to_stop.append(trial.trial_id)
 
     def on_start(self, trial: str) -> None:
-        """The rule hears of new trials, and of those that come again after a failure."""
+        """Tell the rule about a new trial, or one that returns after a failure."""
         super().on_start(trial)
         if trial not in self.stand_ins:
             self.stand_ins[trial] = Trial("stand-in", trial_id=trial, stub=True)
@@ -60,7 +60,7 @@ class RayRule(Scheduler):
         self.stand_ins[trial].set_status(Trial.RUNNING)
 
     def on_result(self, trial: str, epoch: int, best: float) -> Decision:
-        """As the rule says; it sees the best value so far, like every scheduler here."""
+        """Let the rule decide; it sees the best value so far, like every scheduler here."""
         stand_in = self.stand_ins[trial]
         result = {"epoch": epoch, "best": best, "training_iteration": epoch}
         decision = DECISIONS[self.rule.on_trial_result(self, stand_in, result)]
@@ -72,14 +72,14 @@ class RayRule(Scheduler):
         return decision
 
     def on_end(self, trial: str, epoch: int, best: float, *, diverged: bool = False, failed: bool = False) -> None:
-        """The rule hears how a trial ended, unless it ended the trial itself."""
+        """Tell the rule how a trial ended, unless the rule ended it."""
         super().on_end(trial, epoch, best, diverged=diverged, failed=failed)
         stand_in = self.stand_ins[trial]
         if stand_in.is_finished():
             return
         if failed:
             self.rule.on_trial_error(self, stand_in)
-        elif diverged or stand_in.status == Trial.PAUSED:  # what a rule knows of a diverged trial are its good reports
+        elif diverged or stand_in.status == Trial.PAUSED:  # a rule knows only the good reports of a diverged trial
             self.rule.on_trial_remove(self, stand_in)
         else:
             stand_in.update_last_result({"epoch": epoch, "best": best, "training_iteration": epoch})
@@ -87,7 +87,7 @@ class RayRule(Scheduler):
         stand_in.set_status(Trial.ERROR if failed else Trial.TERMINATED)
 
     def on_lost(self, trial: str) -> None:
-        """The rule takes a lost process for a failure; the trial is added again when it comes."""
+        """Report a lost process to the rule as a failure; the trial is added again when it returns."""
         super().on_lost(trial)
         if trial in self.stand_ins and trial not in self.removed:
             self.rule.on_trial_error(self, self.stand_ins[trial])
@@ -99,5 +99,5 @@ class RayRule(Scheduler):
         return str(chosen.trial_id) if chosen and chosen.status == Trial.PAUSED else None
 
     def must_wait(self, trial: str) -> bool:
-        """Whether a trial of an earlier session waits, or was stopped while its end was not written down."""
+        """Whether a trial of an earlier session is paused, or was stopped before its end was recorded."""
         return super().must_wait(trial) or (trial in self.stand_ins and self.stand_ins[trial].is_finished())

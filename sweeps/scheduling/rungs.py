@@ -15,7 +15,7 @@ class Rungs:
     A trial is judged at its first report at or past a rung's epoch, by its best value so far. A rung promotes the best
     1 / `reduction_factor`, rounded down, of the trials that have reached it so far. The first of two equal values ranks
     first. A diverged trial takes the last place in the next rung that it would have reached, and is never promoted. A
-    trial that failed keeps its places and is promoted no more; rungs that it did not reach do not count it.
+    trial that failed keeps its places and is never promoted again; rungs that it did not reach do not count it.
 
     All decisions follow from the order of the reports: the same reports in the same order make the same rungs.
 
@@ -57,9 +57,9 @@ class Rungs:
         return next(filter(None, found), None)
 
     def last_chance(self) -> str | None:
-        """The best of the highest rung, for when no other trial can come: at least one must reach the last epoch.
+        """The best of the highest rung, for when no other trial is left: at least one must reach the last epoch.
 
-        Trials that diverged or failed, there or later, leave it to the next best; None if the best was promoted.
+        Trials that diverged or failed are skipped; None if the best of the others was promoted or has ended.
         """
         for rung, scores in reversed(self.scores.items()):
             if left := [trial for trial in scores if trial not in self.lost]:
@@ -73,7 +73,7 @@ class Rungs:
             self.promoted[max(reached)].add(trial)
 
     def _best(self, rung: int, count: int) -> str | None:
-        """The best of the first `count` of a rung that is not promoted yet."""
+        """The best trial that is not promoted yet, among the first `count` of a rung."""
         promoted = self.promoted[rung]
         for negative, _, trial in islice(self.ranking[rung], count):
             if trial not in promoted and trial not in self.ineligible and negative < math.inf:

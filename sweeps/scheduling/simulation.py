@@ -50,7 +50,7 @@ def recording_of(plan: Plan, log: SweepLog) -> Recording:
         UserError: if a trial is missing, or neither reached its last epoch nor diverged.
     """
     last, records = plan.budget.max_epochs, log.search.records
-    rule = "a replay needs every trial to its last epoch: record with --scheduler none"
+    rule = "a replay needs every trial trained to its last epoch; run the sweep with --scheduler none"
     for record in records.values():
         if record.epoch < last and not record.has_diverged:
             raise UserError(f"{plan.folder}: trial {record.name} ends at epoch {record.epoch} of {last}; {rule}")
@@ -85,7 +85,7 @@ def simulate(recording: Recording, setting: Setting) -> Result:
     """Run the recorded trials under a setting, in simulated time.
 
     Raises:
-        UserError: if the budget rules the setting out, or every trial diverged.
+        UserError: if the setting does not fit the budget, or every trial diverged.
     """
     simulation = Simulation(recording, setting)
     simulation.run()

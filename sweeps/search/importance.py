@@ -28,8 +28,8 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
     Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
 
     Returns:
-        The shares, largest first, empty for fewer than 4 comparable trials or equal values; what they lack of 1 is
-        explained by combinations. And the epoch.
+        The shares, largest first, empty for fewer than 4 comparable trials or equal values; combinations explain the
+        rest. And the epoch.
     """
     usable = [record for record in log.trials if record.best_epoch and not record.is_lost]
     epoch = min((record.epoch for record in usable), default=0)
@@ -50,7 +50,7 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
 
 
 def _exact(points: pd.DataFrame, values: pd.Series[float]) -> dict[str, float]:
-    """Variance of the means over each value of a hyperparameter, divided by the variance of all."""
+    """For each hyperparameter: the variance of the mean objective per value, divided by the total variance."""
     means = {str(name): values.groupby(points[name]).transform("mean") for name in points}
     return {name: float(mean.var(ddof=0) / values.var(ddof=0)) for name, mean in means.items()}
 

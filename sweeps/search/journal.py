@@ -35,11 +35,11 @@ class BufferedJournal(BaseJournalBackend):
     def __init__(self) -> None:
         self.logs: list[dict[str, Any]] = []
         self.dropped = 0
-        """Operations that were read before, and are no longer kept."""
+        """Number of operations that were read and are no longer kept."""
         self.waiting: list[str] = []
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """The operations from a number on; the one reader asks for each once."""
+        """The operations from a number on; earlier ones are dropped, as the only reader asks for each once."""
         del self.logs[: log_number_from - self.dropped]
         self.dropped = log_number_from
         return list(self.logs)
@@ -57,7 +57,7 @@ class BufferedJournal(BaseJournalBackend):
 
 
 class StudyJournal:
-    """Writes the search to `study.log`, as one of the followers of its phase; every session writes the file anew.
+    """Writes the search to `study.log`, as one of the followers of its phase; every session rewrites the file.
 
     A trial that reached its last epoch is COMPLETE with its best value, one that was stopped early is PRUNED, a
     diverged one PRUNED and infeasible, a failed one FAIL. Intermediate values are those of the reports.
@@ -72,7 +72,7 @@ class StudyJournal:
         self.backend, self.is_new = BufferedJournal(), True
         self.distributions = distributions_of(plan.space)
         self.ids: dict[str, int] = {}
-        """The study's own numbers of the trials, by name."""
+        """Optuna's trial ids, by trial name."""
 
     def open(self) -> None:
         """Write what earlier sessions did."""
@@ -98,7 +98,7 @@ class StudyJournal:
         self.tick()
 
     def begin(self, record: TrialRecord) -> None:
-        """A new trial; one that resumes is there already.
+        """Add a new trial; one that resumes is there already.
 
         Trials are numbered in the order in which they were asked for; Tune may start them in another one.
         """
@@ -107,14 +107,14 @@ class StudyJournal:
                 self.ids[asked.name] = self._add(self._trial(asked))
 
     def report(self, record: TrialRecord) -> None:
-        """An intermediate value, its step the epoch."""
+        """Add an intermediate value; its step is the epoch."""
         report = record.reports[-1]
         value = report.metrics[self.plan.task.objective.metric]
         if math.isfinite(value):
             self.storage.set_trial_intermediate_value(self.ids[record.name], report.epoch, value)
 
     def end(self, record: TrialRecord) -> None:
-        """The trial's state and value, and why it ended."""
+        """Set the trial's state and value, and why it ended."""
         trial_id, state = self.ids[record.name], STATES.get(record.status, TrialState.PRUNED)
         if self.storage.get_trial(trial_id).state.is_finished():  # it failed, and came again
             return
@@ -167,7 +167,7 @@ class StudyJournal:
 
 
 def write_study(plan: Plan, log: SweepLog) -> Path:
-    """Write `study.log` anew from the record of a sweep; returns its path.
+    """Rewrite `study.log` from the record of a sweep; returns its path.
 
     Raises:
         OSError: if it cannot be written.

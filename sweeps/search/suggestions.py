@@ -38,7 +38,7 @@ class GridPoints:
         return len(self.asked) < len(self.points)
 
     def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and nothing more to keep."""
+        """The next trial: its name, its configuration, and no sampler attributes."""
         number = len(self.asked)
         return trial_name(number), self.points[number], {}
 
@@ -75,7 +75,7 @@ class SampledPoints:
         return len(self.asked) < self.plan.trials
 
     def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and what the sampler keeps with it."""
+        """The next trial: its name, its configuration, and the sampler's attributes."""
         number = len(self.asked)
         study = ViewedStudy(self.study.study_name, self.storage, self._sampler(number))
         study.trials_seen = self.view.trials()

@@ -1,4 +1,4 @@
-"""The trials of a search as Optuna's samplers are to see them."""
+"""The trials of a search as Optuna's samplers see them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Curve = Sequence[tuple[int, float]]
 class View:
     """Optuna trials made from the record of a search, those of an older sweep first.
 
-    A sampler never sees the value of a last report, but the best one so far, by which trials are ranked.
+    A sampler sees a trial's best value so far, by which trials are ranked, never the value of its last report.
 
-    For samplers that learn from pruned trials (TPE), a trial that has reported is PRUNED where it stands, and COMPLETE
-    once it has finished. To Optuna it would be RUNNING while it waits at a rung, which is until the search is over.
+    For samplers that learn from pruned trials (TPE), a trial that has reported is PRUNED at its last report, and
+    COMPLETE once it has finished. Otherwise it would be RUNNING, and teach nothing, for as long as it is paused.
 
-    For samplers that learn from complete trials alone (GP, CMA-ES), budgets must not mix: a trial on a plateau would
-    stand beside one that has trained for ten times as long. Every trial is judged at the highest rung that it reached,
-    ranked within that rung, behind all that reached a higher one, and its value is its rank. A diverged trial is the
-    last: without a value they would draw near it again.
+    For samplers that learn from complete trials alone (GP, CMA-ES), budgets must not mix: a short trial would be
+    compared with one that has trained ten times as long. Every trial is judged at the highest rung that it reached,
+    ranked within that rung, behind all that reached a higher one, and its value is its rank. A diverged trial ranks
+    last: without a value, the samplers would draw near it again.
 
     Args:
         log: the sweep.
@@ -134,7 +134,7 @@ def make_trial(
             is PRUNED if there is a curve, else RUNNING.
         curve: intermediate values.
         best: value of a finished trial.
-        attrs: the sampler's own, as it left them.
+        attrs: the sampler's system attributes, unchanged.
     """
     params = {name: getattr(config, name) for name in distributions}
     params = {name: value for name, value in params.items() if _is_within(value, distributions[name])}

@@ -1,4 +1,4 @@
-"""What an older sweep found, told to a new one's sampler."""
+"""Warm start: the trials of an older sweep, given to a new sweep's sampler."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def warm_start(plan: Plan, log: SweepLog) -> str:
     """Add the trials of `plan.warm_start` to the record of a new sweep; returns what was taken, in words.
 
     A trial is taken with the hyperparameters that lie within the new space, and left out if none does. Samplers that
-    model all hyperparameters together take trials that have all of them within it: they would draw the missing ones at
-    random from then on. Values are compared as they are, whatever the epochs of the older sweep.
+    model all hyperparameters together take only trials that have all of them within it: otherwise they would draw the
+    missing ones at random from then on. Values are compared as they are, whatever the epochs of the older sweep.
 
     Raises:
         UserError: if there is no such sweep, or it is of another task.

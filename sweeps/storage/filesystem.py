@@ -112,4 +112,4 @@ def check_storage(storage: str) -> None:
 
 def reason(error: object) -> str:
     """The first line of what a file system says is wrong."""
-    return (str(error).splitlines() or ["it is not seen again"])[0].strip()[:300]
+    return (str(error).splitlines() or ["a file written there is not found again"])[0].strip()[:300]

@@ -1,8 +1,8 @@
 """A copy of the results folder in the sweep's storage, kept while the sweep runs.
 
 Checkpoints and Ray's own files are written to the storage by the processes that make them; the mirror copies the rest.
-A copy is never ahead of the folder. `events.jsonl` alone matters to a machine that resumes from the copy: the tables
-follow from it, and a last line that was cut off is dropped.
+A copy is never ahead of the folder. A machine that resumes from the copy needs only `events.jsonl`: the tables follow
+from it, and a last line that was cut off is dropped.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Mirror:
             log.warning("%s: cannot be written: %s; will try again, %s has everything", self.place, error, self.folder)
         if not error:
             if self.is_failing:
-                log.warning("%s: is written again", self.place)
+                log.warning("%s: can be written again", self.place)
             self.succeeded, self.is_failing = time.monotonic(), False
 
     def _copy(self, ended: Iterable[str], claim: bool = False) -> None:

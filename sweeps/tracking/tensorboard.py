@@ -39,7 +39,7 @@ class TensorBoard:
     """Writes a phase into `tensorboard/PHASE/TRIAL/`, one file per trial.
 
     A file is open only while something is written, so that thousands of trials hold no file and no thread. A later
-    session writes the runs of the earlier ones anew from their records, so that no point is lost or there twice.
+    session rewrites the runs of earlier ones from their records, so that no point is missing or duplicated.
     Retrainings that are no longer selected keep their runs.
 
     Args:
