@@ -149,7 +149,7 @@ def test_a_replay_is_the_sweep_that_it_predicts(run, summary_of, space, ctrl_c_a
 
     assert replay.main([str(real)]) == 2
     error = capsys.readouterr().err
-    assert "record with --scheduler none" in error
+    assert "run the sweep with --scheduler none" in error
     assert error.count("\n") == 1
 
 

@@ -120,15 +120,15 @@ class TrackerThread:
         self.calls.put(self.tracker.open)
 
     def begin(self, record: TrialRecord) -> None:
-        """Pass it on."""
+        """Pass the call on to the thread."""
         self.calls.put(partial(self.tracker.begin, _as_of_now(record)))
 
     def report(self, record: TrialRecord) -> None:
-        """Pass it on."""
+        """Pass the call on to the thread."""
         self.calls.put(partial(self.tracker.report, _as_of_now(record)))
 
     def end(self, record: TrialRecord) -> None:
-        """Pass it on."""
+        """Pass the call on to the thread."""
         self.calls.put(partial(self.tracker.end, _as_of_now(record)))
 
     def tick(self) -> None:
