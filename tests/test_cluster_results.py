@@ -83,7 +83,7 @@ def test_neither_another_sweep_nor_the_storage_itself_is_written_over(fetch, sto
     status, _, error = fetch(stored, folder)
     assert (status, error) == (
         2,
-        f"error: {folder} has another sweep, and is never overwritten; give another folder\n",
+        f"error: {folder} holds another sweep, and is never overwritten; give another folder\n",
     )
     assert (folder / "curves.csv").read_text() == "its own"
     assert fetch(stored, stored)[0] == 2

@@ -16,7 +16,7 @@ from sweeps.storage.checkpoints import Checkpoints
 
 @pytest.fixture
 def folder(sweep):
-    """A sweep that lacks nothing but its last event, that it has finished, as if it had been killed there; to damage."""
+    """A sweep that lacks only its last event, that it has finished, as if it had been killed there; to damage."""
     path = sweep / "events.jsonl"
     *lines, last = path.read_text().splitlines(keepends=True)
     assert json.loads(last)["event"] == "session_ended"

@@ -15,8 +15,7 @@ from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED
 from sweeps.search.suggestions import suggestions_of
 from sweeps.search.warm_start import warm_start
 
-SEVERAL_RUNGS = ("--max-epochs", 10, "--grace-period", 2, "--reduction-factor", 2)
-"""Early stopping at epochs 2, 4 and 8 of 10."""
+SEVERAL_RUNGS = ("--max-epochs", 10, "--grace-period", 2, "--reduction-factor", 2)  # at epochs 2, 4 and 8
 JOINT = [name for name, choice in SAMPLERS.items() if choice.joint]
 
 
@@ -36,7 +35,7 @@ class Search:
 
     def report(self, name, *values, epochs=None):
         """Values of the objective, at epochs 1, 2, ... or at these."""
-        for epoch, value in zip(epochs or range(1, len(values) + 1), values, strict=True):
+        for epoch, value in zip(epochs or range(1, 1 + len(values)), values, strict=True):
             report(self.log, name, epoch, value)
 
     def train(self, value, status=FINISHED):

@@ -78,7 +78,7 @@ def fetch(place: str, results: Path) -> Path:
     place = join(absolute(place))
     *_, task, name = ["", *place.partition("?")[0].rstrip("/").split("/")]
     if not exists(place):
-        raise UserError(f"--resume {place}: there is no sweep; give STORAGE/TASK/NAME")
+        raise UserError(f"--resume {place}: there is no sweep there; give STORAGE/TASK/NAME")
     folder = results / task / name
     bring_down(place, folder)
     if (stored := stored_at(folder)) != place:
@@ -155,7 +155,7 @@ def _check_same(theirs: bytes, folder: Path) -> None:
         return
     ours = (folder / PLAN).read_bytes() if _is_local_file(folder / PLAN) else b""
     if _identity(ours) != _identity(theirs):
-        raise UserError(f"{folder} has another sweep, and is never overwritten; give another folder")
+        raise UserError(f"{folder} holds another sweep, and is never overwritten; give another folder")
 
 
 def _identity(plan: bytes) -> Any:
