@@ -47,7 +47,7 @@ def fill(place):
 
 
 @pytest.mark.parametrize("at", ["0003", "0003-seed1"], ids=["in the search", "in retraining"])
-def test_a_full_disk_ends_the_sweep_with_one_line_and_it_goes_on_with_room(
+def test_a_full_disk_ends_the_sweep_with_one_line_and_it_resumes_with_room(
     start, small, whole, twice, mount, tmp_path, at
 ):
     options, folder = small
@@ -72,7 +72,9 @@ def test_no_room_for_checkpoints_costs_no_trial(start, small, whole, twice, moun
     options, folder = small
     session = start(*options, faults=LONG)
     session.reach(folder, "0000", 1)
+    known = (folder / "checkpoints" / "session").read_bytes()
     place = mount(folder / "checkpoints", 8)
+    (place / "session").write_bytes(known)  # the disk is the sweep's, and it is full
     assert session.end() == 1, session.output
     error = session.output.splitlines()[-1]
     assert "the last checkpoint of 0000-seed1, 0003-seed1 could not be written" in error
