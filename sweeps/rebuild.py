@@ -1,6 +1,6 @@
-"""Rewrite everything that follows from a sweep's events: its tables, its Optuna study, its TensorBoard files.
+"""Rewrite what follows from a sweep's events: tables, Optuna study, TensorBoard files, summary.json.
 
-summary.json and report.html stay as they are, since they also need the models.
+report.html and the figures stay as they are: they also need the models.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from sweeps import evaluate, show
+from sweeps import evaluate, rebuild, show
 from sweeps.config import plan_file
 from sweeps.config.plan_file import load
 from sweeps.pipeline import start
@@ -194,6 +194,22 @@ def test_a_sweep_that_another_metric_ranked_is_not_resumed(begun, capsys):
     error = capsys.readouterr().err
     assert "the sweep ranks trials by loss (max), the task synthetic-smooth now by loss (min)" in error
     assert len(error.splitlines()) == 1
+
+
+def test_what_follows_from_the_events_can_be_rebuilt(sweep, ctrl_c, capsys):
+    def rebuilt():
+        tables = ("trials.csv", "curves.csv", "summary.json")
+        before = {name: (sweep / name).read_text() for name in tables}
+        for name in (*tables, "study.log"):
+            (sweep / name).unlink()
+        assert rebuild.main([str(sweep)]) == 0
+        assert {name: (sweep / name).read_text() for name in tables} == before
+        assert str(sweep / "study.log") in capsys.readouterr().out.splitlines()
+
+    rebuilt()
+    with ctrl_c("0004"):
+        assert main(["--resume", str(sweep), "--trials", "+2"]) == 130
+    rebuilt()
 
 
 @pytest.mark.usefixtures("one_ray")

@@ -170,7 +170,10 @@ def test_what_follows_from_the_events_is_written_again(kept, shown, tmp_path):
         shutil.copy(kept("mnist-rec/asha") / name, folder)
     status, output, _ = shown(rebuild.main, folder)
     assert status == 0
-    assert output.split() == [str(folder / name) for name in (*names, "tensorboard")]
+    assert output.split() == [str(folder / name) for name in (*names, "tensorboard", "summary.json")]
+    first, second = (json.loads((one / "summary.json").read_text()) for one in (folder, kept("mnist-rec/asha")))
+    for key in ("task", "objective", "best", "retrained", "test", "versions", "device"):
+        assert first[key] == second[key]
     for name in names[:2]:
         tables = [pd.read_csv(place / name, dtype={"trial": str}) for place in (folder, kept("mnist-rec/asha"))]
         ordered = [table.sort_values(list(table)[:3], ignore_index=True) for table in tables]

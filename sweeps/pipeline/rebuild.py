@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeps.config import plan_file
+from sweeps.config.plan import Plan
+from sweeps.pipeline.selection import recorded
+from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import write_tables
 from sweeps.report.guard import output_file
+from sweeps.report.page import write_summary
 from sweeps.search.journal import write_study
-from sweeps.storage.folder import CURVES, STUDY, TENSORBOARD, TRIALS, locked
+from sweeps.storage.folder import CURVES, STUDY, SUMMARY, TENSORBOARD, TRIALS, locked
 from sweeps.tracking.tensorboard import TensorBoard
 
 
 def rebuild(folder: Path) -> list[str]:
-    """Write the tables, the Optuna study and TensorBoard's files of a sweep from `plan.json` and `events.jsonl`.
+    """Write the tables, the Optuna study, TensorBoard's files and the summary of a sweep from its plan and events.
 
-    `summary.json` and `report.html` stay as they are: they also need the models.
+    A sweep that was killed before its report has no summary. `report.html` stays as it is: it also needs the models.
 
     Args:
         folder: the results folder.
@@ -36,5 +40,20 @@ def rebuild(folder: Path) -> list[str]:
             runs = TensorBoard(folder, phase, varied)
             runs.open()
             runs.close()
-    written = [folder / name for name in (TRIALS, CURVES, STUDY, TENSORBOARD)]
+        if log.ended_as and log.search.records:
+            write_summary(_result(plan, log))
+    written = [folder / name for name in (TRIALS, CURVES, STUDY, TENSORBOARD, SUMMARY)]
     return [str(path) for path in written if path.exists()]
+
+
+def _result(plan: Plan, log: SweepLog) -> SweepResult:
+    """What the last session found, as the events tell it."""
+    return SweepResult(
+        plan=plan,
+        log=log,
+        source="",
+        device=log.device,
+        versions=log.versions,
+        retrained=recorded(plan, log),
+        total_s=log.search.recorded_s + log.retraining.recorded_s if log.total_s is None else log.total_s,
+    )

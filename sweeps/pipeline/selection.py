@@ -103,6 +103,37 @@ def models(
     return sorted(found, key=lambda one: one.order(plan.task.objective))
 
 
+def collected(plan: Plan, log: SweepLog, states: Mapping[str, Mapping[str, Any]] | None = None) -> list[Retrained]:
+    """The models of all sessions of an interrupted sweep; if some were tested, the best of them stays the answer.
+
+    Args:
+        plan: of the sweep.
+        log: its record.
+        states: as `load_states` gives them; None loads them.
+
+    Raises:
+        OSError: if the checkpoints cannot be read.
+    """
+    every = {record.name: record.config for record in log.search.ranked()}
+    found = models(plan, log, every, load_states(plan, log, retrainings(plan, every)) if states is None else states)
+    for one in found:
+        one.models = [model for model in one.models if model.test] or one.models
+    return sorted(found, key=lambda one: (not one.tested, one.order(plan.task.objective)))
+
+
+def recorded(plan: Plan, log: SweepLog) -> list[Retrained]:
+    """What the last session found, from the record alone: the models have no weights."""
+    names = with_model(log.retrainings.values())
+    records = [log.retrainings[name] for name in names]
+    states = {
+        record.name: {"best": {"metrics": record.best_metrics, "epoch": record.best_epoch, "weights": {}}}
+        for record in records
+    }
+    if log.ended_as == "interrupted":
+        return collected(plan, log, states)
+    return models(plan, log, select(plan, log), states)
+
+
 def _model(name: str, run: Configuration, state: Mapping[str, Any], log: SweepLog) -> Model:
     best, tested = state["best"], log.tests.get(name)
     known = tested is not None and tested.validation == best["metrics"]

@@ -24,7 +24,7 @@ from sweeps.engine.room import Room
 from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
-from sweeps.records.result import SweepResult, versions
+from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
 from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH, TrialRecord
@@ -109,11 +109,12 @@ class _Sweep:
                 plan_file.write(plan)
             self.checkpoints.claim(self.session)
             log.open()
-            facts = {"host": socket.gethostname(), "device": result.device, "versions": versions()}
+            facts = {"host": socket.gethostname(), "device": result.device, "versions": result.versions}
             log.add("session_begun", session=self.session, **facts)
             log.flush()
             write_tables(log)
             self._work()
+            result.total_s = round(result.wall_s, 3)
             if result.interrupted:
                 self._end("interrupted")
                 write_tables(log)
@@ -130,7 +131,7 @@ class _Sweep:
         """Record how this session ends; the storage is the first to know that a sweep is finished."""
         log = self.log
         wall_s = {phase.phase: round(phase.elapsed_s, 3) for phase in (log.search, log.retraining)}
-        log.add("session_ended", status=status, wall_s=wall_s)
+        log.add("session_ended", status=status, wall_s=wall_s, total_s=self.result.total_s)
         if self.mirror and status == "finished" and log.file:
             self.mirror.finish("".join(log.file.waiting))
         log.flush()
@@ -151,7 +152,7 @@ class _Sweep:
         except KeyboardInterrupt:
             result.interrupted = True
         if result.interrupted and log.search.records:
-            self._collect()
+            result.retrained = selection.collected(self.plan, log)
         if result.retrained:
             self._keep_best()
 
@@ -230,16 +231,6 @@ class _Sweep:
                     facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
                     log.add("tested", trial=model.name, **facts)
                     log.flush()
-
-    def _collect(self) -> None:
-        """Bring together the models of all sessions: if some were tested, the best of them stays the answer."""
-        plan, log, result = self.plan, self.log, self.result
-        every = {record.name: record.config for record in log.search.ranked()}
-        states = selection.load_states(plan, log, selection.retrainings(plan, every))
-        result.retrained = selection.models(plan, log, every, states)
-        for one in result.retrained:
-            one.models = [model for model in one.models if model.test] or one.models
-        result.retrained.sort(key=lambda one: (not one.tested, one.order(plan.task.objective)))
 
     def _keep_best(self) -> None:
         """Write the winner's model with the best validation into `best/`, with its test metrics once it has any."""

@@ -24,6 +24,18 @@ from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED, TrialLog
 PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 
 
+def versions() -> dict[str, str]:
+    """Python, the packages that figures depend on, and the project's commit where it is known."""
+    found = {"python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found["commit"] = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        found["commit"] = "unknown: not a git checkout"
+    return found
+
+
 @dataclass(kw_only=True)
 class Model:
     """One retrained model, its weights those of its best-validation epoch."""
@@ -89,6 +101,8 @@ class SweepResult:
     """Where the data is from, in words."""
     device: str = "none: nothing was started"
     """What the trials ran on, in words."""
+    versions: dict[str, str] = field(default_factory=versions)
+    """The packages that the sweep ran with."""
     retrained: list[Retrained] = field(default_factory=list)
     """Best first, by validation; in an interrupted sweep those that were tested come before the others."""
     baseline: dict[str, float] = field(default_factory=dict)
@@ -101,6 +115,8 @@ class SweepResult:
     started: float = field(default_factory=time.monotonic)
     earlier_s: float = 0.0
     """Seconds that both phases took in earlier sessions."""
+    total_s: float | None = None
+    """Seconds that the whole sweep has taken, once this session's work is done."""
 
     @property
     def search(self) -> TrialLog:
@@ -115,6 +131,8 @@ class SweepResult:
     @property
     def wall_s(self) -> float:
         """Seconds that the whole sweep has taken: this session, and both phases of earlier ones."""
+        if self.total_s is not None:
+            return self.total_s
         return time.monotonic() - self.started + self.earlier_s
 
     @property
@@ -131,7 +149,7 @@ class SweepResult:
             "name": plan.name,
             "command": command_line(plan.commands[0]),
             "seed": plan.seed,
-            "versions": versions(),
+            "versions": self.versions,
             "device": self.device,
             "objective": asdict(plan.task.objective),
             "search": {
@@ -166,18 +184,6 @@ class SweepResult:
 def command_line(command: tuple[str, ...]) -> str:
     """A command as a shell takes it."""
     return shlex.join(command)
-
-
-def versions() -> dict[str, str]:
-    """Python, the packages that figures depend on, and the project's commit where it is known."""
-    found = {"python": platform.python_version()}
-    found |= {name: importlib.metadata.version(name) for name in PACKAGES}
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        found["commit"] = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        found["commit"] = "unknown: not a git checkout"
-    return found
 
 
 def _without_seed(config: Configuration) -> dict[str, Any]:

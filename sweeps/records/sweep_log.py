@@ -85,6 +85,10 @@ class SweepLog:
         """The machine of the driver."""
         self.device = ""
         """What the trials ran on, in words."""
+        self.versions: dict[str, str] = {}
+        """The packages that the last session ran with."""
+        self.total_s: float | None = None
+        """Seconds that the whole sweep had taken when the last session ended; None if none ended."""
         self.last_time: float | None = None
         """When the last event happened, in seconds since 1970."""
         self.ended_as = ""
@@ -222,6 +226,7 @@ class SweepLog:
 
     def _session_begun(self, event: Mapping[str, Any]) -> None:
         self.session, self.host, self.device = (str(event[name]) for name in ("session", "host", "device"))
+        self.versions = {str(name): str(version) for name, version in event.get("versions", {}).items()}
         self.ended_as = ""
         for record in (*self.search.trials, *self.retrainings.values()):
             if record.is_open or record.status == INTERRUPTED:
@@ -229,6 +234,9 @@ class SweepLog:
 
     def _session_ended(self, event: Mapping[str, Any]) -> None:
         self.ended_as = str(event["status"])
+        self.total_s = float(event["total_s"]) if "total_s" in event else None
+        for log in (self.search, self.retraining):
+            log.recorded_s = max(log.recorded_s, float(event["wall_s"].get(log.phase, 0.0)))
         for record in (*self.search.trials, *self.retrainings.values()):
             if record.is_open:
                 record.status, record.reason = INTERRUPTED, f"the sweep was interrupted after its epoch {record.epoch}"

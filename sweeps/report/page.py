@@ -35,9 +35,19 @@ def write_report(result: SweepResult, splits: Splits) -> None:
     Raises:
         OSError: if a file cannot be written.
     """
-    folder, summary = result.plan.folder, result.summary()
-    write_whole(folder / SUMMARY, json.dumps(_valid(summary), indent=2, allow_nan=False) + "\n")
-    write_whole(folder / REPORT, _page(result, summary, draw_figures(result, splits)))
+    summary = write_summary(result)
+    write_whole(result.plan.folder / REPORT, _page(result, summary, draw_figures(result, splits)))
+
+
+def write_summary(result: SweepResult) -> dict[str, Any]:
+    """Write `summary.json`; returns its content.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    summary = result.summary()
+    write_whole(result.plan.folder / SUMMARY, json.dumps(_valid(summary), indent=2, allow_nan=False) + "\n")
+    return summary
 
 
 def _valid(value: Any) -> Any:
