@@ -7,9 +7,9 @@ be run while the sweep runs, and again.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from ae.errors import UserError
+from sweeps.config.arguments import path
 from sweeps.storage import fetch
 from sweeps.storage.filesystem import absolute
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print("error: name two places: python cluster/results.py s3://BUCKET/TASK/NAME FOLDER", file=sys.stderr)
         return 2
-    folder = Path(arguments[1])
+    folder = path(arguments[1])
     try:
         place = absolute(arguments[0])
         if not fetch.exists(place):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser
+from sweeps.config.arguments import Parser, path
 from sweeps.report.comparison import compare
 
 
@@ -17,11 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(prog="python sweeps/compare.py", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "folders", type=Path, nargs="+", metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME"
+        "folders", type=path, nargs="+", metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME"
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         metavar="FILE.png",
         help="overwritten if it exists (default: a new compare.png beside the first folder)",
     )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser
+from sweeps.config.arguments import Parser, path
 from sweeps.pipeline.evaluate import evaluate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(prog="python sweeps/evaluate.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="other data (default: what the sweep used)")
+    parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    parser.add_argument("--data", type=path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
     return run_command(lambda: print(evaluate(options.folder, options.data)))
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser
+from sweeps.config.arguments import Parser, path
 from sweeps.pipeline.rebuild import rebuild
 
 
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     options = parser.parse(arguments)
     return run_command(lambda: print("\n".join(rebuild(options.folder))))
 

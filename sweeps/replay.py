@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser
+from sweeps.config.arguments import Parser, path
 from sweeps.config.choices import SCHEDULERS
 from sweeps.pipeline.replay import replay
 
@@ -43,7 +42,7 @@ def command_line() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument(
         "--scheduler",
         dest="schedulers",
@@ -68,10 +67,10 @@ def command_line() -> Parser:
     )
     parser.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where the table and the chart go (default: RESULTS_DIR)"
+        "--output", type=path, metavar="DIR", help="where the table and the chart go (default: RESULTS_DIR)"
     )
     parser.add_argument(
-        "--check", type=Path, metavar="DIR", help="a real sweep of the same trials: only compare it with its replay"
+        "--check", type=path, metavar="DIR", help="a real sweep of the same trials: only compare it with its replay"
     )
     return parser
 

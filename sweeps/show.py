@@ -6,12 +6,11 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser
+from sweeps.config.arguments import Parser, path
 from sweeps.report.terminal import show
 
 
@@ -24,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_line() -> Parser:
     """The options."""
     parser = Parser(prog="python sweeps/show.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("folder", type=Path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument(
         "--watch",
         type=seconds,

@@ -257,3 +257,21 @@ def test_the_scripts_run_as_scripts(request, tmp_path):
     for script, process in zip(scripts, started, strict=True):
         assert f"usage: python sweeps/{script.name} " in process.communicate()[0]
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--results", "--storage", "--data", "--warm-start", "--space"])
+def test_a_tilde_after_an_equals_sign_is_the_user_s_home(planned, option, monkeypatch, tmp_path, write_idx):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_idx(tmp_path / "mine")
+    (tmp_path / "mine" / "space.yaml").write_text("lr: [0.5, 0.25]\n")
+    file = "/space.yaml" if option == "--space" else ""
+    plan = planned("--search", "optuna", f"{option}=~/mine{file}")
+    found = {
+        "--results": plan.folder.parents[1],
+        "--storage": plan.storage,
+        "--data": plan.data,
+        "--warm-start": plan.warm_start,
+        "--space": plan.space == {"lr": [0.5, 0.25]} and tmp_path / "mine",
+    }
+    assert str(found[option]) == str(tmp_path / "mine")
+    assert not (tmp_path / "~").exists()

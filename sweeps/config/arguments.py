@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -37,7 +38,7 @@ def named_task(arguments: Sequence[str]) -> Task | None:
     """The task that a command line names, by --task or by the folder it resumes; the parser adds its options."""
     only = Parser(add_help=False, allow_abbrev=False)
     only.add_argument("--task", default="")
-    only.add_argument("--resume", default="")
+    only.add_argument("--resume", default="", type=place)
     found = only.parse_known_args(arguments)[0]
     if found.task in tasks.names():
         return tasks.find(found.task)
@@ -91,14 +92,19 @@ def _add_what(parser: Parser) -> None:
         "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not read"
     )
     what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
-    what.add_argument("--data", type=Path, metavar="PATH", help="your own data (default: what comes with the task)")
+    what.add_argument("--data", type=path, metavar="PATH", help="your own data (default: what comes with the task)")
     what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")
     what.add_argument("--name", help="name of the results folder (default: the time)")
-    what.add_argument("--resume", metavar="DIR", help="resume a sweep: a results folder, or STORAGE/TASK/NAME")
-    what.add_argument("--or-resume", action="store_true", help="resume the sweep of that --name if there is one")
-    what.add_argument("--results", type=Path, metavar="DIR", help="where results folders are made (default: results)")
     what.add_argument(
-        "--storage", metavar="URI", help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results"
+        "--resume", type=place, metavar="DIR", help="resume a sweep: a results folder, or STORAGE/TASK/NAME"
+    )
+    what.add_argument("--or-resume", action="store_true", help="resume the sweep of that --name if there is one")
+    what.add_argument("--results", type=path, metavar="DIR", help="where results folders are made (default: results)")
+    what.add_argument(
+        "--storage",
+        type=place,
+        metavar="URI",
+        help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results",
     )
 
 
@@ -109,9 +115,9 @@ def _add_search(parser: Parser) -> None:
         "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N adds some)"
     )
     search.add_argument("--sampler", metavar="NAME", help=f"for --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
-    search.add_argument("--space", type=Path, metavar="FILE.yaml", help="your own search space (see the README)")
+    search.add_argument("--space", type=path, metavar="FILE.yaml", help="your own search space (see the README)")
     search.add_argument(
-        "--warm-start", type=Path, metavar="DIR", help="an older sweep that --search optuna learns from"
+        "--warm-start", type=path, metavar="DIR", help="an older sweep that --search optuna learns from"
     )
     search.add_argument("--seed", type=int, help="seed of the sampler and the trials (default: 0)")
 
@@ -187,6 +193,16 @@ def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
     for one in fields(task.options):
         kind = next(kind for kind in get_args(types[one.name]) or (types[one.name],) if kind is not type(None))
         group.add_argument(option(one.name), type=kind, help=one.metadata["help"])
+
+
+def path(text: str) -> Path:
+    """A path in which ~ is the user's home: a shell does not expand it after an equals sign."""
+    return Path(os.path.expanduser(text))  # a user that does not exist stays as typed
+
+
+def place(text: str) -> str:
+    """A URI as it is, or a path in which ~ is the user's home."""
+    return text if "://" in text or not text else str(path(text))
 
 
 GROWING = ("trials", "top_k", "seeds")
