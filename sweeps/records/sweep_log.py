@@ -29,7 +29,7 @@ from sweeps.storage.folder import EVENTS
 STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reopened": PAUSED}
 """The status that an event gives a trial."""
 NAME = re.compile(r"[0-9]+(-seed[0-9]+)?")
-"""Of a trial, or of a retraining."""
+"""The name of a trial, or of a retraining."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
