@@ -82,10 +82,12 @@ def running(swept, tmp_path):
     for name in ("summary.json", "trials.csv", "curves.csv"):
         (folder / name).unlink()
     lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
-    events = [json.loads(line) for line in lines]
-    paused = next(place for place, event in enumerate(events) if event["event"] == "paused")
-    cut_off = lines[paused + 1][:20]  # a line that is being written
-    (folder / "events.jsonl").write_text("".join(lines[: paused + 1]) + cut_off)
+    facts = [(event["event"], event.get("trial")) for event in map(json.loads, lines)]
+    last = max(
+        facts.index(("reported", "0000")), next(place for place, (kind, _) in enumerate(facts) if kind == "paused")
+    )
+    cut_off = lines[last + 1][:20]  # a line that is being written
+    (folder / "events.jsonl").write_text("".join(lines[: last + 1]) + cut_off)
     return folder
 
 
