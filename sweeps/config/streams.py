@@ -56,7 +56,7 @@ def safe_output() -> Iterator[None]:
     """Standard output and error as safe streams."""
     before = sys.stdout, sys.stderr
     safe = [SafeStream(stream) for stream in before]
-    sys.stdout, sys.stderr = safe  # type: ignore[assignment]  # they have all that a text stream has
+    sys.stdout, sys.stderr = safe
     try:
         yield
     finally:

@@ -40,7 +40,7 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
         url = _join(used.address, options)
     elif not already:
         url = _start(used.dashboard, options)
-    heed_sigterm()
+    heed_signals()
     try:
         yield f"http://{url}" if url else None
     finally:
@@ -48,14 +48,19 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
             ray.shutdown()
 
 
-def heed_sigterm() -> None:
-    """Handle SIGTERM like a Ctrl-C, even where a shell ignores that; Ray replaces the handler when it starts."""
+def heed_signals() -> None:
+    """Handle SIGTERM, and SIGHUP of a terminal that is closed, like a Ctrl-C, even where a shell ignores that.
+
+    A process that nohup started ignores SIGHUP, and continues to. Ray replaces the handler of SIGTERM when it starts.
+    """
 
     def as_ctrl_c(number: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)
         (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
     signal.signal(signal.SIGTERM, as_ctrl_c)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, as_ctrl_c)
 
 
 def _start(dashboard: bool, options: dict[str, Any]) -> str | None:

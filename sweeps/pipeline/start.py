@@ -75,10 +75,10 @@ def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
     try:
         import torch
 
-        from sweeps.engine.session import heed_sigterm  # imports ray, which --help, --list and --dry-run do without
+        from sweeps.engine.session import heed_signals  # imports ray, which --help, --list and --dry-run do without
         from sweeps.pipeline.sweep import run_sweep
 
-        heed_sigterm()
+        heed_signals()
         torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower
         return run_sweep(plan, before, splits, Console())
     except OSError as error:
