@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import ray
@@ -16,6 +14,7 @@ import ray
 from ae.errors import UserError
 from sweeps.config.plan import Plan
 from sweeps.config.words import one_line
+from sweeps.engine.signals import heed_signals
 
 CONNECT_S = 5.0
 """Seconds within which a cluster's address must answer."""
@@ -46,21 +45,6 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
     finally:
         if not already:
             ray.shutdown()
-
-
-def heed_signals() -> None:
-    """Handle SIGTERM, and SIGHUP of a terminal that is closed, like a Ctrl-C, even where a shell ignores that.
-
-    A process that nohup started ignores SIGHUP, and continues to. Ray replaces the handler of SIGTERM when it starts.
-    """
-
-    def as_ctrl_c(number: int, frame: FrameType | None) -> None:
-        handler = signal.getsignal(signal.SIGINT)
-        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
-
-    signal.signal(signal.SIGTERM, as_ctrl_c)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, as_ctrl_c)
 
 
 def _start(dashboard: bool, options: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP, at the driver alone and at all of its processes, as a terminal and a batch system send them."""
+"""SIGINT, SIGTERM and SIGHUP, to the driver alone and to all of its processes, as terminals and batch systems do."""
 
 import os
 import signal
@@ -31,6 +31,7 @@ def test_a_signal_ends_it_cleanly_and_its_last_words_resume_it(start, small, who
     assert session.end(60) == 130, session.output
     took_s = time.monotonic() - sent
     assert_gone(session)
+    assert "\nStopping, up to about " in session.output
     assert "interrupted" in (folder / "trials.csv").read_text()
     line = next(line for line in session.output.splitlines() if line.startswith("Resume with: "))
     words = line.removeprefix("Resume with: python sweeps/run.py ").split()
