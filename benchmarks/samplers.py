@@ -27,8 +27,8 @@ TASK = tasks.find("mnist-cls")
 REMARKS = (
     "The surface: an accuracy over the wide space of mnist-cls, 0.99 at lr 0.004, hidden 160, clip 1, batch 32, "
     "orthogonal, one-cycle, less away from it.",
-    "Parallel curves are 0.3 exp(-e / 4) below that after e epochs. Crossing curves are 0.3 exp(-e / tau) below it, tau "
-    "from 1 epoch at lr 0.02 to 12 at lr 0.0005: fast trials lead at the first rung and end lower.",
+    "Parallel curves are 0.3 exp(-e / 4) below that after e epochs. Crossing curves are 0.3 exp(-e / tau) below it, "
+    "tau from 1 epoch at lr 0.02 to 12 at lr 0.0005: fast trials lead at the first rung and end lower.",
     "One worker, and ASHA with the task's rungs: it trains the trial that a rung promotes, else a new one is drawn.",
     "best: the accuracy that the best trial would reach, mean ± standard deviation over the seeds of the sweep.",
     "second half: the same of the second half of the trials, mean; what the sampler has learned from the first.",
