@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ae.errors import UserError
+from sweeps.config.streams import safe_output
 from sweeps.config.words import one_line
 from sweeps.storage.crash import report_bug
 
@@ -44,15 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_command(work: Callable[[], int | None]) -> int:
     """Do the work of a command; returns the exit status.
 
-    A user's mistake costs one line and status 2, a Ctrl-C status 130. Any other exception is a bug: one line, the
-    traceback in a file, and status 1.
+    Characters that the terminal lacks, and output that nobody reads, are no errors. A user's mistake costs one line and
+    status 2, a Ctrl-C status 130. Any other exception is a bug: one line, the traceback in a file, and status 1.
     """
-    try:
-        return work() or 0
-    except UserError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        return report_bug(error, None, "the command")
+    with safe_output():
+        try:
+            return work() or 0
+        except UserError as error:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            return 130
+        except Exception as error:
+            return report_bug(error, None, "the command")

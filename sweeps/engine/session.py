@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import ray
@@ -16,6 +14,7 @@ import ray
 from ae.errors import UserError
 from sweeps.config.plan import Plan
 from sweeps.config.words import one_line
+from sweeps.engine.signals import heed_signals
 
 CONNECT_S = 5.0
 """Seconds within which a cluster's address must answer."""
@@ -40,22 +39,12 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
         url = _join(used.address, options)
     elif not already:
         url = _start(used.dashboard, options)
-    heed_sigterm()
+    heed_signals()
     try:
         yield f"http://{url}" if url else None
     finally:
         if not already:
             ray.shutdown()
-
-
-def heed_sigterm() -> None:
-    """Handle SIGTERM like a Ctrl-C, even where a shell ignores that; Ray replaces the handler when it starts."""
-
-    def as_ctrl_c(number: int, frame: FrameType | None) -> None:
-        handler = signal.getsignal(signal.SIGINT)
-        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
-
-    signal.signal(signal.SIGTERM, as_ctrl_c)
 
 
 def _start(dashboard: bool, options: dict[str, Any]) -> str | None:

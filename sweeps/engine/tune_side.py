@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 
 from sweeps.engine.failure import last_line, machine_died
 from sweeps.engine.phase import Phase
+from sweeps.engine.signals import answer_ctrl_c
 from sweeps.scheduling.base import Decision
 
 MACHINES = 10
@@ -203,10 +204,16 @@ class TuneCallback(tune.Callback):
     """
 
     def __init__(self, phase: Phase) -> None:
-        self.phase = phase
+        self.phase, self.is_listening = phase, False
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its callbacks' state; a session resumes from the event log
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Tune's own handler of a Ctrl-C is there now, and says nothing that a user would see."""
+        if not self.is_listening:
+            self.is_listening = True
+            answer_ctrl_c(self.phase.trials)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial starts for the first time, or continues."""

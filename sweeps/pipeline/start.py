@@ -25,6 +25,7 @@ from sweeps.config.plan import Plan
 from sweeps.config.plan_file import load
 from sweeps.config.resume import resumed_plan
 from sweeps.config.words import option
+from sweeps.engine.signals import heed_signals
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import FAILED
 from sweeps.storage import data_hash
@@ -75,15 +76,18 @@ def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
     try:
         import torch
 
-        from sweeps.engine.session import heed_sigterm  # imports ray, which --help, --list and --dry-run do without
-        from sweeps.pipeline.sweep import run_sweep
+        from sweeps.pipeline.sweep import run_sweep  # imports ray, which --help, --list and --dry-run do without
 
-        heed_sigterm()
+        heed_signals()
         torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower
         return run_sweep(plan, before, splits, Console())
     except OSError as error:
         return _cut_off(plan, error)
-    except (UserError, KeyboardInterrupt):  # a Ctrl-C while Ray starts, or a second one during the report
+    except UserError:
+        raise
+    except KeyboardInterrupt:  # while Ray starts, or a second one
+        if (plan.folder / PLAN).exists():
+            print(f"Resume with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}", file=sys.stderr)
         raise
     except Exception as error:
         return report_bug(error, plan.folder, "the sweep")

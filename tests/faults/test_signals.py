@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, at the driver alone and at all of its processes, as a terminal and a batch system send them."""
+"""SIGINT, SIGTERM and SIGHUP, to the driver alone and to all of its processes, as terminals and batch systems do."""
 
 import os
 import signal
@@ -16,12 +16,13 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
     ("number", "send", "at"),
     [
         (signal.SIGTERM, os.kill, "0003"),
+        (signal.SIGHUP, os.kill, "0003"),
         (signal.SIGINT, os.killpg, "0003-seed1"),
         (signal.SIGTERM, os.kill, "0003-seed1"),
     ],
-    ids=["SIGTERM in the search", "Ctrl-C in retraining", "SIGTERM in retraining"],
+    ids=["SIGTERM in the search", "SIGHUP in the search", "Ctrl-C in retraining", "SIGTERM in retraining"],
 )
-def test_a_signal_ends_it_cleanly_and_its_last_words_go_on(start, small, whole, twice, number, send, at):
+def test_a_signal_ends_it_cleanly_and_its_last_words_resume_it(start, small, whole, twice, number, send, at):
     options, folder = small
     session = start(*options, faults=LONG)
     session.reach(folder, at, 4)
@@ -30,6 +31,7 @@ def test_a_signal_ends_it_cleanly_and_its_last_words_go_on(start, small, whole, 
     assert session.end(60) == 130, session.output
     took_s = time.monotonic() - sent
     assert_gone(session)
+    assert "\nStopping, up to about " in session.output
     assert "interrupted" in (folder / "trials.csv").read_text()
     line = next(line for line in session.output.splitlines() if line.startswith("Resume with: "))
     words = line.removeprefix("Resume with: python sweeps/run.py ").split()
