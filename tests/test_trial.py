@@ -1,10 +1,12 @@
 """A trial in this process, with no Ray started."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from ray import tune
 
+from ae import tasks
 from sweeps.engine.spare import SpareCores
 from sweeps.engine.trial import SweepTrial
 from sweeps.storage import checkpoints
@@ -122,6 +124,20 @@ def test_a_diverged_trial_ends_and_ranks_nothing(new_trial):
     assert report["epoch"] == 1
     assert math.isnan(report["val_accuracy"])
     assert math.isnan(report["val_loss"])
+
+
+def test_an_objective_that_is_nan_while_the_loss_is_finite_is_a_diverged_trial(new_trial, monkeypatch):
+    task = tasks.find("mnist-cls")
+
+    def measure(*arguments):
+        measured = task.measure(*arguments)
+        return measured | {"accuracy": measured["accuracy"] * math.nan}
+
+    monkeypatch.setattr("sweeps.engine.trial.find", lambda name: replace(task, measure=measure))
+    report = new_trial(config()).train()
+    assert math.isfinite(report["train_loss"])
+    assert report["ends"]
+    assert math.isnan(report["val_loss"]), "so that the record says that it has diverged"
 
 
 def test_reports_that_the_driver_lacks_come_first_and_are_not_trained_again(new_trial):
