@@ -97,7 +97,7 @@ def initialise_(model: LSTM_AE, how: str) -> LSTM_AE:
         The same module.
 
     Raises:
-        ValueError: if `how` is none of these.
+        ValueError: if `how` is not one of these names.
 
     Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120 (orthogonal); Jozefowicz et al. 2015,
         https://proceedings.mlr.press/v37/jozefowicz15.html (forget bias); Tallec and Ollivier 2018,

@@ -28,7 +28,7 @@ def use_fast(core: str, device: torch.device) -> bool:
         device: where the model is.
 
     Raises:
-        UserError: if `core` is none of the three, or it is "fast" and the fast core is not available.
+        UserError: if `core` is not one of these names, or is "fast" where the fast core is not available.
     """
     if core not in CORES:
         raise UserError(f"core must be one of {', '.join(CORES)}, got {core!r}")

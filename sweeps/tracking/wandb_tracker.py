@@ -74,7 +74,7 @@ class WandbRuns:
             group=self.plan.name,
             dir=str(self.plan.folder.absolute()),
             config=run_config(self.log, record),
-            mode=os.environ.get(MODE),  # type: ignore[arg-type]
+            mode=os.environ.get(MODE),  # type: ignore[arg-type]  # wandb checks the user's text
             resume="allow",
             reinit="create_new",
             settings=self.settings,
