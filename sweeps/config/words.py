@@ -48,3 +48,19 @@ def duration(seconds: float) -> str:
     """Seconds as h:mm:ss; hours also count days."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def span(low_s: float, high_s: float) -> str:
+    """A range of seconds in words, in a unit that fits its longer end: '12 to 18 min', '1.5 to 2 h', 'under 10 s'."""
+    if high_s < 10:
+        return "under 10 s"
+    unit_s, unit = next(one for one in ((1, "s"), (60, "min"), (3600, "h")) if high_s < 100 * one[0] or one[1] == "h")
+    low, high = (_rounded(seconds / unit_s) for seconds in (low_s, high_s))
+    if low == "0":
+        return f"at most {high} {unit}"
+    return f"{low} to {high} {unit}" if low != high else f"{high} {unit}"
+
+
+def _rounded(count: float) -> str:
+    """A number of units: whole, below 5 to a half."""
+    return f"{round(2 * count) / 2:g}" if count < 5 else f"{count:,.0f}"

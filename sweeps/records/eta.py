@@ -1,12 +1,34 @@
-"""How long a phase may still take."""
+"""How long a sweep, and a phase of it, may still take."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from ae.configuration import Configuration
+from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import RUNNING, TrialLog, TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimeLeft:
+    """What a sweep may still take until its report is written, in seconds."""
+
+    low_s: float
+    high_s: float
+
+
+def time_left(log: SweepLog) -> TimeLeft | None:
+    """What a whole sweep may still take: search, retraining, test and report. None before any report."""
+    plan, search_s = log.plan, seconds_left(log.search)
+    if search_s is None:
+        return None
+    retraining_s = seconds_left(log.retraining) if log.retraining.requested else None
+    if retraining_s is None:
+        epochs = plan.top_k * plan.seeds * plan.retrain_epochs
+        retraining_s = epochs * log.search.elapsed_s / log.search.epochs
+    return TimeLeft(low_s=0.8 * (search_s + retraining_s), high_s=1.25 * (search_s + retraining_s))
 
 
 def seconds_left(log: TrialLog) -> float | None:

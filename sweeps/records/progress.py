@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from sweeps.config.words import duration, settings
-from sweeps.records.eta import seconds_left
+from sweeps.config.words import duration, settings, span
+from sweeps.records.eta import TimeLeft, seconds_left
 from sweeps.records.trials import STATUSES, TrialLog
 
 
@@ -25,6 +25,11 @@ def clock(log: TrialLog) -> str:
     left_s = seconds_left(log)
     eta = "time left unknown" if left_s is None else f"about {duration(left_s)} left"
     return f"{duration(log.elapsed_s)} elapsed, {eta}"
+
+
+def left_in_words(left: TimeLeft | None) -> str:
+    """The time that a sweep may still take: '12 to 18 min left'."""
+    return "time left unknown" if left is None else f"{span(left.low_s, left.high_s)} left"
 
 
 def counts(log: TrialLog) -> str:
