@@ -57,29 +57,41 @@ class LSTM_AE(nn.Module):
         self.fast = False
         self.threads: int | None = None
 
-    def encode(self, inputs_BTF: Tensor) -> Tensor:
-        """The context vector z of each sequence, (B, H)."""
-        _, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
-        context_BH: Tensor = last_hidden_1BH[0]
+    def encode(self, inputs_BTF: Tensor, lengths_B: Tensor | None = None) -> Tensor:
+        """The context vector z of each sequence, (B, H): the encoder's hidden state at the sequence's own last step."""
+        hidden_BTH, (last_hidden_1BH, _) = self.encoder(inputs_BTF)
+        context_BH: Tensor = last_hidden_1BH[0] if lengths_B is None else _at_end(hidden_BTH, lengths_B)
         return context_BH
 
-    def forward(self, inputs_BTF: Tensor) -> Output:
+    def forward(self, inputs_BTF: Tensor, lengths_B: Tensor | None = None) -> Output:
         """Encode, decode and apply every head.
 
         The classification head reads the decoded sequence at its last time step: this output depends on all steps of
         the decoder, and the model stays independent of the length T.
+
+        Args:
+            inputs_BTF: sequences; finite after their end.
+            lengths_B: int64, steps of each sequence, from 1 to T; None if all have T. Outputs after the end of a
+                sequence mean nothing: no loss may read them.
         """
-        decoded_BTH = self._decode(inputs_BTF)
-        logits_BC = self.classify(decoded_BTH[:, -1]) if self.classify else None
+        decoded_BTH = self._decode(inputs_BTF, lengths_B)
+        logits_BC = self.classify(_at_end(decoded_BTH, lengths_B)) if self.classify else None
         prediction_BTO = self.predict(decoded_BTH) if self.predict else None
         return Output(self.reconstruct(decoded_BTH), logits_BC, prediction_BTO)
 
-    def _decode(self, inputs_BTF: Tensor) -> Tensor:
+    def _decode(self, inputs_BTF: Tensor, lengths_B: Tensor | None) -> Tensor:
         if self.fast:
-            return kernels.decode(self.encoder, self.decoder, inputs_BTF, self.threads)
-        context_BTH = self.encode(inputs_BTF).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
+            return kernels.decode(self.encoder, self.decoder, inputs_BTF, lengths_B, self.threads)
+        context_BTH = self.encode(inputs_BTF, lengths_B).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH: Tensor = self.decoder(context_BTH)[0]
         return decoded_BTH
+
+
+def _at_end(states_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:
+    """The state at each sequence's last step, (B, H)."""
+    if lengths_B is None:
+        return states_BTH[:, -1]
+    return states_BTH[torch.arange(len(states_BTH), device=states_BTH.device), lengths_B - 1]
 
 
 @torch.no_grad()

@@ -26,16 +26,19 @@ SIZES = [
 ]
 
 
-def both(batch, steps, features, hidden):
-    """The decoded sequences and every gradient, by nn.LSTM and by the fast core."""
+def both(batch, steps, features, hidden, lengths=None):
+    """The outputs and every gradient, by nn.LSTM and by the fast core."""
     torch.manual_seed(0)
     model = LSTM_AE(features, hidden, features, labels=3, predict=True)
     inputs, weights = torch.rand(batch, steps, features), torch.randn(batch, steps, features)
+    if lengths is not None:
+        weights[torch.arange(steps) >= lengths[:, None]] = 0
     found = []
     for fast in (False, True):
         model.fast = fast
-        output = model(inputs)
-        loss = (output.reconstruction_BTO * weights).sum() + output.logits_BC.sum() + output.prediction_BTO.sum()
+        output = model(inputs, lengths)
+        steps_BTO = (output.reconstruction_BTO + output.prediction_BTO) * weights
+        loss = steps_BTO.sum() + output.logits_BC.sum()
         found.append((output, torch.autograd.grad(loss, list(model.parameters()))))
     return found
 
@@ -50,14 +53,84 @@ def test_outputs_and_gradients_are_those_of_nn_lstm(size):
         assert (one - other).abs().max() <= 1e-5 * one.abs().max()
 
 
+def mixed_lengths(batch, steps):
+    """One length per sequence, from 1 to all steps."""
+    return torch.randint(1, steps + 1, (batch,), generator=torch.Generator().manual_seed(1))
+
+
 @needs_core
-def test_inference_gives_what_training_gives():
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_mixed_lengths_give_what_nn_lstm_gives(size):
+    lengths = mixed_lengths(*size[:2])
+    (stock, stock_gradients), (fast, fast_gradients) = both(*size, lengths)
+    inside = torch.arange(size[1]) < lengths[:, None]
+    for one, other in zip(stock, fast, strict=True):
+        one, other = (output if output.ndim == 2 else output[inside] for output in (one, other))
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+    for one, other in zip(stock_gradients, fast_gradients, strict=True):
+        assert (one - other).abs().max() <= 1e-5 * one.abs().max()
+
+
+@needs_core
+@pytest.mark.parametrize("fast", [True, False], ids=["fast core", "nn.LSTM"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_batch_of_mixed_lengths_gives_what_its_sequences_give_one_by_one(size, fast):
+    torch.manual_seed(0)
+    batch, steps, features, hidden = size
+    model, lengths = LSTM_AE(features, hidden, features, labels=3), mixed_lengths(batch, steps)
+    model.fast = fast
+    inputs = torch.rand(batch, steps, features)
+
+    def losses(inputs, lengths):
+        output = model(inputs, lengths)
+        ends = [steps] * len(inputs) if lengths is None else lengths.tolist()
+        squares = (output.reconstruction_BTO - inputs) ** 2
+        return torch.stack([square[:end].mean() for square, end in zip(squares, ends, strict=True)]), output.logits_BC
+
+    def gradients(loss):
+        return torch.autograd.grad(loss, list(model.parameters()))
+
+    together, logits = losses(inputs, lengths)
+    single = [losses(inputs[at : at + 1, :end], None) for at, end in enumerate(lengths.tolist())]
+    torch.testing.assert_close(together, torch.cat([loss for loss, _ in single]), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(logits, torch.cat([logits for _, logits in single]), rtol=1e-5, atol=1e-6)
+    all_at_once = gradients(together.sum() + logits.sum())
+    one_by_one = [gradients(loss.sum() + logits.sum()) for loss, logits in single]
+    for one, several in zip(all_at_once, zip(*one_by_one, strict=True), strict=True):
+        assert (one - sum(several)).abs().max() <= 1e-5 * one.abs().max()
+
+
+@needs_core
+def test_what_follows_the_end_of_a_sequence_changes_nothing():
+    model, lengths = LSTM_AE(2, 19, 2), mixed_lengths(9, 12)
+    model.fast = True
+    inputs = torch.rand(9, 12, 2)
+    others = torch.where(torch.arange(12)[:, None] < lengths[:, None, None], inputs, 7.0)
+    found = []
+    for given in (inputs, others):
+        output = model(given, lengths).reconstruction_BTO
+        found.append((output, *torch.autograd.grad((output**2).sum(), list(model.encoder.parameters()))))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@needs_core
+@pytest.mark.parametrize("lengths", [[0, 3], [1, 4]])
+def test_a_length_outside_the_steps_is_refused(lengths):
+    model = LSTM_AE(2, 5, 2)
+    model.fast = True
+    with pytest.raises(ValueError, match=r"lengths must be from 1 to 3, got"):
+        model(torch.rand(2, 3, 2), torch.tensor(lengths))
+
+
+@needs_core
+@pytest.mark.parametrize("lengths", [None, mixed_lengths(10, 7)], ids=["one length", "mixed lengths"])
+def test_inference_gives_what_training_gives(lengths):
     model = LSTM_AE(3, 21, 3)
     model.fast = True
     inputs = torch.rand(10, 7, 3)
-    training = model(inputs).reconstruction_BTO
+    training = model(inputs, lengths).reconstruction_BTO
     with torch.inference_mode():
-        assert torch.equal(model(inputs).reconstruction_BTO, training)
+        assert torch.equal(model(inputs, lengths).reconstruction_BTO, training)
 
 
 @needs_core
@@ -83,7 +156,7 @@ def test_threads_change_nothing(batch, hidden):
     model.fast = True
     found = []
     for threads in (1, 2, 3, batch):
-        decoded = kernels.decode(model.encoder, model.decoder, inputs, threads)
+        decoded = kernels.decode(model.encoder, model.decoder, inputs, threads=threads)
         found.append([decoded, *torch.autograd.grad(decoded.square().sum(), list(model.encoder.parameters()))])
     assert all(torch.equal(one, other) for some in found[1:] for one, other in zip(found[0], some, strict=True))
 

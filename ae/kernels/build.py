@@ -50,9 +50,9 @@ def _load_once() -> ctypes.CDLL | Unavailable:
         return why
     sizes, pointer = [ctypes.c_long] * 4, ctypes.c_void_p
     kernels.workspace_floats.restype = ctypes.c_size_t
-    kernels.workspace_floats.argtypes = [*sizes, ctypes.c_int]
-    kernels.forward.argtypes = [*sizes, ctypes.c_int, ctypes.c_int, *[pointer] * 11]
-    kernels.backward.argtypes = [*sizes, ctypes.c_int, *[pointer] * 11]
+    kernels.workspace_floats.argtypes = [*sizes, pointer, ctypes.c_int]
+    kernels.forward.argtypes = [*sizes, pointer, ctypes.c_int, ctypes.c_int, *[pointer] * 11]
+    kernels.backward.argtypes = [*sizes, pointer, ctypes.c_int, *[pointer] * 11]
     return kernels
 
 

@@ -4,6 +4,9 @@
 // the four gates of a tile of sequences stay in registers from the product to the cell; the weights' gradients are one
 // product over all time steps. Sequences are independent, so one tile runs through all its steps before the next.
 //
+// Sequences may have lengths of their own: z is then the hidden state at a sequence's own last step. A tile runs to the
+// end of its longest sequence; what the shorter ones compute after their end is finite, and gets no gradient.
+//
 // B sequences, T steps, F features, H units, P units padded to whole vectors. Gates in PyTorch's order i, f, g, o.
 // The caller provides all memory. NaN and infinity propagate as in PyTorch.
 
@@ -13,6 +16,13 @@ struct Shape {
     long B, T, F, H, P;
     bool save;  // keep every step for the backward pass
     int threads;
+    const long long* lengths;  // steps of each sequence, from 1 to T; null if all have T
+    long length(long b) const { return lengths ? (long)lengths[b] : T; }
+    long longest(long b, int rows) const {
+        long most = length(b);
+        for (int r = 1; r < rows; ++r) most = std::max(most, length(b + r));
+        return most;
+    }
     long slot(long t) const { return save ? t : t % 2; }
     long slots() const { return save ? T + 1 : 2; }
     long steps() const { return save ? T : 1; }
@@ -35,9 +45,10 @@ struct Memory {
     Lstm encoder, decoder;
     float *context;         // packed weights of the decoder's input
     float *bias;            // (GATES, P)
+    float *z;               // (B, W): the rows of the sequences' ends, where they have lengths of their own
     float *through_h, *through_z;  // weights of the backward products, (GATES * H, P)
     float *sum;             // (B, GATES, P): the decoder's gate gradients over all steps
-    float *dh, *dc;         // (B, P)
+    float *dh, *dc, *dz;    // (B, P)
     float *product;         // (GATES * H, W)
     size_t floats;
 };
@@ -60,12 +71,14 @@ static Memory lay_out(const Shape& s, float* base) {
     if (s.B == 1) m.decoder.start_row = 0;
     m.context = take(H * GATES * P);
     m.bias = take(GATES * P);
+    m.z = take(s.lengths ? s.B * W : 0);
     if (s.save) {
         m.through_h = take(GATES * H * P);
         m.through_z = take(GATES * H * P);
         m.sum = take(s.B * GATES * P);
         m.dh = take(s.B * P);
         m.dc = take(s.B * P);
+        m.dz = take(s.lengths ? s.B * P : 0);
         m.product = take(GATES * H * W);
     }
     m.floats = used;
@@ -123,25 +136,43 @@ static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
     }
 }
 
+// Clears what the weights' gradients read of the steps after the end of a tile's longest sequence.
+template <int R>
+static void clear_after(const Shape& s, const Lstm& l, long b, long end) {
+    if (!s.save) return;
+    for (long t = end; t < s.T; ++t) {
+        memset(l.rows + ((t + 1) * s.B + b) * l.W, 0, R * l.W * sizeof(float));
+        memset(l.gates + (t * s.B + b) * GATES * s.P, 0, R * GATES * s.P * sizeof(float));
+    }
+}
+
+// The rows of the encoder that hold z, (B, W).
+static float* context_rows(const Shape& s, const Memory& m) {
+    return s.lengths ? m.z : m.encoder.rows + s.slot(s.T) * s.B * m.encoder.W;
+}
+
 // Runs R sequences through the encoder, their context through the decoder's input weights, and then the decoder.
 template <int R>
 static void run_forward(const Shape& s, const Memory& m, long b, const float* x, float* decoded) {
     const Lstm &e = m.encoder, &d = m.decoder;
-    const long P = s.P, H = s.H;
+    const long P = s.P, H = s.H, end = s.longest(b, R);
     memset(e.cells + b * P, 0, R * P * sizeof(float));
     memset(d.cells + b * P, 0, R * P * sizeof(float));
     memset(d.rows + b * d.W, 0, R * d.W * sizeof(float));
     for (int r = 0; r < R; ++r) memset(e.rows + (b + r) * e.W, 0, H * sizeof(float));
-    for (long t = 0; t <= s.T; ++t) {
+    for (long t = 0; t <= end; ++t) {
         for (int r = 0; r < R; ++r) {
             float* row = e.rows + (s.slot(t) * s.B + b + r) * e.W + H;
             memset(row, 0, (e.W - H) * sizeof(float));
-            if (t < s.T) memcpy(row, x + ((b + r) * s.T + t) * s.F, s.F * sizeof(float));
+            if (s.lengths && t == s.length(b + r)) memcpy(m.z + (b + r) * e.W, row - H, e.W * sizeof(float));
+            if (s.lengths && t == s.length(b + r)) m.z[(b + r) * e.W + H + s.F] = 1.0f;
+            if (t < end) memcpy(row, x + ((b + r) * s.T + t) * s.F, s.F * sizeof(float));
             row[s.F] = 1.0f;
         }
-        if (t < s.T) step_forward<R>(s, e, b, t);
+        if (t < end) step_forward<R>(s, e, b, t);
     }
-    const float* z = e.rows + (s.slot(s.T) * s.B + b) * e.W;
+    clear_after<R>(s, e, b, end);
+    const float* z = context_rows(s, m) + b * e.W;
     for (long u = 0; u < P; u += LANES) {
         Vec sums[GATES][R];
         for (int r = 0; r < R; ++r)
@@ -150,10 +181,16 @@ static void run_forward(const Shape& s, const Memory& m, long b, const float* x,
         for (int r = 0; r < R; ++r)
             for (int g = 0; g < GATES; ++g) store(d.start + (b + r) * GATES * P + g * P + u, sums[g][r]);
     }
-    for (long t = 0; t < s.T; ++t) {
+    for (long t = 0; t < end; ++t) {
         step_forward<R>(s, d, b, t);
         const float* h = d.rows + (s.slot(t + 1) * s.B + b) * d.W;
-        for (int r = 0; r < R; ++r) memcpy(decoded + ((b + r) * s.T + t) * H, h + r * d.W, H * sizeof(float));
+        for (int r = 0; r < R; ++r)
+            if (t < s.length(b + r)) memcpy(decoded + ((b + r) * s.T + t) * H, h + r * d.W, H * sizeof(float));
+    }
+    clear_after<R>(s, d, b, end);
+    for (int r = 0; r < R; ++r) {
+        const long length = s.length(b + r);
+        memset(decoded + ((b + r) * s.T + length) * H, 0, (s.T - length) * H * sizeof(float));
     }
 }
 
@@ -170,20 +207,24 @@ static void back_through(const Shape& s, const float* gates, const float* weight
     });
 }
 
-// Runs R sequences back through one LSTM, from dh and dc of the last step; gate gradients overwrite the gates.
+// Runs R sequences back through one LSTM, from dh and dc of the last step; gate gradients overwrite the gates. The
+// encoder of sequences with lengths of their own gets dh at their last steps, from `dz`.
 template <int R>
-static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b, const float* outer, float* sum) {
+static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b, const float* outer, float* sum,
+                         const float* dz) {
     const long P = s.P;
-    for (long t = s.T - 1; t >= 0; --t) {
+    for (long t = s.longest(b, R) - 1; t >= 0; --t) {
         float* gates_R = l.gates + (t * s.B + b) * GATES * P;
         for (int r = 0; r < R; ++r) {
             float *gates = gates_R + r * GATES * P, *dh_row = m.dh + (b + r) * P, *dc_row = m.dc + (b + r) * P;
+            const bool inside = t < s.length(b + r);
+            if (dz && t == s.length(b + r) - 1) memcpy(dh_row, dz + (b + r) * P, P * sizeof(float));
             const float* cell = l.cells + (t * s.B + b + r) * P;
             const float* tanhs = l.tanhs + (t * s.B + b + r) * P;
             for (long u = 0; u < P; u += LANES) {
                 Vec i = load(gates + u), f = load(gates + P + u), g = load(gates + 2 * P + u), o = load(gates + 3 * P + u);
                 Vec dh = load(dh_row + u), tanh_c = load(tanhs + u);
-                if (outer) dh += load_first(outer + ((b + r) * s.T + t) * s.H + u, s.H - u);
+                if (outer && inside) dh += load_first(outer + ((b + r) * s.T + t) * s.H + u, s.H - u);
                 Vec dc = load(dc_row + u) + dh * o * (1.0f - tanh_c * tanh_c);
                 Vec grads[GATES] = {dc * g * i * (1.0f - i), dc * load(cell + u) * f * (1.0f - f), dc * i * (1.0f - g * g),
                                     dh * tanh_c * o * (1.0f - o)};
@@ -229,21 +270,21 @@ static void copy_columns(const Shape& s, const float* product, long W, long firs
     for (long row = 0; row < GATES * s.H; ++row) memcpy(to + row * n, product + row * W + first, n * sizeof(float));
 }
 
-static Shape shape_of(long B, long T, long F, long H, int save, int threads) {
-    return Shape{B, T, F, H, padded(H), save != 0, threads};
+static Shape shape_of(long B, long T, long F, long H, const long long* lengths, int save, int threads) {
+    return Shape{B, T, F, H, padded(H), save != 0, threads, lengths};
 }
 
 extern "C" {
 
-size_t workspace_floats(long B, long T, long F, long H, int save) {
-    return lay_out(shape_of(B, T, F, H, save, 1), nullptr).floats;
+size_t workspace_floats(long B, long T, long F, long H, const long long* lengths, int save) {
+    return lay_out(shape_of(B, T, F, H, lengths, save, 1), nullptr).floats;
 }
 
-// Reads x (B, T, F) and the weights in the layout of nn.LSTM; writes decoded (B, T, H).
-void forward(long B, long T, long F, long H, int save, int threads, const float* x, const float* e_ih, const float* e_hh,
+// Reads x (B, T, F), the lengths (B,) or null, and the weights in the layout of nn.LSTM; writes decoded (B, T, H).
+void forward(long B, long T, long F, long H, const long long* lengths, int save, int threads, const float* x, const float* e_ih, const float* e_hh,
              const float* e_bi, const float* e_bh, const float* d_ih, const float* d_hh, const float* d_bi,
              const float* d_bh, float* workspace, float* decoded) {
-    const Shape s = shape_of(B, T, F, H, save, threads);
+    const Shape s = shape_of(B, T, F, H, lengths, save, threads);
     const Memory m = lay_out(s, workspace);
     pack(s, e_hh, H, m.encoder.packed, H + F, 0);
     pack(s, e_ih, F, m.encoder.packed, H + F, H);
@@ -255,10 +296,10 @@ void forward(long B, long T, long F, long H, int save, int threads, const float*
 }
 
 // Gradients of the weights, given the gradient of decoded (B, T, H); overwrites the workspace that forward filled.
-void backward(long B, long T, long F, long H, int threads, const float* e_hh, const float* d_ih, const float* d_hh,
+void backward(long B, long T, long F, long H, const long long* lengths, int threads, const float* e_hh, const float* d_ih, const float* d_hh,
               const float* d_decoded, float* workspace, float* g_e_ih, float* g_e_hh, float* g_e_b, float* g_d_ih,
               float* g_d_hh, float* g_d_b) {
-    const Shape s = shape_of(B, T, F, H, 1, threads);
+    const Shape s = shape_of(B, T, F, H, lengths, 1, threads);
     const Memory m = lay_out(s, workspace);
     const Lstm &e = m.encoder, &d = m.decoder;
     const long P = s.P;
@@ -269,17 +310,19 @@ void backward(long B, long T, long F, long H, int threads, const float* e_hh, co
     pad_columns(s, d_ih, m.through_z);
     for_tiles_of_parts(B, threads, [&](long b, auto rows) {
         constexpr int R = decltype(rows)::value;
-        run_backward<R>(s, m, d, b, d_decoded, m.sum);
-        back_through<R>(s, m.sum + b * GATES * P, m.through_z, m.dh + b * P);
+        run_backward<R>(s, m, d, b, d_decoded, m.sum, nullptr);
+        back_through<R>(s, m.sum + b * GATES * P, m.through_z, (lengths ? m.dz : m.dh) + b * P);
+        if (lengths) memset(m.dh + b * P, 0, R * P * sizeof(float));
         memset(m.dc + b * P, 0, R * P * sizeof(float));
     });
     pad_columns(s, e_hh, m.through_h);
-    for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_backward<decltype(rows)::value>(s, m, e, b, nullptr, nullptr); });
+    const float* dz = lengths ? m.dz : nullptr;
+    for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_backward<decltype(rows)::value>(s, m, e, b, nullptr, nullptr, dz); });
 
     weight_gradient(s, (T - 1) * B, d.gates + B * GATES * P, d.rows + B * d.W, d.W, m.product);
     if (T == 1) memset(m.product, 0, GATES * H * d.W * sizeof(float));
     copy_columns(s, m.product, d.W, 0, H, g_d_hh);
-    weight_gradient(s, B, m.sum, e.rows + T * B * e.W, e.W, m.product);
+    weight_gradient(s, B, m.sum, context_rows(s, m), e.W, m.product);
     copy_columns(s, m.product, e.W, 0, H, g_d_ih);
     copy_columns(s, m.product, e.W, H + F, 1, g_d_b);
     weight_gradient(s, T * B, e.gates, e.rows, e.W, m.product);
