@@ -183,6 +183,11 @@ class Plan:
         return [name for name, dimension in self.space.items() if not spaces.is_single(dimension)] or list(self.space)
 
     @property
+    def search_limits(self) -> dict[str, Any]:
+        """What may end the search; if a later session changes any of it, a search that ended early continues."""
+        return {"trials": self.trials}
+
+    @property
     def added(self) -> dict[str, int]:
         """How much later sessions added to `trials`, `top_k` and `seeds`."""
         return {name: getattr(self, name) - number for name, number in self.began.items()}

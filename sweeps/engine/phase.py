@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ae.configuration import Configuration
 from sweeps.engine import failure
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import DIVERGED, FAILED, FINISHED, PAUSED, STOPPED, TrialLog, TrialRecord
+from sweeps.records.trials import DIVERGED, FAILED, FINISHED, PAUSED, RUNNING, SEARCH, STOPPED, TrialLog, TrialRecord
 from sweeps.scheduling.base import Scheduler
 from sweeps.scheduling.queue import TrialQueue
 from sweeps.tracking.followers import Follower
@@ -58,7 +58,7 @@ class Phase:
         self.followers, self.drop, self.time_limit_s = followers, drop, time_limit_s
         scheduler.restore(self.trials.facts)
         returning = [record.name for record in self.trials.trials if record.is_open]
-        self.queue = TrialQueue(scheduler, returning, lambda: source.has_more, self._ask, self.promoted)
+        self.queue = TrialQueue(scheduler, returning, self._has_more, self._ask, self.promoted)
         self.begun: set[str] = set()
         """Trials whose beginning the followers know, but not their end."""
         self.heard: dict[str, float] = {}
@@ -79,6 +79,8 @@ class Phase:
         self.trials.start_clock()
         for follower in self.followers:
             follower.open()
+        if self.trials.closed:
+            self._end_returning()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -108,6 +110,20 @@ class Phase:
             self.to_drop = []
         for follower in self.followers:
             follower.tick()
+
+    def finish(self, reason: str) -> None:
+        """End the search early, with what it has found.
+
+        No new trial starts; paused trials end now, running ones at their next report, all of them as stopped early with
+        this reason. The search is complete then, in later sessions too, unless they change `plan.search_limits`.
+
+        Args:
+            reason: in words; it follows "stopped at epoch 5: ".
+        """
+        assert self.name == SEARCH, "retraining has as many trials as were selected"
+        if not self.trials.closed:
+            self.log.add("search_closed", reason=reason, limits=self.log.plan.search_limits)
+            self._end_returning()
 
     def begin(self, name: str) -> None:
         """A trial starts, or resumes in this session."""
@@ -146,18 +162,22 @@ class Phase:
     def end(self, name: str) -> None:
         """A trial ended by itself, or was stopped: finished, stopped early or diverged."""
         record, trials = self.trials.records[name], self.trials
+        if record.status == RUNNING and name not in self.begun:  # Tune had not started it yet
+            self.begin(name)
         if record.has_diverged:
             self._close(record, DIVERGED, f"the loss became NaN or infinite in epoch {record.epoch}")
         elif record.epoch >= trials.max_epochs:
             self._close(record, FINISHED, f"reached its last epoch, {record.epoch}")
         else:
-            self._close(record, STOPPED, f"{trials.why_stopped} at epoch {record.epoch}")
+            self._close(record, STOPPED, self._why_stopped(record))
 
     def fail(self, name: str, error_file: str | None) -> None:
         """A trial failed: record the last line of its error; one that is to start again is paused instead."""
         if name in self.again:
             self.again.discard(name)
             self._add("paused", name)
+            if self.trials.closed:
+                self._end_returning()
             return
         reason = failure.last_line(error_file)
         if reason.startswith(failure.PROCESS_DIED):
@@ -177,6 +197,24 @@ class Phase:
     def retried(self, name: str, reason: str) -> None:
         """A trial is tried again with more resources."""
         self._add("retried", name, reason=reason)
+
+    def _end_returning(self) -> None:
+        """End the trials of earlier sessions that wait to continue."""
+        returning = [self.trials.records[name] for name in self.queue.returning]
+        self.queue.returning.clear()
+        for record in (record for record in returning if record.is_open):
+            best = math.nan if record.best is None else record.best
+            self.scheduler.on_end(record.name, record.epoch, best)
+            self.end(record.name)
+
+    def _why_stopped(self, record: TrialRecord) -> str:
+        if not self.trials.closed:
+            return f"{self.trials.why_stopped} at epoch {record.epoch}"
+        when = f"at epoch {record.epoch}" if record.reports else "before its first report"
+        return f"stopped {when}: {self.trials.closed}"
+
+    def _has_more(self) -> bool:
+        return not self.trials.closed and self.source.has_more
 
     def _ask(self) -> str:
         name, config, attrs = self.source.ask()

@@ -63,6 +63,8 @@ class TuneScheduler(FIFOScheduler):
         record = self.phase.report(name, result)
         best = math.nan if record.best is None else record.best
         decision = self.scheduler.on_result(name, result["epoch"], best)
+        if self.phase.trials.closed:
+            return str(TrialScheduler.STOP)
         if decision == Decision.PROMOTE:
             self.phase.promoted(name)
         elif decision == Decision.PAUSE:
@@ -109,7 +111,7 @@ class TuneScheduler(FIFOScheduler):
             self.phase.come_again(name)
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
-        """A paused trial, if there is room; once the phase is over, paused trials end.
+        """A paused trial, if there is room; once the phase is over or closed, trials that do not train end.
 
         A trial that is still saving its state is not PAUSED yet: Tune would forget that it was chosen, so it waits.
         """
@@ -119,9 +121,11 @@ class TuneScheduler(FIFOScheduler):
             else:  # it has waited since an earlier session, and Tune does not know it
                 self.phase.end(name)
         self.scheduler.to_stop.clear()
-        if self.phase.queue.is_over:
-            for trial in [trial for trial in self.trials.values() if trial.status == Trial.PAUSED]:
+        if self.phase.trials.closed or self.phase.queue.is_over:
+            for trial in [trial for trial in self.trials.values() if trial.status in (Trial.PAUSED, Trial.PENDING)]:
                 self._stop(tune_controller, trial)
+        if self.phase.trials.closed:
+            return None
         promoted = self.scheduler.next_to_resume() if self.scheduler.has_capacity else None
         chosen = self.trials.get(promoted) if promoted else None
         if promoted is None or chosen is None or chosen.status != Trial.PAUSED:
@@ -138,7 +142,7 @@ class TuneScheduler(FIFOScheduler):
         self.scheduler.on_end(name, record.epoch, best, diverged=record.has_diverged, failed=failed)
 
     def _stop(self, controller: TuneController, trial: Trial) -> None:
-        """End a paused trial.
+        """End a trial that does not train.
 
         Raises:
             OSError: if its end could not be recorded; Tune swallows what a callback raises here.

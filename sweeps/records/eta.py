@@ -48,6 +48,8 @@ def seconds_left(log: TrialLog) -> float | None:
     planned_s = [epoch_s(config) for name, config in log.planned.items() if name not in log.records]
     unknown_s = [train_s / epochs] * max(0, log.requested - len(records) - len(planned_s))
     to_come_s = sum(map(operator.mul, train_for[len(records) :], [*planned_s, *unknown_s]))
+    if log.closed:
+        to_come_s = 0.0
     open_s = sum(
         max(0, expected - record.epoch, _to_next_rung(record, train_for)) * epoch_s(record.config)
         for record, expected in zip(records, train_for, strict=False)

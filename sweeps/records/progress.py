@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from ae.words import counted
 from sweeps.config.words import duration, settings, span
 from sweeps.records.eta import TimeLeft, seconds_left
 from sweeps.records.trials import STATUSES, TrialLog
@@ -35,9 +36,14 @@ def left_in_words(left: TimeLeft | None) -> str:
 def counts(log: TrialLog) -> str:
     """Trials by status, and epochs, in words."""
     parts = [f"{log.count(status)} {status}" for status in STATUSES if log.count(status)]
-    to_come = log.requested - len(log.records)
     epochs = f"{log.epochs}/{log.requested * log.max_epochs} epochs"
-    return ", ".join([*parts, *([f"{to_come} to come"] if to_come else []), epochs])
+    return ", ".join([*parts, *([f"{log.to_come} to come"] if log.to_come else []), epochs])
+
+
+def early_end(log: TrialLog) -> str:
+    """Why a search ended before all of its trials, in words; empty if it did not."""
+    started = f"{len(log.records)} of {counted(log.requested, 'trial')} had started"
+    return f"The search ended early: {log.closed}; {started}." if log.closed else ""
 
 
 def best(log: TrialLog, varied: Sequence[str]) -> str:

@@ -156,6 +156,7 @@ class SweepLog:
             "session_begun": self._session_begun,
             "session_ended": self._session_ended,
             "known": self._known,
+            "search_closed": self._search_closed,
             "retraining": self._retraining,
             "tested": self._tested,
             "asked": self._asked,
@@ -245,6 +246,10 @@ class SweepLog:
         curve = [(int(epoch), float(value)) for epoch, value in event["curve"]]
         config = Configuration(**event["config"])
         self.known.append(KnownTrial(config=config, status=str(event["status"]), curve=curve))
+
+    def _search_closed(self, event: Mapping[str, Any]) -> None:
+        """The search ends early; one that was closed within other limits than the plan has now is open again."""
+        self.search.closed = str(event["reason"]) if dict(event["limits"]) == self.plan.search_limits else ""
 
     def _retraining(self, event: Mapping[str, Any]) -> None:
         before = self.retraining

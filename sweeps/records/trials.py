@@ -134,6 +134,8 @@ class TrialLog:
         self.facts: list[Fact] = []
         self.recorded_s = 0.0
         """Seconds that the phase had taken at its last event."""
+        self.closed = ""
+        """Why the phase ends before all requested trials have started, in words; empty unless it does."""
         self.began: float | None = None
         """When this session began the phase, less the seconds of earlier sessions; None if it did not."""
 
@@ -173,9 +175,14 @@ class TrialLog:
         return sum(record.status in ENDED for record in self.trials)
 
     @property
+    def to_come(self) -> int:
+        """Trials that have not started yet, and will."""
+        return 0 if self.closed else self.requested - len(self.records)
+
+    @property
     def is_complete(self) -> bool:
-        """Whether all trials have ended."""
-        return self.ended >= self.requested
+        """Whether all trials have ended: those requested, or those that had started when the phase was closed."""
+        return self.ended >= (len(self.records) if self.closed else self.requested)
 
     @property
     def epochs(self) -> int:

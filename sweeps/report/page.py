@@ -16,6 +16,7 @@ from ae.task import Splits
 from ae.words import counted
 from sweeps.config.description import describe
 from sweeps.config.words import duration, hyperparameter, settings, spread
+from sweeps.records.progress import early_end
 from sweeps.records.result import SweepResult, command_line
 from sweeps.records.trials import FAILED
 from sweeps.report.figures import draw_figures
@@ -75,6 +76,7 @@ def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list
         pictures=pictures,
         remark=remark,
         progress=progress(result),
+        early=early_end(result.search),
         why_no_best=why_no_best(result),
         lost=lost_retrainings(result),
         metric=metric,
@@ -122,13 +124,18 @@ def lost_retrainings(result: SweepResult) -> str:
 
 def why_no_best(result: SweepResult) -> str:
     """Why no trial can be selected, for a sweep in which none can."""
-    return "none was validated yet" if result.interrupted else "all of them failed or diverged"
+    if result.interrupted:
+        return "none was validated yet"
+    is_validated = any(record.reports for record in result.search.trials)
+    return "none was validated" if result.search.closed and not is_validated else "all of them failed or diverged"
 
 
 def closing_words(result: SweepResult) -> str:
     """What the terminal says at the end: the answer, what went wrong, and where to read on."""
     plan, search, summary = result.plan, result.search, result.summary()
     lines = []
+    if early := early_end(search):
+        lines.append(early)
     if result.interrupted:
         lines.append(f"Interrupted: {progress(result)} had ended; all of it is kept.")
         lines.append(f"Resume with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}")

@@ -18,7 +18,7 @@ from ae.configuration import Configuration
 from ae.words import counted
 from sweeps.config.plan import Plan
 from sweeps.config.words import duration, settings, spread
-from sweeps.records.progress import bar, best, counts
+from sweeps.records.progress import bar, best, counts, early_end
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.records.trials import DIVERGED, FINISHED, INTERRUPTED, SEARCH, TrialLog
 
@@ -128,6 +128,8 @@ def phase(log: TrialLog, is_running: bool) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"{name}: {counts(log)}{took}")]
     if is_running and not log.is_complete:
         lines.append(bar(log))
+    if early := early_end(log):
+        lines.append(Text(f"  {early}"))
     return lines
 
 

@@ -86,7 +86,7 @@ class PrometheusGauges:
         log, metric = self.log, {"metric": self.log.objective.metric}
         for status in STATUSES:
             self._set("sweep_trials", log.count(status), state=status)
-        self._set("sweep_trials", log.requested - len(log.records), state=TO_COME)
+        self._set("sweep_trials", log.to_come, state=TO_COME)
         if ranked := log.ranked():
             self._set("sweep_best", ranked[0].best, **metric)
         self._set("sweep_epochs", log.epochs)
