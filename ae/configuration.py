@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 
 from ae.errors import UserError
-from ae.model import INITIALISATIONS
 
+INITIALISATIONS = ("uniform", "orthogonal", "chrono")
 SCHEDULES = ("constant", "one-cycle")
 
 

@@ -8,8 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 
 class Damaged(Exception):
     """A file is not what was written to it; the message is one line with the reason."""
@@ -35,6 +33,8 @@ def torch_bytes(content: Any) -> bytes:
     Args:
         content: tensors and plain values in dicts and lists, all that `load_torch` can read again.
     """
+    import torch  # takes seconds; most readers and writers of files do without
+
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
@@ -53,6 +53,8 @@ def load_torch(content: bytes, what: str) -> Any:
     Raises:
         Damaged: if the bytes are cut short, changed, or of another kind.
     """
+    import torch
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {member.filename: archive.read(member) for member in archive.infolist()}

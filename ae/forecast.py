@@ -9,13 +9,16 @@ Shape suffixes: N stocks, T days, S forecast days.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ae.data import price_scale
-from ae.model import LSTM_AE
 from ae.task import Split
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
 
 ORIGINS = 20
 """Number of days whose next day is forecast, evenly spaced over the second half of each sequence."""
@@ -86,6 +89,8 @@ def recursive(model: LSTM_AE, prices_NT: NDArray[np.float64]) -> NDArray[np.floa
 
 def _predict(model: LSTM_AE, values_NT: NDArray[np.float32]) -> NDArray[np.float32]:
     """The prediction (N, T) of each next day."""
+    from ae.training import forward_all
+
     prediction_NTO = forward_all(model, values_NT[:, :, None]).prediction_BTO
     assert prediction_NTO is not None
     predicted_NT: NDArray[np.float32] = prediction_NTO.numpy()[:, :, 0]

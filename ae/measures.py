@@ -6,15 +6,18 @@ Shape suffixes: N sequences, B batch, T time steps, F features, D = T * F values
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
-from torch.nn import functional
 
 from ae.configuration import Configuration
-from ae.model import LSTM_AE
 from ae.task import Splits
 from ae.words import counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ae.model import LSTM_AE
 
 LOSSLESS = 1e-12
 """A PCA with a smaller mean squared error loses nothing but rounding: the data are float32 numbers around 1."""
@@ -22,6 +25,8 @@ LOSSLESS = 1e-12
 
 def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
     """The metric `loss`: mean squared error of the reconstruction, in squared units of the inputs; ignores labels."""
+    from torch.nn import functional
+
     return {"loss": functional.mse_loss(model(inputs_BTF).reconstruction_BTO, inputs_BTF)}
 
 

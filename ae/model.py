@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ae import kernels
+from ae.configuration import INITIALISATIONS
+from ae.kernels.autograd import decode
 
-INITIALISATIONS = ("uniform", "orthogonal", "chrono")
 CHRONO_STEPS = 1000
 """Longest memory that the "chrono" initialisation draws for a unit, in time steps."""
 
@@ -81,7 +81,7 @@ class LSTM_AE(nn.Module):
 
     def _decode(self, inputs_BTF: Tensor, lengths_B: Tensor | None) -> Tensor:
         if self.fast:
-            return kernels.decode(self.encoder, self.decoder, inputs_BTF, lengths_B, self.threads)
+            return decode(self.encoder, self.decoder, inputs_BTF, lengths_B, self.threads)
         context_BTH = self.encode(inputs_BTF, lengths_B).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
         decoded_BTH: Tensor = self.decoder(context_BTH)[0]
         return decoded_BTH

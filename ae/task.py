@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ae.configuration import Configuration
 from ae.errors import UserError
-from ae.model import LSTM_AE, initialise_
+
+if TYPE_CHECKING:  # heavy, and the command line needs a task's options only
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from ae.model import LSTM_AE
 
 SPLIT_SEED = 20_260_101
 """Seeds every split into training, validation and test data; it does not depend on the seed of a sweep."""
@@ -181,4 +183,6 @@ class Task:
 
     def build(self, configuration: Configuration) -> LSTM_AE:
         """A newly initialised model; its weights come from torch's global random generator."""
+        from ae.model import LSTM_AE, initialise_
+
         return initialise_(LSTM_AE(hidden_size=configuration.hidden_size, **self.model), configuration.init)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 import tables
-from ae.kernels import decode
+from ae.kernels.autograd import decode
 from ae.model import LSTM_AE
 from settings import Settings
 from timing import alternate, medians

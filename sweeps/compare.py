@@ -5,11 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from sweeps.cli import run_command
 from sweeps.config.arguments import Parser, path
-from sweeps.report.comparison import compare
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="overwritten if it exists (default: a new compare.png beside the first folder)",
     )
     options = parser.parse(arguments)
-    return run_command(lambda: compare(options.folders, options.output, Console()))
+
+    def work() -> None:
+        from rich.console import Console
+
+        from sweeps.report.comparison import compare  # with pandas and matplotlib, which --help does without
+
+        compare(options.folders, options.output, Console())
+
+    return run_command(work)
 
 
 if __name__ == "__main__":

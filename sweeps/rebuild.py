@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from sweeps.cli import run_command
 from sweeps.config.arguments import Parser, path
-from sweeps.pipeline.rebuild import rebuild
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     options = parser.parse(arguments)
-    return run_command(lambda: print("\n".join(rebuild(options.folder))))
+
+    def work() -> None:
+        from sweeps.pipeline.rebuild import rebuild  # with torch and Optuna, which --help does without
+
+        print("\n".join(rebuild(options.folder)))
+
+    return run_command(work)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from sweeps.cli import run_command
 from sweeps.config.arguments import Parser, path
 from sweeps.config.choices import SCHEDULERS
-from sweeps.pipeline.replay import replay
 
 EPILOG = """\
 example:
@@ -30,7 +27,15 @@ Exit status: 0 done, 2 bad input.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = command_line().parse(arguments)
-    return run_command(lambda: replay(**vars(options), console=Console()))
+
+    def work() -> None:
+        from rich.console import Console
+
+        from sweeps.pipeline.replay import replay  # with pandas and matplotlib, which --help does without
+
+        replay(**vars(options), console=Console())
+
+    return run_command(work)
 
 
 def command_line() -> Parser:

@@ -11,6 +11,7 @@ import torch
 from ae import kernels, tasks
 from ae.configuration import Configuration
 from ae.errors import UserError
+from ae.kernels.autograd import decode
 from ae.model import LSTM_AE
 from ae.training import DeviceSplit, Training
 
@@ -156,7 +157,7 @@ def test_threads_change_nothing(batch, hidden):
     model.fast = True
     found = []
     for threads in (1, 2, 3, batch):
-        decoded = kernels.decode(model.encoder, model.decoder, inputs, threads=threads)
+        decoded = decode(model.encoder, model.decoder, inputs, threads=threads)
         found.append([decoded, *torch.autograd.grad(decoded.square().sum(), list(model.encoder.parameters()))])
     assert all(torch.equal(one, other) for some in found[1:] for one, other in zip(found[0], some, strict=True))
 
@@ -164,7 +165,7 @@ def test_threads_change_nothing(batch, hidden):
 @needs_core
 def test_a_gradient_that_is_not_contiguous_is_read_as_it_is():
     model, inputs = LSTM_AE(2, 30, 2), torch.rand(8, 20, 2)
-    decoded = kernels.decode(model.encoder, model.decoder, inputs)
+    decoded = decode(model.encoder, model.decoder, inputs)
     stock = model.decoder(model.encoder(inputs)[1][0][0].unsqueeze(1).expand(-1, 20, -1))[0]
     gradients = [torch.autograd.grad(one.sum(), list(model.encoder.parameters())) for one in (decoded, stock)]
     for one, other in zip(*gradients, strict=True):

@@ -16,7 +16,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ae.cache import cache_folder
@@ -148,4 +147,4 @@ def _read_part(root: Path, *, train: bool, source: str) -> tuple[NDArray[np.floa
         raise UserError(f"{which} files must have one label per image, >= 6, got {len(images_NRP)} and {len(labels_N)}")
     if int(labels_N.max()) >= CLASSES:
         raise UserError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
-    return (images_NRP.to(torch.float32) / 255).numpy(), labels_N.numpy()
+    return (images_NRP.float() / 255).numpy(), labels_N.numpy()

@@ -7,14 +7,15 @@ ctypes loads the library, so it needs no headers of torch or Python and works wi
 from __future__ import annotations
 
 import logging
-
-import torch
+from typing import TYPE_CHECKING
 
 from ae.errors import UserError
-from ae.kernels.autograd import decode
 from ae.kernels.build import Unavailable, library
 
-__all__ = ["CORES", "Unavailable", "decode", "library", "use_fast"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CORES", "Unavailable", "library", "use_fast"]
 
 CORES = ("auto", "fast", "stock")
 

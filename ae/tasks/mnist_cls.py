@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.figures.images import confusion_matrix, first_of_each, image_pairs, wrong_images
-from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ae.model import LSTM_AE
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
     """loss = (MSE + cross-entropy) / 2; mse of the pixels in [0, 1]; cross_entropy in nats; accuracy in [0, 1]."""
+    from torch.nn import functional
+
     assert labels_B is not None
     output = model(inputs_BTF)
     mse = functional.mse_loss(output.reconstruction_BTO, inputs_BTF)
@@ -27,6 +29,9 @@ def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """The confusion matrix, digits with their reconstructions, and digits that are classified wrongly."""
+    from ae.figures.images import confusion_matrix, first_of_each, image_pairs, wrong_images
+    from ae.training import forward_all
+
     split = splits.test
     assert split.labels_N is not None
     output = forward_all(model, split.inputs_NTF)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.figures.images import first_of_each, image_pairs
 from ae.measures import beside_pca, pca, reconstruction
-from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three test digits with their reconstructions, and one digit per class with its own."""
+    from ae.figures.images import first_of_each, image_pairs
+    from ae.training import forward_all
+
     labels_N = splits.test.labels_N
     assert labels_N is not None
     images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)

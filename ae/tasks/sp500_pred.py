@@ -11,22 +11,24 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING
 
 from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
-from ae.figures.prices import price_forecasts, price_histories, price_reconstructions
-from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ae.model import LSTM_AE
 
 
 def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
     """loss = (rec_mse + pred_mse) / 2, of days 1 to T - 1 and 2 to T; last_day_mse of day T; in normalised units."""
+    from torch.nn import functional
+
     seen_BTF, next_BTF = inputs_BTF[:, :-1], inputs_BTF[:, 1:]
     output = model(seen_BTF)
     rec_mse = functional.mse_loss(output.reconstruction_BTO, seen_BTF)
@@ -53,6 +55,9 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
 
     The forecast is left out if no test stock moves in its first half.
     """
+    from ae.figures.prices import price_forecasts, price_histories, price_reconstructions
+    from ae.training import forward_all
+
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = forward_all(model, three.inputs_NTF[:, :-1]).reconstruction_BTO.numpy()[:, :, 0]
     paths = [price_reconstructions(three, reconstructed_NT, folder / "reconstructions.png")]

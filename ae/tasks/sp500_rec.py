@@ -15,22 +15,25 @@ after 16 epochs on 479 stocks (287 in training), with hidden size 60 and clip 1 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
-from ae.figures.prices import price_histories, price_reconstructions
 from ae.measures import beside_pca, pca, reconstruction
-from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Split, Splits, Task
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
 
 SHOWN_STOCKS = ("AMZN", "GOOGL")
 
 
 def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
     """rmse_dollars: the root mean squared error of the reconstructed prices, in dollars."""
+    from ae.training import forward_all
+
     assert split.info is not None
     reconstructed_NT = forward_all(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     errors_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.from_info(split.info)) - price_scale.prices_of(
@@ -41,6 +44,9 @@ def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Three test stocks with their reconstructions, in dollars, and the histories of two well-known stocks."""
+    from ae.figures.prices import price_histories, price_reconstructions
+    from ae.training import forward_all
+
     three = sp500.first_stocks(splits.test, 3)
     reconstructed_NT = forward_all(model, three.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     return [

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import signals
-from ae.figures.signals import example_signals, signal_pairs
 from ae.measures import beside_pca, pca, reconstruction
-from ae.model import LSTM_AE
 from ae.task import Budget, Objective, Splits, Task
-from ae.training import forward_all
+
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
     """Two test signals with their reconstructions, and three training signals."""
+    from ae.figures.signals import example_signals, signal_pairs
+    from ae.training import forward_all
+
     shown_NT1 = splits.test.inputs_NTF[:2]
     reconstructed_NT1 = forward_all(model, shown_NT1).reconstruction_BTO.numpy()
     return [

@@ -11,15 +11,16 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps.config.plan import Plan
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED, TrialLog
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas")
 

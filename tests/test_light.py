@@ -1,0 +1,65 @@
+"""What takes seconds to import waits until it is needed: neither help nor a wrong command line imports it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sweeps.cli import VERBS
+
+HEAVY = {"torch", "ray", "optuna", "pandas", "matplotlib", "scipy", "sklearn", "torchvision"}
+
+
+@pytest.fixture
+def imported(request, tmp_path):
+    """Runs a command in a process of its own; gives its exit status and the heavy packages that it imported."""
+
+    def imported(verb, *arguments):
+        found, script = tmp_path / "imported.json", request.config.rootpath / "sweeps" / f"{verb}.py"
+        code = (
+            "import atexit, json, runpy, sys; from pathlib import Path; found, *sys.argv = sys.argv[1:]; "
+            "atexit.register(lambda: Path(found).write_text(json.dumps(list(sys.modules)))); "
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
+        )
+        command = [sys.executable, "-c", code, found, script, *arguments]
+        ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        return ended.returncode, HEAVY & {name.split(".")[0] for name in json.loads(found.read_text())}
+
+    return imported
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_imports_nothing_heavy(imported, verb):
+    assert imported(verb, "--help") == (0, set())
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments"),
+    [
+        (2, ["--task", "mnist-cls", "--epohcs", "3"]),
+        (2, ["--task", "mnist_cls"]),
+        (2, ["--task", "mnist-cls", "--max-epochs", "0"]),
+        (0, ["--task", "mnist-cls", "--help"]),
+    ],
+)
+def test_a_command_line_is_read_without_anything_heavy(imported, status, arguments):
+    assert imported("run", *arguments) == (status, set())
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["--task", "sp500-rec", "--help"]])
+def test_tasks_are_described_without_torch(imported, arguments):
+    assert imported("run", *arguments) == (0, {"pandas"})
+
+
+def test_a_sweep_is_shown_without_anything_heavy(imported, kept):
+    assert imported("show", kept("synthetic/asha")) == (0, set())
+
+
+def test_the_library_offers_its_names():
+    import ae
+
+    assert ae.LSTM_AE.__module__ == "ae.model"
+    assert ae.load.__module__ == "ae.saved"
+    with pytest.raises(AttributeError, match="'ae' has no attribute 'lode'"):
+        ae.lode  # noqa: B018
