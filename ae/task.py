@@ -126,9 +126,11 @@ class Budget:
     """The number of best configurations that are retrained."""
     seeds: int = 3
     """Retrainings per configuration, each with its own seed."""
+    seeds_per_trial: int = 1
+    """Seeds that a trial of the search trains; its values are the means over them."""
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "eval_every", "grace_period", "top_k", "seeds"):
+        for name in ("max_epochs", "eval_every", "grace_period", "top_k", "seeds", "seeds_per_trial"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.retrain_epochs is not None and self.retrain_epochs < 1:

@@ -119,6 +119,12 @@ def _add_search(parser: Parser) -> None:
     search.add_argument(
         "--warm-start", type=path, metavar="DIR", help="an older sweep that --search optuna learns from"
     )
+    search.add_argument(
+        "--seeds-per-trial",
+        type=int,
+        metavar="N",
+        help="judge a configuration by the mean of N seeds; a trial trains N models, one after the other (default: 1)",
+    )
     search.add_argument("--seed", type=int, help="seed of the sampler and the trials (default: 0)")
 
 

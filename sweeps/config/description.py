@@ -9,7 +9,7 @@ from sweeps.config.choices import SCHEDULERS
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
 from sweeps.config.space import in_words
-from sweeps.config.words import hyperparameter
+from sweeps.config.words import hyperparameter, seeds_each
 
 
 def describe(plan: Plan) -> str:
@@ -53,10 +53,11 @@ def _fixed(plan: Plan) -> str:
 
 
 def _budget(plan: Plan) -> str:
-    most, expected = plan.trials * plan.budget.max_epochs, sum(plan.expected_epochs)
+    seeds = plan.seeds_per_trial
+    most, expected = (seeds * epochs for epochs in (plan.trials * plan.budget.max_epochs, sum(plan.expected_epochs)))
     about = f", about {expected:,} with early stopping" if expected < most else ""
     each = f"{counted(plan.budget.max_epochs, 'epoch')} per trial, validated every {plan.budget.eval_every}"
-    return f"{each}; {counted(most, 'epoch')} at most{about}"
+    return f"{each}{seeds_each(seeds)}; {counted(most, 'epoch')} at most{about}"
 
 
 def _early_stopping(plan: Plan) -> str:

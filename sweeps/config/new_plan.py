@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -24,7 +25,7 @@ from sweeps.storage.filesystem import absolute
 SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
 SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
 """What --smoke takes where the user says nothing."""
-BUDGET = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs")
+BUDGET = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs", "seeds_per_trial")
 """Options that are fields of a budget."""
 
 
@@ -147,7 +148,5 @@ def _budget(given: dict[str, Any], usual: Budget, counts: dict[str, int]) -> Bud
     try:
         return replace(usual, **typed, top_k=counts["top_k"], seeds=counts["seeds"])
     except ValueError as error:
-        message = str(error)
-        for name in (*BUDGET, "top_k", "seeds"):
-            message = message.replace(name, option(name))
-        raise UserError(message) from None
+        names = "|".join((*BUDGET, "top_k", "seeds"))
+        raise UserError(re.sub(rf"\b({names})\b", lambda name: option(name[0]), str(error))) from None

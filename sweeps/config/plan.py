@@ -98,7 +98,7 @@ class Plan:
     base: Configuration
     """The configuration that hyperparameters are put into, with the sweep's epochs and seed."""
     seed: int
-    """Seed of the trials and of the sampler; retraining takes the ones after it."""
+    """Seed of the sampler, and the first seed of each trial; retraining takes those after the trials'."""
     data: Path | None
     """Data that the user brings; None for the task's own."""
     options: Any
@@ -131,7 +131,10 @@ class Plan:
             raise UserError(f"{rule}, got {self.top_k} and {self.seeds}")
         if self.warm_start and self.search != "optuna":
             raise UserError("--warm-start goes with --search optuna; a grid does not learn from older trials")
-        if not 0 <= self.seed <= 2**32 - 1 - self.seeds:
+        if self.trials * self.seeds_per_trial > MOST_TRIALS:
+            rule = f"the trials times --seeds-per-trial must be <= {MOST_TRIALS:,}"
+            raise UserError(f"{rule}, got {self.trials} and {self.seeds_per_trial}")
+        if not 0 <= self.seed <= 2**32 - self.seeds_per_trial - self.seeds:
             raise UserError(f"--seed must be from 0 to 2**32 - 1 - seeds, got {self.seed}")
         if self.top_k > self.trials:
             raise UserError(f"--top-k must be <= the number of trials ({self.trials}), got {self.top_k}")
@@ -148,6 +151,11 @@ class Plan:
     def seeds(self) -> int:
         """Retrainings of each of them."""
         return self.budget.seeds
+
+    @property
+    def seeds_per_trial(self) -> int:
+        """Seeds that each trial of the search trains; its values are the means over them."""
+        return self.budget.seeds_per_trial
 
     @property
     def retrain_epochs(self) -> int:

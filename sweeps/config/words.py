@@ -44,6 +44,16 @@ def spread(values: Mapping[str, Any] | None) -> str:
     return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if 0 <= decimals <= 9 else f"{mean:.4g} ± {deviation:.2g}"
 
 
+def seeds_each(seeds: int) -> str:
+    """How often a trial trains, to follow the number of trials: ', 3 seeds each'; empty for one seed."""
+    return f", {seeds} seeds each" if seeds > 1 else ""
+
+
+def over_seeds(seeds: int) -> str:
+    """What a trial's values are, to follow their name: ', mean of 3 seeds'; empty for one seed."""
+    return f", mean of {seeds} seeds" if seeds > 1 else ""
+
+
 def duration(seconds: float) -> str:
     """Seconds as h:mm:ss; hours also count days."""
     minutes, rest = divmod(round(seconds), 60)

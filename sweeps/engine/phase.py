@@ -144,7 +144,7 @@ class Phase:
             self._add("repeated", name, epoch=result["epoch"], train_s=result["train_s"])
             return record
         metrics = {key.removeprefix("val_"): value for key, value in result.items() if key.startswith("val_")}
-        facts = {key: result[key] for key in ("epoch", "train_loss", "train_s")}
+        facts = {key: result[key] for key in ("epoch", "train_loss", "train_s", "per_seed") if key in result}
         warning = {"warning": result["warning"]} if result["warning"] else {}
         self._add("reported", name, **facts, metrics=metrics, wall_s=self._wall_s(), **warning)
         for follower in self.followers:
@@ -165,7 +165,8 @@ class Phase:
         if record.status == RUNNING and name not in self.begun:  # Tune had not started it yet
             self.begin(name)
         if record.has_diverged:
-            self._close(record, DIVERGED, f"the loss became NaN or infinite in epoch {record.epoch}")
+            which = "" if record.diverged_seed is None else f" of seed {record.diverged_seed}"
+            self._close(record, DIVERGED, f"the loss{which} became NaN or infinite in epoch {record.epoch}")
         elif record.epoch >= trials.max_epochs:
             self._close(record, FINISHED, f"reached its last epoch, {record.epoch}")
         else:

@@ -15,9 +15,10 @@ import torch
 from ray import tune
 
 from ae.configuration import Configuration
+from ae.seeds import SeededTraining
 from ae.task import Split
 from ae.tasks import find
-from ae.training import DeviceSplit, Training
+from ae.training import DeviceSplit
 from sweeps.engine.spare import SpareCores
 from sweeps.storage.checkpoints import Checkpoints
 
@@ -32,6 +33,9 @@ class SweepTrial(tune.Trainable):
     is the last one: the last epoch was trained, or the trial diverged and its metrics are NaN). An actor that has ended
     a trial takes the next one by `reset_config`, with the data in place. A step or a pause that takes longer than the
     time limit ends the process, and so the trial, as a failure.
+
+    With `config["run"]["seeds"]` above 1 it trains so many models, and its metrics are the means over them. A report
+    then has `per_seed` too, the objective of each.
 
     `config["run"]["known"]` is the last epoch that the driver has recorded. A checkpoint may be ahead of it: the driver
     died before it wrote the event down, or another machine resumes from a copy of the event log that is some seconds
@@ -74,7 +78,7 @@ class SweepTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take a trial; whatever can fail is left to its first step, which Tune tries again."""
         self.run: dict[str, Any] = new_config["run"]
-        self.training: Training | None = None
+        self.training: SeededTraining | None = None
         if self.device == "cuda":
             torch.cuda.empty_cache()  # the trials beside it may need the memory of the last one here
         return True
@@ -83,7 +87,7 @@ class SweepTrial(tune.Trainable):
         """The actor's name in Ray's dashboard and logs; Ray asks for it once, when the actor starts."""
         return f"trial {self.run['trial']} and later ones" if self.reused else f"trial {self.run['trial']}"
 
-    def _begin(self) -> Training:
+    def _begin(self) -> SeededTraining:
         """Start the trial, or resume it from its checkpoints; those of another configuration are ignored."""
         self.name, configuration = self.run["trial"], Configuration(**self.run["configuration"])
         if not self.checkpoints.is_shared(self.session):
@@ -92,7 +96,7 @@ class SweepTrial(tune.Trainable):
         if self.on_device is None:
             train, validation = self.splits
             self.on_device = DeviceSplit(train, self.device), DeviceSplit(validation, self.device)
-        training = Training(self.task, configuration, *self.on_device, self.core)
+        training = SeededTraining(self.task, configuration, *self.on_device, self.core, self.run.get("seeds", 1))
         found = self.checkpoints.load(self.name)
         self.warning = found.warning or (NO_GPU if self.lacks_gpu else "")
         self.reports: list[dict[str, Any]] = []
@@ -132,33 +136,27 @@ class SweepTrial(tune.Trainable):
         share = self.spare.share() if self.spare else 0
         return (self.threads, share) if share > self.threads else (self.threads,)
 
-    def _report(self, training: Training) -> dict[str, Any]:
+    def _report(self, training: SeededTraining) -> dict[str, Any]:
         started = time.perf_counter()
-        for _ in range(min(self.eval_every, training.configuration.epochs - training.epoch)):
-            if not math.isfinite(training.train_epoch()):
-                break
-        metrics = training.validate()
-        objective = metrics[self.task.objective.metric]
-        diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"], objective)))
-        if diverged:  # the score of diverged weights means nothing
-            metrics = dict.fromkeys(metrics, math.nan)
-        ends = diverged or training.epoch >= training.configuration.epochs
+        found = training.train_and_validate(self.eval_every)
+        ends = found.has_diverged or found.epoch >= training.configuration.epochs
         report = {
-            "epoch": training.epoch,
-            "train_loss": training.train_loss,
-            **{f"val_{name}": value for name, value in metrics.items()},
+            "epoch": found.epoch,
+            "train_loss": found.train_loss,
+            **{f"val_{name}": value for name, value in found.metrics.items()},
+            **({"per_seed": list(found.per_seed)} if found.per_seed else {}),
             "train_s": time.perf_counter() - started,
             "warning": self.warning,
             "ends": ends,
             "done": ends,  # the key that Tune looks at, and sets for trials that a scheduler stops
         }
         self.reports.append(dict(report))
-        if ends and not diverged:
+        if ends and not found.has_diverged:
             self._save(training)
             report["warning"] = self.warning
         return report
 
-    def _save(self, training: Training) -> None:
+    def _save(self, training: SeededTraining) -> None:
         """Keep the state among the sweep's own checkpoints; a full disk costs a checkpoint, not the trial."""
         if training.epoch > self.saved_epoch:
             state = training.state_dict() | {"configuration": self.run["configuration"], "reports": self.reports}

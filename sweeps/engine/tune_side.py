@@ -187,8 +187,9 @@ class TuneSearcher(Searcher):
         name = queue.next()
         if name is None:
             return None
-        config = self.phase.trials.records[name].config
-        return {"run": {"trial": name, "configuration": asdict(config)}}
+        trials = self.phase.trials
+        configuration = asdict(trials.records[name].config)
+        return {"run": {"trial": name, "configuration": configuration, "seeds": trials.seeds_per_trial}}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The record of the phase has it already."""

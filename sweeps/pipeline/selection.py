@@ -31,11 +31,15 @@ def select(plan: Plan, log: SweepLog) -> dict[str, Configuration]:
 
 
 def retrainings(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:
-    """Every retraining by its name, made of the trial and the seed; the largest models come first."""
+    """Every retraining by its name, made of the trial and the seed; the largest models come first.
+
+    Their seeds are those that follow the search's.
+    """
+    first = plan.seed + plan.seeds_per_trial
     return {
         f"{name}-seed{seed}": replace(config, seed=seed, epochs=plan.retrain_epochs)
         for name, config in sorted(chosen.items(), key=lambda item: -item[1].hidden_size)
-        for seed in range(plan.seed + 1, plan.seed + 1 + plan.seeds)
+        for seed in range(first, first + plan.seeds)
     }
 
 

@@ -18,6 +18,7 @@ from ae.training import final_metrics
 from ae.words import counted
 from sweeps.config import plan_file
 from sweeps.config.plan import Plan
+from sweeps.config.words import seeds_each
 from sweeps.engine.nodes import check_nodes
 from sweeps.engine.phase import Phase, Source
 from sweeps.engine.room import Room
@@ -165,7 +166,8 @@ class _Sweep:
         else:
             most = self.room.max_concurrent
             scheduler = make_scheduler(plan.scheduler, plan.budget, plan.task.objective, most)
-            what = f"{counted(plan.trials, 'trial')} ({plan.search}), results in {plan.folder}"
+            trials = f"{counted(plan.trials, 'trial')} ({plan.search}){seeds_each(plan.seeds_per_trial)}"
+            what = f"{trials}, results in {plan.folder}"
             own = [StudyJournal(plan, log)]
             phase = self._phase(SEARCH, scheduler, suggestions_of(plan, log), f"search, {what}", own)
             with phase:

@@ -40,7 +40,7 @@ def seconds_left(log: TrialLog) -> float | None:
     """
     places = {record.name: place for place, record in enumerate(log.ranked())}
     records = sorted(log.trials, key=lambda record: (-record.epoch, places.get(record.name, len(places))))
-    epochs, train_s = log.epochs, sum(record.train_s for record in records)
+    epochs, train_s = (sum(getattr(record, name) for record in records) for name in ("epoch", "train_s"))
     if not epochs or not train_s:
         return None
     epoch_s = _epoch_seconds(records)

@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from ae.words import counted
-from sweeps.config.words import duration, settings, span
+from sweeps.config.words import duration, over_seeds, settings, span
 from sweeps.records.eta import TimeLeft, seconds_left
 from sweeps.records.trials import STATUSES, TrialLog
 
@@ -16,7 +16,7 @@ from sweeps.records.trials import STATUSES, TrialLog
 def bar(log: TrialLog) -> Table:
     """How far a phase is: a bar over the epochs that it is expected to train for, and the clock."""
     row = Table.grid(padding=(0, 2))
-    total = max(log.epochs, sum(log.expected) or log.requested * log.max_epochs)
+    total = max(log.epochs, log.seeds_per_trial * sum(log.expected) or log.most_epochs)
     row.add_row(ProgressBar(total=total, completed=log.epochs, width=60), clock(log))
     return row
 
@@ -36,7 +36,7 @@ def left_in_words(left: TimeLeft | None) -> str:
 def counts(log: TrialLog) -> str:
     """Trials by status, and epochs, in words."""
     parts = [f"{log.count(status)} {status}" for status in STATUSES if log.count(status)]
-    epochs = f"{log.epochs}/{log.requested * log.max_epochs} epochs"
+    epochs = f"{log.epochs}/{log.most_epochs} epochs"
     return ", ".join([*parts, *([f"{log.to_come} to come"] if log.to_come else []), epochs])
 
 
@@ -53,5 +53,6 @@ def best(log: TrialLog, varied: Sequence[str]) -> str:
         is_validated = any(record.reports for record in log.trials)
         return "every validated trial failed or diverged" if is_validated else "no validation yet"
     first, metric = ranked[0], log.objective.metric
-    found = f"best {metric} {first.best:.4g}, {first.name} at epoch {first.best_epoch}"
+    value = f"{metric} {first.best:.4g}{over_seeds(log.seeds_per_trial)}"
+    found = f"best {value}, {first.name} at epoch {first.best_epoch}"
     return f"{found} ({settings(first.config, varied)})"

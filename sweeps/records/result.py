@@ -142,7 +142,7 @@ class SweepResult:
         return bool(self.retrained) and self.retrained[0].tested
 
     def summary(self) -> dict[str, Any]:
-        """`summary.json`: the keys are fixed."""
+        """`summary.json`: the keys are fixed; those about several seeds per trial are there with several alone."""
         plan, search = self.plan, self.search
         retrained = [one.summary() for one in self.retrained]
         return {
@@ -161,8 +161,9 @@ class SweepResult:
                 "diverged": search.count(DIVERGED),
                 "failed": search.count(FAILED),
                 "epochs_trained": search.epochs,
-                "epochs_possible": search.requested * search.max_epochs,
+                "epochs_possible": search.most_epochs,
                 "wall_s": round(search.elapsed_s, 3),
+                **({"seeds_per_trial": plan.seeds_per_trial} if plan.seeds_per_trial > 1 else {}),
             },
             "best": self._best(),
             "retrained": retrained,
@@ -171,7 +172,10 @@ class SweepResult:
         }
 
     def _best(self) -> dict[str, Any] | None:
-        """The best configuration after retraining, or of the search alone, with its metrics in the search."""
+        """The best configuration after retraining, or of the search alone, with its metrics in the search.
+
+        Where a trial has several seeds, these are means over them, and "per_seed" has each one's objective.
+        """
         ranked = self.search.ranked()
         if not ranked:
             return None
@@ -179,7 +183,8 @@ class SweepResult:
         if self.retrained:
             wanted = self.retrained[0].config
             record = next(one for one in ranked if replace(one.config, epochs=wanted.epochs) == wanted)
-        return {"config": _without_seed(record.config), "val": record.best_metrics}
+        per_seed = {"per_seed": list(record.best_per_seed)} if record.best_per_seed else {}
+        return {"config": _without_seed(record.config), "val": record.best_metrics, **per_seed}
 
 
 def command_line(command: tuple[str, ...]) -> str:

@@ -72,6 +72,7 @@ class SweepLog:
             planned={trial_name(number): point for number, point in enumerate(points)},
             expected=plan.expected_epochs,
             why_stopped=SCHEDULERS[plan.scheduler].why_stopped,
+            seeds_per_trial=plan.seeds_per_trial,
         )
         self.retraining = self._retraining_log({})
         self.retrainings: dict[str, TrialRecord] = {}
@@ -209,6 +210,7 @@ class SweepLog:
             wall_s=float(event["wall_s"]),
             time=float(event["time"]),
             best=None,
+            per_seed=tuple(map(float, event.get("per_seed", ()))),
         )
         if report.epoch <= record.epoch:
             raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")

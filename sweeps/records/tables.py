@@ -45,7 +45,7 @@ class Tables:
 
     def end(self, record: TrialRecord) -> None:
         """Add a row to `trials.csv`."""
-        self.rows[TRIALS].append(_trial_row(self.log.phase(self.phase), record))
+        self.rows[TRIALS].append(_trial_row(self.log, self.phase, record))
 
     def tick(self) -> None:
         """Write the rows that are new.
@@ -113,22 +113,25 @@ def _curve_row(phase: str, record: TrialRecord, report: Report) -> dict[str, Any
 
 def _trial_rows(log: SweepLog) -> list[dict[str, Any]]:
     return [
-        _trial_row(phase, record)
+        _trial_row(log, phase.phase, record)
         for phase, records in _logs(log)
         for record in records
         if not record.is_open or record.status == INTERRUPTED
     ]
 
 
-def _trial_row(log: TrialLog, record: TrialRecord) -> dict[str, Any]:
+def _trial_row(log: SweepLog, phase: str, record: TrialRecord) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(record.config).items() if name != "epochs"}
+    metric = log.plan.task.objective.metric
+    std = {f"best_{metric}_std": record.best_std} if log.plan.seeds_per_trial > 1 else {}
     return {
-        "phase": log.phase,
+        "phase": phase,
         "trial": record.name,
         **{name: "none" if value is None else value for name, value in settings.items()},
         "status": record.status,
         "epochs": record.epoch,
-        f"best_{log.objective.metric}": record.best,
+        f"best_{metric}": record.best,
+        **std,
         "best_epoch": record.best_epoch,
         "train_s": record.train_s,
         "reason": record.reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class Report(NamedTuple):
     """Seconds since 1970."""
     best: float | None
     """The objective's best value so far; None if every value was NaN."""
+    per_seed: tuple[float, ...] = ()
+    """The objective of each seed, where a trial has several; one that diverged is the last. `metrics` has the means."""
 
 
 @dataclass(kw_only=True)
@@ -61,6 +64,8 @@ class TrialRecord:
     best_epoch: int = 0
     best_metrics: dict[str, float] = field(default_factory=dict)
     """Every validation metric at the best epoch."""
+    best_per_seed: tuple[float, ...] = ()
+    """The objective of each seed at the best epoch, where the trial has several."""
     has_diverged: bool = False
     """Whether the loss or the objective of the last report is NaN or infinite."""
     train_s: float = 0.0
@@ -74,6 +79,17 @@ class TrialRecord:
     def epoch(self) -> int:
         """The last epoch that was reported; 0 before any."""
         return self.reports[-1].epoch if self.reports else 0
+
+    @property
+    def diverged_seed(self) -> int | None:
+        """The seed that diverged, where the trial has several."""
+        per_seed = self.reports[-1].per_seed if self.has_diverged else ()
+        return self.config.seed + len(per_seed) - 1 if per_seed else None
+
+    @property
+    def best_std(self) -> float | None:
+        """Standard deviation of the best value over the seeds (n - 1); None if there is no value, or one seed."""
+        return statistics.stdev(self.best_per_seed) if len(self.best_per_seed) > 1 else None
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +106,7 @@ class TrialRecord:
         value = report.metrics[objective.metric]
         if objective.better(value, self.best):
             self.best, self.best_epoch, self.best_metrics = value, report.epoch, report.metrics
+            self.best_per_seed = report.per_seed
         self.has_diverged = not all(math.isfinite(report.metrics[name]) for name in ("loss", objective.metric))
         self.reports.append(report._replace(best=self.best))
         self.train_s += report.train_s
@@ -115,6 +132,7 @@ class TrialLog:
         planned: configurations by name, where they are known beforehand.
         expected: epochs that the trials are expected to train for, the longest first; none means `max_epochs` each.
         why_stopped: why a trial is stopped early, in words.
+        seeds_per_trial: seeds that each trial trains.
     """
 
     def __init__(
@@ -126,9 +144,11 @@ class TrialLog:
         planned: Mapping[str, Configuration] = MappingProxyType({}),
         expected: Sequence[int] = (),
         why_stopped: str = "not among the best of its rung",
+        seeds_per_trial: int = 1,
     ) -> None:
         self.phase, self.objective, self.requested, self.max_epochs = phase, objective, requested, max_epochs
         self.planned, self.expected, self.why_stopped = planned, expected, why_stopped
+        self.seeds_per_trial = seeds_per_trial
         self.records: dict[str, TrialRecord] = {}
         """By name, in the order in which they were asked for."""
         self.facts: list[Fact] = []
@@ -186,8 +206,13 @@ class TrialLog:
 
     @property
     def epochs(self) -> int:
-        """Epochs trained so far, by all the trials."""
-        return sum(record.epoch for record in self.trials)
+        """Epochs trained so far, by all the trials with all their seeds."""
+        return self.seeds_per_trial * sum(record.epoch for record in self.trials)
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs if every trial trained to its last, with all their seeds."""
+        return self.seeds_per_trial * self.requested * self.max_epochs
 
     def ranked(self) -> list[TrialRecord]:
         """The trials that can be selected, best first: validated, neither failed nor diverged."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.task import Objective
 from ae.words import counted
-from sweeps.config.words import hyperparameter, settings
+from sweeps.config.words import hyperparameter, over_seeds, settings
 from sweeps.records.trials import DIVERGED, FAILED, STOPPED, TrialLog, TrialRecord
 
 MARKS = {
@@ -67,7 +67,7 @@ def learning_curves(curves: pd.DataFrame, log: TrialLog, top: int, varied: list[
         _others(axes, others, metric, "." if window == 1 else "")
         name = metric.removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=f"validation {name}")
-        axes.set_title(f"Validation {name}{_smoothing(window)}")
+        axes.set_title(f"Validation {name}{over_seeds(log.seeds_per_trial)}{_smoothing(window)}")
         _finish(axes, curves[metric], "min" if name == "loss" else log.objective.mode)
     axes = figure.axes[0]
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
@@ -208,7 +208,7 @@ def parallel_coordinates(ranked: list[TrialRecord], varied: list[str], objective
     axes.set_xticks(range(len(varied) + 1), [*varied, last])
     told = [counted(len(order), "trial"), *([f"{stopped} stopped early"] if stopped else [])]
     axes.set(yticks=[], xlim=(-0.4, len(varied) + 0.4), ylim=(-0.05, 1.05))
-    axes.set_title(f"{', '.join(told)}: the better, the darker")
+    axes.set_title(f"{', '.join(told)}{over_seeds(len(order[0].best_per_seed))}: the better, the darker")
     axes.spines[:].set_visible(False)
     scale = ScalarMappable(Normalize(1, max(2, len(order))), colormaps["viridis"])
     ticks = MaxNLocator(integer=True)

@@ -18,7 +18,7 @@ from ae.errors import UserError
 from ae.figures import write
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.rungs import rung_epochs
-from sweeps.config.words import duration, settings, spread
+from sweeps.config.words import duration, seeds_each, settings, spread
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.records.trials import TrialLog
 from sweeps.report.charts import COLOURS, scale
@@ -113,8 +113,8 @@ def facts(one: SweepStatus) -> dict[str, str]:
         "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
         "scheduler": plan.scheduler,
         "rungs": ", ".join(map(str, rung_epochs(plan.budget))) if SCHEDULERS[plan.scheduler].halves else "none",
-        "trials ended": f"{search.ended} of {search.requested}",
-        "epochs": f"{search.epochs:,} of {search.requested * search.max_epochs:,}",
+        "trials ended": f"{search.ended} of {search.requested}{seeds_each(plan.seeds_per_trial)}",
+        "epochs": f"{search.epochs:,} of {search.most_epochs:,}",
         "wall time": duration(search.elapsed_s),
         "best validation of the search": f"{ranked[0].best:.4g}" if ranked else "none yet",
         "best configuration": "\n".join(settings(config, [name]) for config, _ in best for name in plan.varied),
@@ -125,7 +125,12 @@ def facts(one: SweepStatus) -> dict[str, str]:
 
 def notes(found: Sequence[SweepStatus]) -> list[str]:
     """What differs between the sweeps that makes their values less comparable."""
-    words = {"options": "task options", "subset": "training sequences", "seeds": "retraining seeds"}
+    words = {
+        "options": "task options",
+        "subset": "training sequences",
+        "seeds_per_trial": "seeds per trial",
+        "seeds": "retraining seeds",
+    }
     first = found[0].plan
     differ = ["data"] if len({one.plan.data_sha256 or one.plan.data for one in found}) > 1 else []
     differ += [words[name] for name in words if any(getattr(one.plan, name) != getattr(first, name) for one in found)]
@@ -148,7 +153,7 @@ def progress(log: TrialLog) -> pd.DataFrame:
         reached[record.name] = report.epoch
         if not record.is_lost and report.best is not None and log.objective.better(report.best, best):
             best = report.best
-        rows.append({"epochs": epochs, "wall_s": report.wall_s, "best": best})
+        rows.append({"epochs": log.seeds_per_trial * epochs, "wall_s": report.wall_s, "best": best})
     return pd.DataFrame(rows, columns=["epochs", "wall_s", "best"], dtype=float).dropna()
 
 

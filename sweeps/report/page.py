@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ae.files import write_whole
 from ae.task import Splits
 from ae.words import counted
 from sweeps.config.description import describe
-from sweeps.config.words import duration, hyperparameter, settings, spread
+from sweeps.config.words import duration, hyperparameter, over_seeds, settings, spread
 from sweeps.records.progress import early_end
 from sweeps.records.result import SweepResult, command_line
 from sweeps.records.trials import FAILED
@@ -63,7 +64,9 @@ def _valid(value: Any) -> Any:
 def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list[str]]) -> str:
     plan, metric = result.plan, result.search.objective.metric
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {word.__name__: word for word in (hyperparameter, duration, spread, counted)}
+    environment.filters |= {
+        word.__name__: word for word in (hyperparameter, duration, spread, counted, over_seeds, in_search)
+    }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     remark = _remark(result, summary)
     return template.render(
@@ -154,13 +157,20 @@ def closing_words(result: SweepResult) -> str:
     return "\n".join(lines)
 
 
+def in_search(best: dict[str, Any], metric: str) -> str:
+    """The objective of the best configuration in the search, with its deviation where there are several seeds."""
+    per_seed = best.get("per_seed")
+    return spread({"mean": best["val"][metric], "std": statistics.stdev(per_seed) if per_seed else None})
+
+
 def _answer(result: SweepResult, summary: dict[str, Any]) -> list[str]:
     """The best configuration with its values, as far as the sweep came."""
     metric, lines = result.search.objective.metric, []
     if summary["best"]:
         best = Configuration(**summary["best"]["config"])
         lines.append(f"Best configuration: {settings(best, result.plan.varied)}")
-        lines.append(f"  validation {metric} in the search: {summary['best']['val'][metric]:.4g}")
+        over = over_seeds(result.plan.seeds_per_trial)
+        lines.append(f"  validation {metric} in the search{over}: {in_search(summary['best'], metric)}")
     elif result.search.records:
         lines.append(f"error: no trial can be selected: {why_no_best(result)}; see trials.csv for why")
     if result.retrained:

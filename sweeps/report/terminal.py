@@ -17,7 +17,7 @@ from rich.text import Text
 from ae.configuration import Configuration
 from ae.words import counted
 from sweeps.config.plan import Plan
-from sweeps.config.words import duration, settings, spread
+from sweeps.config.words import duration, seeds_each, settings, spread
 from sweeps.records.progress import bar, best, counts, early_end
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.records.trials import DIVERGED, FINISHED, INTERRUPTED, SEARCH, TrialLog
@@ -76,7 +76,7 @@ def page(status: SweepStatus, lines: int, console: Console) -> Group:
     if plan.search == "optuna":
         kind = f"{counted(plan.trials, 'trial')} by Optuna ({plan.sampler})"
     title = (f"{plan.task.name}/{plan.name}", "bold")
-    parts.append(Text.assemble(title, f"  {kind}, {plan.scheduler}; ", state(status)))
+    parts.append(Text.assemble(title, f"  {kind}{seeds_each(plan.seeds_per_trial)}, {plan.scheduler}; ", state(status)))
     parts += phase(status.search, status.is_running)
     parts.append(Text(f"  {best(status.search, plan.varied)}", style="green"))
     if status.retraining.records:

@@ -90,7 +90,7 @@ class PrometheusGauges:
         if ranked := log.ranked():
             self._set("sweep_best", ranked[0].best, **metric)
         self._set("sweep_epochs", log.epochs)
-        self._set("sweep_epochs_most", log.requested * log.max_epochs)
+        self._set("sweep_epochs_most", log.most_epochs)
         self._set("sweep_epochs_per_second", self._epochs_per_second())
         self._set("sweep_seconds_gone", log.elapsed_s)
         self._set("sweep_seconds_left", seconds_left(log))
