@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae.data import price_scale
-from ae.task import Split
+from ae.splits import Split
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE

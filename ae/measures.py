@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ae.configuration import Configuration
-from ae.task import Splits
+from ae.splits import Splits
 from ae.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ae.batches import Batch
     from ae.model import LSTM_AE
 
 LOSSLESS = 1e-12
 """A PCA with a smaller mean squared error loses nothing but rounding: the data are float32 numbers around 1."""
 
 
-def reconstruction(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
+def reconstruction(model: LSTM_AE, batch: Batch) -> dict[str, Tensor]:
     """The metric `loss`: mean squared error of the reconstruction, in squared units of the inputs; ignores labels."""
     from torch.nn import functional
 
-    return {"loss": functional.mse_loss(model(inputs_BTF).reconstruction_BTO, inputs_BTF)}
+    return {"loss": functional.mse_loss(model(batch.inputs_BTF).reconstruction_BTO, batch.inputs_BTF)}
 
 
 def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:

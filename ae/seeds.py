@@ -7,10 +7,11 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.task import Task
 from ae.threads import Threads
-from ae.training import DeviceSplit, Training
+from ae.training import Training
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

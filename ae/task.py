@@ -6,7 +6,7 @@ Shape suffixes: N sequences, B batch, T time steps, F features.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,11 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 
 if TYPE_CHECKING:  # heavy, and the command line needs a task's options only
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
     from torch import Tensor
 
+    from ae.batches import Batch
     from ae.model import LSTM_AE
-
-SPLIT_SEED = 20_260_101
-"""Seeds every split into training, validation and test data; it does not depend on the seed of a sweep."""
+    from ae.splits import Split, Splits
 
 GRID: Mapping[str, list[Any]] = {"lr": [0.001, 0.01], "clip": [1.0, None], "hidden_size": [30, 60, 120]}
 """The reference grid, 12 configurations."""
@@ -41,55 +37,6 @@ SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoOptions:
     """The options of a task without options."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Split:
-    """One of the three parts of a data set."""
-
-    inputs_NTF: NDArray[np.float32]
-    """Sequences; the range is the task's, [0, 1] for images."""
-    labels_N: NDArray[np.int64] | None = None
-    """Class of each sequence; None if the data has no classes."""
-    info: pd.DataFrame | None = None
-    """One row per sequence, with its name and what restores its units; None if there is nothing to record."""
-
-    def __len__(self) -> int:
-        return len(self.inputs_NTF)
-
-    def head(self, count: int) -> Split:
-        """The first `count` sequences; splits are shuffled, so these are a random sample."""
-        labels_N = None if self.labels_N is None else self.labels_N[:count]
-        info = None if self.info is None else self.info.iloc[:count]
-        return replace(self, inputs_NTF=self.inputs_NTF[:count], labels_N=labels_N, info=info)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Splits:
-    """A data set in three parts, split with `SPLIT_SEED`."""
-
-    train: Split
-    validation: Split
-    test: Split
-    source: str
-    """Where the data comes from; the report prints it."""
-
-    def subset(self, count: int) -> Splits:
-        """The first `count` training sequences, and the same share of the other splits.
-
-        Raises:
-            UserError: if `count` is below 1.
-        """
-        if count < 1:
-            raise UserError(f"subset must be >= 1 training sequence, got {count}")
-        if count >= len(self.train):
-            return self
-        share = count / len(self.train)
-        cut = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        smaller = {name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()}
-        verbs = ("train", "validate", "test")
-        sizes = ", ".join(f"{len(split):,} to {verb}" for split, verb in zip(smaller.values(), verbs, strict=True))
-        return replace(self, source=f"{self.source}; a subset: {sizes}", **smaller)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,9 +102,8 @@ class Task:
     "help" for --help."""
     model: Mapping[str, Any]
     """Arguments of LSTM_AE other than hidden_size."""
-    measure: Callable[[LSTM_AE, Tensor, Tensor | None], dict[str, Tensor]]
-    """Means over a batch of (B, T, F) inputs and (B,) labels: first "loss", which training minimises, then other
-    metrics."""
+    measure: Callable[[LSTM_AE, Batch], dict[str, Tensor]]
+    """Means over the sequences of a batch: first "loss", which training minimises, then other metrics."""
     objective: Objective
     base: Configuration
     """The default configuration; a trial replaces the hyperparameters that the search varies."""

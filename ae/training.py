@@ -6,7 +6,6 @@ Shape suffixes: N sequences, B batch, T time steps, F features.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,38 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ae.batches import DeviceSplit, evaluation_batch
 from ae.configuration import Configuration
 from ae.kernels import use_fast
 from ae.model import LSTM_AE, Output
-from ae.task import Split, Task
+from ae.splits import Split
+from ae.task import Task
 from ae.threads import Threads
 
-EVALUATION_STEPS = 28_000
-"""Time steps of all sequences together in one forward pass of an evaluation: 1,000 images of 28 rows."""
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Adam's state, one value per weight."""
-
-
-def evaluation_batch(steps: int) -> int:
-    """Sequences of `steps` time steps in one forward pass of an evaluation."""
-    return max(1, EVALUATION_STEPS // steps)
-
-
-class DeviceSplit:
-    """A split as tensors on one device; all runs on that device share it."""
-
-    def __init__(self, split: Split, device: str) -> None:
-        with warnings.catch_warnings():  # arrays in shared memory are read-only; nothing here writes to them
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            self.inputs_NTF = torch.from_numpy(split.inputs_NTF).to(device)
-            self.labels_N = None if split.labels_N is None else torch.from_numpy(split.labels_N).to(device)
-
-    def __len__(self) -> int:
-        return len(self.inputs_NTF)
-
-    def batch(self, where: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        """The inputs (B, T, F) and labels (B,) at an index tensor or slice."""
-        return self.inputs_NTF[where], None if self.labels_N is None else self.labels_N[where]
 
 
 class Training:
@@ -75,9 +52,9 @@ class Training:
     ) -> None:
         self.task, self.configuration, self.train, self.validation = task, configuration, train, validation
         torch.manual_seed(configuration.seed)
-        self.model = task.build(configuration).to(train.inputs_NTF.device)
-        self.model.fast = use_fast(core, train.inputs_NTF.device)
-        on_cpu = train.inputs_NTF.device.type == "cpu"
+        self.model = task.build(configuration).to(train.device)
+        self.model.fast = use_fast(core, train.device)
+        on_cpu = train.device.type == "cpu"
         self.weights = _as_one(self.model) if on_cpu else list(self.model.parameters())
         self.optimizer = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)
         self.schedule = self._schedule()
@@ -100,16 +77,16 @@ class Training:
     def train_epoch(self) -> float:
         """One pass over the training split in a new order; returns the mean training loss, which may be NaN or inf."""
         self.model.train()
-        order_N = torch.randperm(len(self.train), generator=self.shuffle).to(self.train.inputs_NTF.device)
-        total = torch.zeros((), device=order_N.device)
-        for where_B in self.threads.timed_batches(order_N.split(self.configuration.batch_size), self.model):
+        batches = self.train.shuffled(self.configuration.batch_size, self.shuffle)
+        total = torch.zeros((), device=self.train.device)
+        for where_B in self.threads.timed_batches(batches, self.model):
             total += self._step(where_B) * len(where_B)
         self.epoch += 1
         self.train_loss = total.item() / len(self.train)
         return self.train_loss
 
     def _step(self, where_B: Tensor) -> Tensor:
-        loss = self.task.measure(self.model, *self.train.batch(where_B))["loss"]
+        loss = self.task.measure(self.model, self.train.batch(where_B))["loss"]
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
         if self.configuration.clip is not None:
@@ -212,17 +189,15 @@ def evaluate(task: Task, model: LSTM_AE, split: DeviceSplit) -> dict[str, float]
     """
     model.eval()
     totals: dict[str, Tensor] = {}
-    size = evaluation_batch(split.inputs_NTF.shape[1])
-    for start in range(0, len(split), size):
-        inputs_BTF, labels_B = split.batch(slice(start, start + size))
-        for name, mean in task.measure(model, inputs_BTF, labels_B).items():
-            totals[name] = totals.get(name, torch.zeros_like(mean)) + mean * len(inputs_BTF)
+    for _, batch in split.in_order():
+        for name, mean in task.measure(model, batch).items():
+            totals[name] = totals.get(name, torch.zeros_like(mean)) + mean * len(batch)
     return {name: total.item() / len(split) for name, total in totals.items()}
 
 
 @torch.inference_mode()
 def forward_all(model: LSTM_AE, inputs_NTF: NDArray[np.float32]) -> Output:
-    """The model's output for all N sequences, computed in batches on the CPU."""
+    """The model's output for all N sequences of one length, computed in batches on the CPU."""
     batches = torch.tensor(inputs_NTF).split(evaluation_batch(inputs_NTF.shape[1]))
     outputs: list[Output] = [model(batch_BTF) for batch_BTF in batches]
     logits = [output.logits_BC for output in outputs if output.logits_BC is not None]

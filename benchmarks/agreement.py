@@ -10,8 +10,9 @@ import torch
 
 import tables
 from ae import tasks
+from ae.batches import DeviceSplit
 from ae.task import Task
-from ae.training import DeviceSplit, Training
+from ae.training import Training
 from settings import Settings
 
 EPOCHS = 3

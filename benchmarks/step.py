@@ -17,9 +17,11 @@ from torch.utils.data import DataLoader, TensorDataset
 import pictures
 import tables
 from ae import tasks
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
-from ae.task import Split, Task
-from ae.training import DeviceSplit, Training
+from ae.splits import Split
+from ae.task import Task
+from ae.training import Training
 from peers import tutorial
 from settings import Settings
 from timing import MILLISECONDS, alternate, medians
@@ -94,7 +96,7 @@ def _tutorial_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int) -
 
 
 def _own_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int, core: str) -> Callable[[], float]:
-    split = DeviceSplit(Split(inputs_NTF=inputs_NTF), "cpu")
+    split = DeviceSplit(Split.dense(inputs_NTF), "cpu")
     configuration = Configuration(hidden_size=hidden, batch_size=batch, lr=1e-3, clip=1.0)
     return Training(_task(inputs_NTF.shape[2]), configuration, split, split, core=core).train_epoch
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from ae import tasks
-from ae.task import Splits
+from ae.splits import Splits
 from sweeps import run
 from sweeps.config.plan import Plan
 from sweeps.engine.phase import Phase

@@ -12,7 +12,7 @@ import pytest
 from ae.data.price_scale import Scale, restore
 from ae.data.sp500 import Options, load
 from ae.errors import UserError
-from ae.task import Splits
+from ae.splits import Splits
 
 SYMBOLS = [f"S{number:02d}" for number in range(10)]
 DAYS = 12

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from ae import kernels, tasks
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.kernels.autograd import decode
 from ae.model import LSTM_AE
-from ae.training import DeviceSplit, Training
+from ae.training import Training
 
 needs_core = pytest.mark.usefixtures("fast_core")
 SIZES = [

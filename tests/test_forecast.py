@@ -1,15 +1,14 @@
 """Forecasts of prices: what they may see, and what stands beside them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from stock_tables import DAYS, prices, save
 
 from ae import forecast, tasks
+from ae.batches import Batch
 from ae.data import price_scale, sp500
-from ae.task import Split
+from ae.splits import Split
 
 TASK = tasks.find("sp500-pred")
 
@@ -19,7 +18,7 @@ def split():
     whole = TASK.load(None, sp500.Options(window=60)).test
     first_NT = price_scale.prices_of(whole)[:, :30]
     moving = np.flatnonzero(first_NT.min(axis=1) < first_NT.max(axis=1))[:6]
-    return replace(whole, inputs_NTF=whole.inputs_NTF[moving], info=whole.info.iloc[moving].reset_index(drop=True))
+    return Split.dense(whole.inputs_NTF[moving], info=whole.info.iloc[moving].reset_index(drop=True))
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def test_prices_that_stand_still_have_no_skill_and_no_verdict(split, model):
     still[:, 20:] = still[:, 19:20]
     values_NT, scale = price_scale.normalise(still)
     columns = {"minimum": scale.minimum_N, "maximum": scale.maximum_N, "mean": scale.mean_N}
-    split = replace(split, inputs_NTF=values_NT[:, :, None], info=split.info.assign(**columns))
+    split = Split.dense(values_NT[:, :, None], info=split.info.assign(**columns))
     found = forecast.rolling(model, split)
     assert np.isnan(found["forecast_skill"])
     assert TASK.remark(found).startswith("No price moved")
@@ -80,7 +79,7 @@ def test_the_last_day_leaves_no_trace_in_what_the_model_reads(split):
 
 def test_the_loss_is_the_mean_of_both_and_the_last_day_is_named_apart(model):
     inputs = torch.rand(4, 10, 1)
-    metrics = TASK.measure(model, inputs, None)
+    metrics = TASK.measure(model, Batch(inputs))
     output = model(inputs[:, :-1])
     rec = ((output.reconstruction_BTO - inputs[:, :-1]) ** 2).mean()
     pred = ((output.prediction_BTO - inputs[:, 1:]) ** 2).mean()
@@ -99,7 +98,7 @@ def test_a_history_that_stands_still_before_the_origin_is_no_crash(split, model)
     prices_NT[0, :40] = 10.0
     values_NT, scale = price_scale.normalise(prices_NT)
     info = split.info.assign(minimum=scale.minimum_N, maximum=scale.maximum_N, mean=scale.mean_N)
-    still: Split = replace(split, inputs_NTF=values_NT[:, :, None], info=info)
+    still = Split.dense(values_NT[:, :, None], info=info)
     assert np.isfinite(list(forecast.rolling(model, still).values())).all()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ae.configuration import Configuration
 from ae.measures import beside_pca, pca
-from ae.task import Split, Splits
+from ae.splits import Split, Splits
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def plane():
 
     def split(count):
         values_ND = 0.5 + random.normal(size=(count, 2)) * (2.0, 1.0) @ directions_2D
-        return Split(inputs_NTF=values_ND[:, :, None].astype(np.float32))
+        return Split.dense(values_ND[:, :, None].astype(np.float32))
 
     return Splits(train=split(4000), validation=split(10), test=split(4000), source="a plane")
 

@@ -8,9 +8,10 @@ import torch
 import yaml
 
 from ae import tasks
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.saved import save
-from ae.training import DeviceSplit, Training, final_metrics
+from ae.training import Training, final_metrics
 from sweeps import replay, show
 from sweeps.config import arguments as options
 from sweeps.config import space

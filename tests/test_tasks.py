@@ -8,9 +8,10 @@ from optuna.samplers import RandomSampler
 from optuna.study import create_study
 
 from ae import tasks
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.errors import UserError
-from ae.training import DeviceSplit, Training, evaluate, final_metrics
+from ae.training import Training, evaluate, final_metrics
 from sweeps.config import space
 from sweeps.search.distributions import distributions_of
 

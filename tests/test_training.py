@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from ae import Configuration, load, tasks
+from ae.batches import Batch, DeviceSplit
 from ae.errors import UserError
 from ae.saved import save
-from ae.training import DeviceSplit, Training, evaluate
+from ae.training import Training, evaluate
 
 TASK = tasks.find("mnist-cls")
 CONFIGURATION = Configuration(hidden_size=12, batch_size=32, epochs=4, lr=0.01, schedule="one-cycle")
@@ -61,7 +62,7 @@ def test_a_step_is_adam_s_on_gradients_clipped_to_their_common_norm(new_training
     norms = []
     for where in order.split(CONFIGURATION.batch_size):
         optimizer.zero_grad()
-        TASK.measure(model, images[where], labels[where])["loss"].backward()
+        TASK.measure(model, Batch(images[where], labels[where]))["loss"].backward()
         norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), clip or float("inf")).item())
         optimizer.step()
     assert max(norms) > 0.05, "there must be something to clip"

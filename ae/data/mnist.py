@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from ae.cache import cache_folder
 from ae.errors import UserError
 from ae.files import write_whole
-from ae.task import SPLIT_SEED, NoOptions, Split, Splits
+from ae.splits import SPLIT_SEED, Split, Splits
+from ae.task import NoOptions
 
 EMBEDDED = Path(__file__).parent / "mnist"
 EMBEDDED_MD5 = {
@@ -125,9 +126,9 @@ def _splits(root: Path, source: str) -> Splits:
     test_NRP, test_labels_N = _read_part(root, train=False, source=source)
     test_N = np.random.default_rng(SPLIT_SEED).permutation(len(test_NRP))  # so that its head is a random sample
     return Splits(
-        train=Split(inputs_NTF=images_NRP[train_N], labels_N=labels_N[train_N]),
-        validation=Split(inputs_NTF=images_NRP[validation_N], labels_N=labels_N[validation_N]),
-        test=Split(inputs_NTF=test_NRP[test_N], labels_N=test_labels_N[test_N]),
+        train=Split.dense(images_NRP[train_N], labels_N=labels_N[train_N]),
+        validation=Split.dense(images_NRP[validation_N], labels_N=labels_N[validation_N]),
+        test=Split.dense(test_NRP[test_N], labels_N=test_labels_N[test_N]),
         source=source,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ae.task import Split
+from ae.splits import Split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae.errors import UserError
-from ae.task import SPLIT_SEED, NoOptions, Split, Splits
+from ae.splits import SPLIT_SEED, Split, Splits
+from ae.task import NoOptions
 
 COUNT, STEPS, SINES = 10_000, 50, 3
 
@@ -52,6 +53,6 @@ def load(make: Make, path: Path | None, options: NoOptions | None = None) -> Spl
         raise UserError(f"--data {path}: the synthetic tasks generate their own signals; leave --data out")
     signals_NT1 = make(np.random.default_rng(SPLIT_SEED)).astype(np.float32)[:, :, None]
     parts = np.split(signals_NT1, [round(0.6 * COUNT), round(0.8 * COUNT)])
-    train, validation, test = (Split(inputs_NTF=part) for part in parts)
+    train, validation, test = (Split.dense(part) for part in parts)
     source = f"{COUNT:,} {make.__name__} random signals of {STEPS} steps, made from a fixed seed"
     return Splits(train=train, validation=validation, test=test, source=source)

@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 from ae.data import prices
 from ae.data.price_scale import Scale, moving, normalise, prices_of, restore
 from ae.errors import UserError
-from ae.task import SPLIT_SEED, Split, Splits
+from ae.splits import SPLIT_SEED, Split, Splits
 from ae.words import counted
 
 SAMPLE = Path(__file__).parent / "sp500_sample" / "sp500_dataset.csv.gz"
@@ -117,7 +117,7 @@ def first_stocks(split: Split, count: int) -> Split:
     prices_NT = prices_of(split)
     moving_N = moving(prices_NT[:, : prices_NT.shape[1] // 2])
     where = split.info[moving_N | ~moving_N.any()].drop_duplicates("symbol").index[:count]
-    return Split(inputs_NTF=split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
+    return Split.dense(split.inputs_NTF[where], info=split.info.loc[where].reset_index(drop=True))
 
 
 def load(path: Path | None, options: Options, *, hold_out_last: bool = False) -> Splits:
@@ -253,7 +253,7 @@ def _split(inputs_NTF: NDArray[np.float32], info: pd.DataFrame, source: str) -> 
     parts = []
     for part in np.split(stocks, cuts):
         chosen_N = order_N[info["symbol"].isin(part).to_numpy()[order_N]]
-        parts.append(Split(inputs_NTF=inputs_NTF[chosen_N], info=info.iloc[chosen_N].reset_index(drop=True)))
+        parts.append(Split.dense(inputs_NTF[chosen_N], info=info.iloc[chosen_N].reset_index(drop=True)))
     return Splits(train=parts[0], validation=parts[1], test=parts[2], source=source)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ae.data import price_scale
 from ae.figures import BLUE, GREY, ORANGE, write
-from ae.task import Split, Splits
+from ae.splits import Split, Splits
 
 
 def price_histories(splits: Splits, symbols: Sequence[str], path: Path) -> Path:

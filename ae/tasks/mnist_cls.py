@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.task import Budget, Objective, Splits, Task
+from ae.splits import Splits
+from ae.task import Budget, Objective, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ae.batches import Batch
     from ae.model import LSTM_AE
 
 
-def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
+def measure(model: LSTM_AE, batch: Batch) -> dict[str, Tensor]:
     """loss = (MSE + cross-entropy) / 2; mse of the pixels in [0, 1]; cross_entropy in nats; accuracy in [0, 1]."""
     from torch.nn import functional
 
+    labels_B = batch.labels_B
     assert labels_B is not None
-    output = model(inputs_BTF)
-    mse = functional.mse_loss(output.reconstruction_BTO, inputs_BTF)
+    output = model(batch.inputs_BTF)
+    mse = functional.mse_loss(output.reconstruction_BTO, batch.inputs_BTF)
     cross_entropy = functional.cross_entropy(output.logits_BC, labels_B)
     accuracy = (output.logits_BC.argmax(dim=1) == labels_B).float().mean()
     return {"loss": (mse + cross_entropy) / 2, "mse": mse, "cross_entropy": cross_entropy, "accuracy": accuracy}

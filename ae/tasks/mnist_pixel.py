@@ -22,7 +22,8 @@ from pathlib import Path
 
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.task import Budget, NoOptions, Split, Splits
+from ae.splits import Split, Splits
+from ae.task import Budget, NoOptions
 from ae.tasks import mnist_rec
 
 
@@ -35,7 +36,7 @@ def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
 
 
 def _pixels(split: Split) -> Split:
-    return replace(split, inputs_NTF=split.inputs_NTF.reshape(len(split), -1, 1))
+    return Split.dense(split.inputs_NTF.reshape(len(split), -1, 1), split.labels_N, split.info)
 
 
 TASK = replace(

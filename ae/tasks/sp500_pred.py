@@ -16,20 +16,22 @@ from typing import TYPE_CHECKING
 from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
-from ae.task import Budget, Objective, Splits, Task
+from ae.splits import Splits
+from ae.task import Budget, Objective, Task
 from ae.tasks.sp500_rec import SHOWN_STOCKS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ae.batches import Batch
     from ae.model import LSTM_AE
 
 
-def measure(model: LSTM_AE, inputs_BTF: Tensor, labels_B: Tensor | None) -> dict[str, Tensor]:
+def measure(model: LSTM_AE, batch: Batch) -> dict[str, Tensor]:
     """loss = (rec_mse + pred_mse) / 2, of days 1 to T - 1 and 2 to T; last_day_mse of day T; in normalised units."""
     from torch.nn import functional
 
-    seen_BTF, next_BTF = inputs_BTF[:, :-1], inputs_BTF[:, 1:]
+    seen_BTF, next_BTF = batch.inputs_BTF[:, :-1], batch.inputs_BTF[:, 1:]
     output = model(seen_BTF)
     rec_mse = functional.mse_loss(output.reconstruction_BTO, seen_BTF)
     pred_mse = functional.mse_loss(output.prediction_BTO, next_BTF)

@@ -22,7 +22,8 @@ import numpy as np
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.measures import beside_pca, pca, reconstruction
-from ae.task import Budget, Objective, Split, Splits, Task
+from ae.splits import Split, Splits
+from ae.task import Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ae.configuration import Configuration
 from ae.data import signals
 from ae.measures import beside_pca, pca, reconstruction
-from ae.task import Budget, Objective, Splits, Task
+from ae.splits import Splits
+from ae.task import Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from ray import tune
 
+from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.seeds import SeededTraining
-from ae.task import Split
+from ae.splits import Split
 from ae.tasks import find
-from ae.training import DeviceSplit
 from sweeps.engine.spare import SpareCores
 from sweeps.storage.checkpoints import Checkpoints
 

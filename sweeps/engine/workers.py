@@ -11,7 +11,7 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
 
-from ae.task import Split
+from ae.splits import Split
 from sweeps.config.plan import Plan
 from sweeps.engine.phase import Phase
 from sweeps.engine.room import Room, Watch

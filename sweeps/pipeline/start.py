@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ae import tasks
 from ae.errors import UserError
-from ae.task import Splits
+from ae.splits import Splits
 from ae.words import counted
 from sweeps.config.arguments import named_task, parser
 from sweeps.config.description import describe

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ae.errors import UserError
 from ae.saved import save
-from ae.task import Split, Splits
+from ae.splits import Split, Splits
 from ae.training import final_metrics
 from ae.words import counted
 from sweeps.config import plan_file

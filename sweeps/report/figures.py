@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ae.task import Splits
+from ae.splits import Splits
 from sweeps.records.result import SweepResult
 from sweeps.records.tables import curves
 from sweeps.records.trials import RETRAIN, SEARCH

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ae.configuration import Configuration
 from ae.files import write_whole
-from ae.task import Splits
+from ae.splits import Splits
 from ae.words import counted
 from sweeps.config.description import describe
 from sweeps.config.words import duration, hyperparameter, over_seeds, settings, spread
