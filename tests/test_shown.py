@@ -72,8 +72,8 @@ HERE = socket.gethostname()
     ("host", "ago", "is_held", "words"),
     [
         (HERE, 500, True, "running, last event 0:08:20 ago"),
-        (HERE, 200, False, "not running; resume with --resume"),
-        ("another", 500, False, "not running; resume with --resume"),
+        (HERE, 200, False, "not running"),
+        ("another", 500, False, "not running"),
         ("another", 200, False, "running, last event 0:03:20 ago"),
     ],
 )
@@ -92,12 +92,13 @@ def test_an_interrupted_sweep_says_so_and_its_open_trials_too(extended, shown):
     config = json.loads((extended / "plan.json").read_text())["base"]
     add_event(extended, "asked", phase="search", trial="0012", config=config)
     output = shown(show.main, extended, "--trials", "13")[1]
-    assert "not running; resume with --resume" in output
+    assert "; not running\n" in output
+    assert f"Resume with: python sweeps/run.py --resume {extended}\n" in output
     assert "1 interrupted" in output
     assert re.search("^0012 +interrupted", output, re.MULTILINE)
     add_event(extended, "session_ended", status="interrupted", wall_s={})
     output = shown(show.main, extended)[1]
-    assert "; interrupted; resume with --resume" in output
+    assert "; interrupted\n" in output
     assert "1 interrupted" in output
 
 
@@ -105,7 +106,7 @@ def test_watch_ends_with_a_sweep_that_does_not_run(extended, shown):
     (extended / "summary.json").unlink()
     status, output, _ = shown(show.main, extended, "--watch", "60")
     assert status == 0
-    assert f"; not running; resume with --resume {extended}" in " ".join(output.split())
+    assert output.endswith(f"Resume with: python sweeps/run.py --resume {extended}\n")
 
 
 def test_a_look_does_not_keep_a_session_out(extended):
@@ -120,14 +121,14 @@ def test_a_look_does_not_keep_a_session_out(extended):
 
 def test_what_is_told_to_resume_is_one_word_to_a_shell(extended, shown):
     spaced = extended.rename(extended.with_name("two words"))
-    assert f"; not running; resume with --resume '{spaced}'" in shown(show.main, spaced)[1]
+    assert f"Resume with: python sweeps/run.py --resume '{spaced}'\n" in shown(show.main, spaced)[1]
 
 
 def test_a_narrow_terminal_has_a_line_a_trial(kept, shown, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     output = shown(show.main, kept("mnist-cls/asha"))[1]
     assert max(map(len, output.splitlines())) <= 80
-    assert re.search(r"^0000 .* lr 0\.001, clip 1, hidden_size 120 *$", output, re.MULTILINE)
+    assert re.search(r"^0000 .* 0\.001 +1 +120 *$", output, re.MULTILINE)
 
 
 def test_a_sweep_in_which_all_failed_has_nothing_to_resume(kept, shown, tmp_path, edit_events):

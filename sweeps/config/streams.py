@@ -8,6 +8,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+STDERR = 2
+
+
+def tell(words: str) -> None:
+    """Print a line on standard error, from a handler of signals too: there, `print` may be what was interrupted."""
+    os.write(STDERR, f"\n{words}\n".encode())
+
 
 class SafeStream:
     """A text stream whose writes never raise.

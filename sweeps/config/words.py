@@ -8,6 +8,8 @@ from typing import Any
 
 from ae.configuration import Configuration
 
+SMOKE = "This is a smoke run: its figures mean nothing."
+
 
 def one_line(message: object) -> str:
     """A message without line breaks, which an argument or the name of a file or column may contain."""

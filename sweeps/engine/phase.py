@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ae.configuration import Configuration
+from sweeps.config import streams
 from sweeps.engine import failure
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, PAUSED, RUNNING, SEARCH, STOPPED, TrialLog, TrialRecord
@@ -42,6 +43,7 @@ class Phase:
         followers: are told everything, in this order.
         drop: removes the checkpoints of trials that have ended, once their end is on the disk.
         time_limit_s: seconds that a trial may take from one report to the next, if there is a limit.
+        tell: says at once what a person must know, from a handler of signals too.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Phase:
         followers: Sequence[Follower],
         drop: Callable[[Sequence[str]], None] = lambda names: None,
         time_limit_s: float | None = None,
+        tell: Callable[[str], None] = streams.tell,
     ) -> None:
         self.name, self.log, self.scheduler, self.source = name, log, scheduler, source
-        self.followers, self.drop, self.time_limit_s = followers, drop, time_limit_s
+        self.followers, self.drop, self.time_limit_s, self.tell = followers, drop, time_limit_s, tell
         scheduler.restore(self.trials.facts)
         returning = [record.name for record in self.trials.trials if record.is_open]
         self.queue = TrialQueue(scheduler, returning, self._has_more, self._ask, self.promoted)
@@ -66,6 +69,8 @@ class Phase:
         self.again: set[str] = set()
         """Trials to start again although Tune has given them up."""
         self.to_drop: list[str] = []
+        self.opened = contextlib.ExitStack()
+        """Closes the followers, the last one first; one that fails does not keep the others open."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune saves its scheduler, searcher and callbacks; a session resumes from the event log
@@ -77,10 +82,13 @@ class Phase:
 
     def __enter__(self) -> Phase:
         self.trials.start_clock()
-        for follower in self.followers:
-            follower.open()
-        if self.trials.closed:
-            self._end_returning()
+        with contextlib.ExitStack() as opened:
+            for follower in self.followers:
+                follower.open()
+                opened.callback(follower.close)
+            if self.trials.closed:
+                self._end_returning()
+            self.opened = opened.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -94,8 +102,7 @@ class Phase:
             self.tick()
         finally:
             self.trials.stop_clock()
-            for follower in reversed(self.followers):
-                follower.close()
+            self.opened.close()
 
     def tick(self) -> None:
         """At the end of a controller step: write the events in one go, then let the followers write.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from types import FrameType
 
 from sweeps.records.trials import RUNNING, TrialLog
 
-STDERR = 2
 END_S = 5.0
 """Seconds that Ray takes to end, once no trial trains any more."""
 
@@ -29,19 +27,19 @@ def heed_signals() -> None:
         signal.signal(signal.SIGHUP, as_ctrl_c)
 
 
-def answer_ctrl_c(trials: TrialLog) -> None:
+def answer_ctrl_c(trials: TrialLog, tell: Callable[[str], None]) -> None:
     """Say at once that a Ctrl-C was heard, and how long it may take; then do what the handler before does.
 
     Args:
         trials: of the phase; those that are running are waited for.
+        tell: says it.
     """
     before: Callable[[int, FrameType | None], object] | int | None = signal.getsignal(signal.SIGINT)
 
     def answer(number: int, frame: FrameType | None) -> None:
         running = [record for record in trials.trials if record.status == RUNNING and record.reports]
         most_s = END_S + max((record.reports[-1].train_s for record in running), default=0.0)
-        line = f"\nStopping, up to about {most_s:.0f} s; what was finished is kept. Ctrl-C again ends at once.\n"
-        os.write(STDERR, line.encode())  # print may be what was interrupted
+        tell(f"Stopping, up to about {most_s:.0f} s; finished work is kept. Ctrl-C again ends at once.")
         (before if callable(before) else signal.default_int_handler)(number, frame)
 
     signal.signal(signal.SIGINT, answer)

@@ -218,7 +218,7 @@ class TuneCallback(tune.Callback):
         """Tune's own handler of a Ctrl-C is there now, and says nothing that a user would see."""
         if not self.is_listening:
             self.is_listening = True
-            answer_ctrl_c(self.phase.trials)
+            answer_ctrl_c(self.phase.trials, self.phase.tell)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial starts for the first time, or continues."""

@@ -16,7 +16,7 @@ from ae.task import Task
 from ae.training import final_metrics
 from sweeps.config import plan_file
 from sweeps.config.space import HYPERPARAMETERS
-from sweeps.config.words import settings
+from sweeps.config.words import SMOKE, settings
 from sweeps.storage import data_hash
 from sweeps.storage.folder import BEST, PLAN
 
@@ -44,8 +44,9 @@ def evaluate(folder: Path, data: Path | None) -> str:
     task, saved = _finished(best)
     path = data or (Path(saved["data"]) if saved["data"] else None)
     splits = task.load(path, saved["options"])
-    if data is None and path and (folder / PLAN).exists():
-        data_hash.check(path, plan_file.load(folder).data_sha256)
+    plan = plan_file.load(folder) if (folder / PLAN).exists() else None
+    if data is None and path and plan:
+        data_hash.check(path, plan.data_sha256)
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
     metrics = final_metrics(task, load(best), splits.test)
@@ -57,6 +58,8 @@ def evaluate(folder: Path, data: Path | None) -> str:
     for name, value in metrics.items():
         before = "" if data else f"   in the sweep {saved['test'][name]:.8g}"
         lines.append(f"  {name:<16} {value:.8g}{before}")
+    if plan and plan.smoke:
+        lines.append(f"note: {SMOKE}")
     if data and splits.test.info is not None:
         lines.append("note: this data is split again; the sweep may have trained on some of these sequences")
     return "\n".join(lines)

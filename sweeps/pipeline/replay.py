@@ -14,6 +14,7 @@ from rich.console import Console
 from ae.errors import UserError
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.plan import Plan
+from sweeps.config.words import SMOKE
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.report import replay_figure, replay_table
 from sweeps.report.guard import output_file
@@ -72,7 +73,8 @@ def replay(
         replay_table.LEGEND,
         highlight=False,
     )
-    console.print("\n".join(map(str, paths)), soft_wrap=True, highlight=False, markup=False)
+    notes = [f"note: {SMOKE}"] if plan.smoke else []
+    console.print("\n".join([*notes, *map(str, paths)]), soft_wrap=True, highlight=False, markup=False)
 
 
 def _settings(

@@ -25,10 +25,11 @@ from sweeps.engine.room import Room
 from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
+from sweeps.records.progress import wrapped
 from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
-from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH, TrialRecord
+from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH
 from sweeps.report.guard import attempt
 from sweeps.report.page import closing_words, write_report
 from sweeps.scheduling.base import Scheduler, make_scheduler
@@ -41,6 +42,8 @@ from sweeps.storage.checkpoints import Checkpoints
 from sweeps.storage.mirror import Mirror
 from sweeps.tracking.display import Display
 from sweeps.tracking.followers import Follower, check_tracker, followers_of
+from sweeps.tracking.mirror_follower import MirrorFollower
+from sweeps.tracking.steps import Step
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
@@ -78,7 +81,7 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
 
 
 def _say(console: Console, words: str) -> None:
-    console.print(words, soft_wrap=True, highlight=False, markup=False)
+    console.print(wrapped(words, console), soft_wrap=True, highlight=False, markup=False)
 
 
 class _Sweep:
@@ -148,12 +151,14 @@ class _Sweep:
                 self._retrain(workers)
             if result.retrained and not log.tests:
                 self._keep_best()  # whatever becomes of the test; a tested model stays until then
-            if not result.interrupted:
-                self._test(self.splits.test)
+            if not result.interrupted and result.retrained:
+                with self._step("test, then report") as step:
+                    self._test(self.splits.test, step)
         except KeyboardInterrupt:
             result.interrupted = True
         if result.interrupted and log.search.records:
-            result.retrained = selection.collected(self.plan, log)
+            with self._step("collecting what is finished"):
+                result.retrained = selection.collected(self.plan, log)
         if result.retrained:
             self._keep_best()
 
@@ -178,11 +183,12 @@ class _Sweep:
     def _retrain(self, workers: Workers) -> None:
         """Train the selected configurations from scratch, once per seed; `Retrained.order` says which of them wins."""
         plan, log, result = self.plan, self.log, self.result
-        chosen = selection.select(plan, log)
-        runs = selection.retrainings(plan, chosen)
+        with self._step("selecting the best, then retraining"):
+            chosen = selection.select(plan, log)
+            runs = selection.retrainings(plan, chosen)
+            states = selection.load_states(plan, log, runs)
         if dict(log.retraining.planned) != runs:
             log.add("retraining", runs=[{"trial": name, "config": asdict(run)} for name, run in runs.items()])
-        states = selection.load_states(plan, log, runs)
         lost = selection.with_model(log.retraining.trials) - set(states)
         for name in sorted(lost | log.retraining.names(FAILED)):
             reason = "its model is gone" if name in lost else "it failed"
@@ -193,7 +199,8 @@ class _Sweep:
             phase = self._phase(RETRAIN, Scheduler(self.room.max_concurrent), source, f"retraining {what}")
             with phase:
                 result.interrupted = workers.run(phase)
-            states |= selection.load_states(plan, log, set(runs) - set(states))
+            with self._step("reading the retrained models"):
+                states |= selection.load_states(plan, log, set(runs) - set(states))
         result.interrupted |= not log.retraining.is_complete
         if missing := sorted(selection.with_model(log.retraining.trials) - set(states)):
             what = f"the last checkpoint of {', '.join(missing)} could not be written or read"
@@ -207,12 +214,16 @@ class _Sweep:
         """One phase with all its followers."""
         plan, log = self.plan, self.log
         trials = log.phase(name)
-        display = Display(trials, f"{plan.task.name}: {title}", plan.varied, self.console)
-        followers = [Tables(log, name), *own, *followers_of(plan, trials), display]
+        display = Display(log, name, f"{plan.task.name}: {title}", self.console)
+        followers: list[Follower] = [display, Tables(log, name), *own, *followers_of(plan, trials)]
         if self.mirror:
             followers.append(MirrorFollower(self.mirror))
         drop = self._drop if name == SEARCH else lambda names: None
-        return Phase(name, log, scheduler, source, followers, drop, plan.resources.time_limit_s)
+        return Phase(name, log, scheduler, source, followers, drop, plan.resources.time_limit_s, display.tell)
+
+    def _step(self, title: str) -> Step:
+        """What is done between the phases, said to the person who started the sweep."""
+        return Step(self.console, f"{self.plan.task.name}/{self.plan.name}: {title}")
 
     def _drop(self, names: Sequence[str]) -> None:
         """Remove checkpoints; those in a storage stay until its copy of the events says that the trials have ended."""
@@ -221,18 +232,19 @@ class _Sweep:
         else:
             self.checkpoints.drop(names)
 
-    def _test(self, split: Split) -> None:
+    def _test(self, split: Split, step: Step) -> None:
         """Test each retrained model on the test split: once, whatever the number of sessions."""
         task, log = self.plan.task, self.log
-        for retrained in self.result.retrained:
-            for model in retrained.models:
-                if not model.test:
-                    network = task.build(retrained.config)
-                    network.load_state_dict(model.weights)
-                    model.test = final_metrics(task, network.eval(), split)
-                    facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
-                    log.add("tested", trial=model.name, **facts)
-                    log.flush()
+        models = [(one.config, model) for one in self.result.retrained for model in one.models]
+        for number, (config, model) in enumerate(models, 1):
+            if not model.test:
+                step.now(f"model {number} of {len(models)}")
+                network = task.build(config)
+                network.load_state_dict(model.weights)
+                model.test = final_metrics(task, network.eval(), split)
+                facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
+                log.add("tested", trial=model.name, **facts)
+                log.flush()
 
     def _keep_best(self) -> None:
         """Write the winner's model with the best validation into `best/`, with its test metrics once it has any."""
@@ -253,41 +265,14 @@ class _Sweep:
     def _report(self) -> None:
         """Write what a person reads; a figure that cannot be drawn does not end the sweep."""
         plan, log, result = self.plan, self.log, self.result
-        if result.tested:
-            best = result.retrained[0].config
-            result.baseline = attempt(result, "the baseline", lambda: plan.task.baseline(self.splits, best), {})
-        if log.search.records:
-            none: tuple[dict[str, float], int] = ({}, 0)
-            result.importance = attempt(result, "the importances", lambda: importances(plan, log.search), none)
-            write_report(result, self.splits)
+        with self._step("report") as step:
+            if result.tested:
+                step.now("the baseline")
+                best = result.retrained[0].config
+                result.baseline = attempt(result, "the baseline", lambda: plan.task.baseline(self.splits, best), {})
+            if log.search.records:
+                step.now("the importances of the hyperparameters")
+                none: tuple[dict[str, float], int] = ({}, 0)
+                result.importance = attempt(result, "the importances", lambda: importances(plan, log.search), none)
+                write_report(result, self.splits, step.now)
         _say(self.console, closing_words(result))
-
-
-class MirrorFollower:
-    """Lets the mirror copy while a phase runs.
-
-    Args:
-        mirror: of the results folder.
-    """
-
-    def __init__(self, mirror: Mirror) -> None:
-        self.mirror = mirror
-
-    def open(self) -> None:
-        """The mirror runs already."""
-
-    def begin(self, record: TrialRecord) -> None:
-        """Files tell the mirror what is new."""
-
-    def report(self, record: TrialRecord) -> None:
-        """Files tell the mirror what is new."""
-
-    def end(self, record: TrialRecord) -> None:
-        """Files tell the mirror what is new."""
-
-    def tick(self) -> None:
-        """Start a copy if one is due."""
-        self.mirror.tick()
-
-    def close(self) -> None:
-        """The mirror stays for the next phase."""

@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
+from rich.text import Text
 
 from ae.words import counted
+from sweeps.config.choices import SCHEDULERS
+from sweeps.config.plan import Plan
+from sweeps.config.rungs import rung_epochs
 from sweeps.config.words import duration, over_seeds, settings, span
-from sweeps.records.eta import TimeLeft, seconds_left
-from sweeps.records.trials import STATUSES, TrialLog
+from sweeps.records.eta import TimeLeft, time_left
+from sweeps.records.sparkline import knows_blocks
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import PAUSED, RUNNING, SEARCH, STATUSES, TrialLog
+
+BAR, LEAST_BAR = 60, 20
+"""Width of a bar, in characters; the clock goes below one that would be narrower."""
+CLOCK = 40
+"""Width that is kept for the clock, in characters: a bar must not change its width with every word."""
+NAMED = 4
+"""Trials that are named one by one; of more, the number is told."""
+WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
-def bar(log: TrialLog) -> Table:
-    """How far a phase is: a bar over the epochs that it is expected to train for, and the clock."""
-    row = Table.grid(padding=(0, 2))
-    total = max(log.epochs, log.seeds_per_trial * sum(log.expected) or log.most_epochs)
-    row.add_row(ProgressBar(total=total, completed=log.epochs, width=60), clock(log))
-    return row
+def can_refresh(console: Console) -> bool:
+    """Whether lines on the console can be written again: not in a file, a pipe or a dumb terminal.
+
+    Some set FORCE_COLOR where logs are kept; the log is no terminal for that.
+    """
+    return console.is_interactive and console.file.isatty()
 
 
-def clock(log: TrialLog) -> str:
-    """The time that a phase has taken, and may still take, in words."""
-    left_s = seconds_left(log)
-    eta = "time left unknown" if left_s is None else f"about {duration(left_s)} left"
-    return f"{duration(log.elapsed_s)} elapsed, {eta}"
+def bar(log: TrialLog, words: str, console: Console) -> Text:
+    """How far a phase is: a bar over the epochs that it is expected to train for, and these words.
+
+    The rest of the bar is drawn too, in another character: colours alone would not do.
+
+    Args:
+        log: of the phase.
+        words: the clock.
+        console: the terminal, for its width and encoding.
+    """
+    width = console.width
+    beside = min(BAR, width - CLOCK)
+    is_beside = LEAST_BAR <= beside <= width - len(words) - 2
+    length = beside if is_beside else min(BAR, width)
+    total = max(1, log.epochs, log.seeds_per_trial * sum(log.expected) or log.most_epochs)
+    done = int(length * log.epochs / total)
+    full, rest = "━─" if knows_blocks(console) else "#-"
+    return Text.assemble((full * done, "green"), (rest * (length - done), "dim"), "  " if is_beside else "\n", words)
+
+
+def clock(log: SweepLog) -> str:
+    """The time that the phases of a sweep have taken, and what all of it may still take, in words."""
+    elapsed_s = log.search.elapsed_s + log.retraining.elapsed_s
+    return f"{duration(elapsed_s)} elapsed, {left_in_words(time_left(log))}"
 
 
 def left_in_words(left: TimeLeft | None) -> str:
@@ -33,17 +69,44 @@ def left_in_words(left: TimeLeft | None) -> str:
     return "time left unknown" if left is None else f"{span(left.low_s, left.high_s)} left"
 
 
-def counts(log: TrialLog) -> str:
-    """Trials by status, and epochs, in words."""
-    parts = [f"{log.count(status)} {status}" for status in STATUSES if log.count(status)]
+def counts(log: TrialLog, is_over: bool = False) -> list[str]:
+    """Trials by status, and epochs, in words; once a phase is over, its open trials were interrupted."""
+    found = Counter(record.status_when(is_over) for record in log.trials)
+    parts = [f"{found[status]} {status}" for status in STATUSES if found[status]]
     epochs = f"{log.epochs}/{log.most_epochs} epochs"
-    return ", ".join([*parts, *([f"{log.to_come} to come"] if log.to_come else []), epochs])
+    return [*parts, *([f"{log.to_come} to come"] if log.to_come else []), epochs]
 
 
 def early_end(log: TrialLog) -> str:
     """Why a search ended before all of its trials, in words; empty if it did not."""
     started = f"{len(log.records)} of {counted(log.requested, 'trial')} had started"
     return f"The search ended early: {log.closed}; {started}." if log.closed else ""
+
+
+def rungs(log: TrialLog, plan: Plan) -> list[str]:
+    """How many trials of a search have reached each rung, and who waits there; empty where there are no rungs."""
+    if log.phase != SEARCH or not SCHEDULERS[plan.scheduler].halves:
+        return []
+    parts, trials = [], log.trials
+    for rung in rung_epochs(plan.budget):
+        reached = sum(record.epoch >= rung for record in trials)
+        waiting = [record.name for record in trials if record.status == PAUSED and record.epoch == rung]
+        wait = f" ({', '.join(few(waiting))} wait{'s' if len(waiting) == 1 else ''})" if waiting else ""
+        parts.append(f"{reached} reached epoch {rung}{wait}")
+    return [f"rungs: {parts[0]}", *parts[1:]] if parts else []
+
+
+def training(log: TrialLog) -> list[str]:
+    """The trials that train, with their epochs, in words; empty if there are none."""
+    running = [record for record in log.trials if record.status == RUNNING]
+    parts = few([f"{record.name} at epoch {record.epoch}" if record.epoch else record.name for record in running])
+    return [f"training: {parts[0]}", *parts[1:]] if parts else []
+
+
+def few(names: Sequence[str]) -> list[str]:
+    """The first of them, and how many more there are."""
+    more = len(names) - NAMED
+    return [*names[:NAMED], *([f"{more} more"] if more > 0 else [])]
 
 
 def best(log: TrialLog, varied: Sequence[str]) -> str:
@@ -56,3 +119,25 @@ def best(log: TrialLog, varied: Sequence[str]) -> str:
     value = f"{metric} {first.best:.4g}{over_seeds(log.seeds_per_trial)}"
     found = f"best {value}, {first.name} at epoch {first.best_epoch}"
     return f"{found} ({settings(first.config, varied)})"
+
+
+def wrapped(words: str, console: Console) -> str:
+    """Words as a terminal of that width shows them whole; commands stay in one line, as does all of a file."""
+    if not can_refresh(console):
+        return words
+    lines = [
+        line if "--resume" in line else textwrap.fill(line, console.width, subsequent_indent="  ", **WHOLE_WORDS)
+        for line in words.splitlines()
+    ]
+    return "\n".join(lines)
+
+
+def folded(parts: Sequence[str], width: int) -> str:
+    """Parts and commas, on as many lines as they need; a line ends after a part, unless the part is wider than that.
+
+    A part that ends in a colon has no comma.
+    """
+    whole = [part.replace(" ", UNBROKEN) if len(part) < width - 2 else part for part in parts]
+    text = ", ".join(whole).replace(":, ", ": ")
+    lines = textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines).replace(UNBROKEN, " ")

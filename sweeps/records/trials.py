@@ -96,6 +96,10 @@ class TrialRecord:
         """Whether it may still train."""
         return self.status in (RUNNING, PAUSED)
 
+    def status_when(self, is_over: bool) -> str:
+        """Its status; once nothing of the phase runs any more, an open trial was interrupted."""
+        return INTERRUPTED if is_over and self.is_open else self.status
+
     @property
     def is_lost(self) -> bool:
         """Whether it failed or diverged, so that it cannot be selected."""

@@ -124,7 +124,7 @@ def facts(one: SweepStatus) -> dict[str, str]:
 
 
 def notes(found: Sequence[SweepStatus]) -> list[str]:
-    """What differs between the sweeps that makes their values less comparable."""
+    """What makes the values of the sweeps less comparable: what differs between them, and smoke runs."""
     words = {
         "options": "task options",
         "subset": "training sequences",
@@ -137,7 +137,11 @@ def notes(found: Sequence[SweepStatus]) -> list[str]:
     for name, word in {"max_epochs": "epochs", "eval_every": "epochs between validations"}.items():
         if any(getattr(one.plan.budget, name) != getattr(first.budget, name) for one in found):
             differ.append(word)
-    return [f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []
+    smoke = [label for label, one in zip(labels(found), found, strict=True) if one.plan.smoke]
+    return [
+        *([f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []),
+        *([f"note: smoke runs, whose figures mean nothing: {', '.join(smoke)}"] if smoke else []),
+    ]
 
 
 def progress(log: TrialLog) -> pd.DataFrame:

@@ -18,18 +18,20 @@ Drawing = Callable[[], Iterable[Path | None]]
 """Draws some figures; returns their files, and None in place of a figure that has nothing to show."""
 
 
-def draw_figures(result: SweepResult, splits: Splits) -> dict[str, list[str]]:
+def draw_figures(result: SweepResult, splits: Splits, now: Callable[[str], None]) -> dict[str, list[str]]:
     """Draw every figure that the sweep has come to into `figures/`.
 
     Args:
         result: of the sweep; what goes wrong is added to its problems.
         splits: the data of the task's own figures.
+        now: is told what is being drawn, in words.
 
     Returns:
         The PNG files, base64-encoded, by section of the report: "curves", "space", "retrained", "test".
     """
     found: dict[str, list[str]] = {}
     for section, what, drawing in _drawings(result, splits):
+        now(what)
         found.setdefault(section, []).extend(attempt(result, what, _encoded(drawing), []))
     return found
 

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ae.files import write_whole
 from ae.splits import Splits
 from ae.words import counted
 from sweeps.config.description import describe
-from sweeps.config.words import duration, hyperparameter, over_seeds, settings, spread
+from sweeps.config.words import SMOKE, duration, hyperparameter, over_seeds, settings, spread
 from sweeps.records.progress import early_end
 from sweeps.records.result import SweepResult, command_line
 from sweeps.records.trials import FAILED
@@ -27,18 +28,19 @@ from sweeps.storage.folder import REPORT, SUMMARY
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def write_report(result: SweepResult, splits: Splits) -> None:
+def write_report(result: SweepResult, splits: Splits, now: Callable[[str], None] = lambda part: None) -> None:
     """Write everything that a reader opens into the results folder; the files of an interrupted sweep say so.
 
     Args:
         result: of a sweep in which at least one trial started. Figures that cannot be drawn are added to its problems.
         splits: drawn only if models have been tested.
+        now: is told which part is being made, in words.
 
     Raises:
         OSError: if a file cannot be written.
     """
     summary = write_summary(result)
-    write_whole(result.plan.folder / REPORT, _page(result, summary, draw_figures(result, splits)))
+    write_whole(result.plan.folder / REPORT, _page(result, summary, draw_figures(result, splits, now)))
 
 
 def write_summary(result: SweepResult) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list
         records=result.search.listed(),
         pictures=pictures,
         remark=remark,
+        smoke=SMOKE,
         progress=progress(result),
         early=early_end(result.search),
         why_no_best=why_no_best(result),
@@ -136,7 +139,7 @@ def why_no_best(result: SweepResult) -> str:
 def closing_words(result: SweepResult) -> str:
     """What the terminal says at the end: the answer, what went wrong, and where to read on."""
     plan, search, summary = result.plan, result.search, result.summary()
-    lines = []
+    lines = [SMOKE] if plan.smoke else []
     if early := early_end(search):
         lines.append(early)
     if result.interrupted:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from ae.configuration import Configuration
 from ae.words import counted
 from sweeps.config.plan import Plan
-from sweeps.config.words import duration, seeds_each, settings, spread
-from sweeps.records.progress import bar, best, counts, early_end
+from sweeps.config.words import SMOKE, duration, seeds_each, settings, spread
+from sweeps.records import progress
+from sweeps.records.progress import can_refresh, folded
+from sweeps.records.ranking import ranking
 from sweeps.records.status import SweepStatus, read_status
-from sweeps.records.trials import DIVERGED, FINISHED, INTERRUPTED, SEARCH, TrialLog
+from sweeps.records.trials import DIVERGED, FINISHED, SEARCH, TrialLog
 
-BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
-"""The heights of a sparkline, lowest first; the second for terminals that know only ASCII."""
-WIDTH = 24
-"""Largest width of a sparkline, in characters."""
-ROOMY = 100
-"""Width of a terminal, in characters, from which on there is room for sparklines."""
+HEADING = 3
+"""Lines of the table besides those of its trials."""
 SPLITS = {"val": "in validation", "test": "on the test split"}
 
 
@@ -43,55 +40,61 @@ def show(folder: Path, watch_s: float | None, lines: int, console: Console) -> N
     Raises:
         UserError: if the folder is not that of a sweep.
     """
-    status = _read(folder)
-    if watch_s is None:
-        console.print(page(status, lines, console))
-        return
-    with Live(page(status, lines, console), console=console, auto_refresh=False) as live:
-        while status.is_running:
-            time.sleep(watch_s)
-            status = _read(folder)
-            live.update(page(status, lines, console), refresh=True)
-
-
-def _read(folder: Path) -> SweepStatus:
-    """A sweep as of now; open trials of a sweep that no process runs count as interrupted."""
     status = read_status(folder)
-    if not status.is_running:
-        for record in (*status.search.trials, *status.retraining.trials):
-            record.status = INTERRUPTED if record.is_open else record.status
+    if watch_s is not None:
+        status = _watch(status, watch_s, lines, console)
+    console.print(page(status, lines, console))
+    if not status.is_running and _can_resume(status):
+        command = f"Resume with: python sweeps/run.py --resume {shlex.quote(str(status.plan.folder))}"
+        console.print(command, soft_wrap=True, highlight=False, markup=False)
+
+
+def _watch(status: SweepStatus, watch_s: float, lines: int, console: Console) -> SweepStatus:
+    """Refresh the page while a process runs the sweep, on a terminal; returns the sweep as it is then."""
+    live = Live(console=console, auto_refresh=False, transient=True)
+    with live if can_refresh(console) else contextlib.nullcontext():
+        while status.is_running:
+            live.update(page(status, lines, console, console.height), refresh=can_refresh(console))
+            time.sleep(watch_s)
+            status = read_status(status.plan.folder)
     return status
 
 
-def page(status: SweepStatus, lines: int, console: Console) -> Group:
+def page(status: SweepStatus, lines: int, console: Console, height: int | None = None) -> Group:
     """Everything that is shown.
 
     Args:
         status: of the sweep.
         lines: trials in the table.
         console: the terminal, for its width and encoding.
+        height: lines that there is room for; None for any number.
     """
-    plan, parts = status.plan, list[RenderableType]()
-    kind = f"grid of {plan.trials}"
+    plan, width = status.plan, console.width
+    name, kind = f"{plan.task.name}/{plan.name}", f"grid of {plan.trials}"
     if plan.search == "optuna":
         kind = f"{counted(plan.trials, 'trial')} by Optuna ({plan.sampler})"
-    title = (f"{plan.task.name}/{plan.name}", "bold")
-    parts.append(Text.assemble(title, f"  {kind}{seeds_each(plan.seeds_per_trial)}, {plan.scheduler}; ", state(status)))
-    parts += phase(status.search, status.is_running)
-    parts.append(Text(f"  {best(status.search, plan.varied)}", style="green"))
+    title = Text(
+        folded([f"{name}  {kind}{seeds_each(plan.seeds_per_trial)}", f"{plan.scheduler}; {state(status)}"], width)
+    )
+    title.stylize("bold", 0, len(name))
+    parts: list[RenderableType] = [title, *([Text(SMOKE, style="bold")] if plan.smoke else [])]
+    parts += phase(status, status.search, console)
+    parts.append(_best(status.search, plan, width))
     if status.retraining.records:
-        parts += phase(status.retraining, status.is_running)
+        parts += phase(status, status.retraining, console)
         if status.summary and status.test and status.is_finished:  # an extended sweep still has its old summary
-            parts += answers(status.summary["retrained"], plan)
+            parts += answers(status.summary["retrained"], plan, width)
         else:
-            parts.append(Text(f"  {best(status.retraining, plan.varied)}", style="green"))
+            parts.append(_best(status.retraining, plan, width))
     if status.search.records:
-        parts += [Text(), ranking(status, lines, console)]
+        if height:
+            lines = max(1, min(lines, height - len(console.render_lines(Group(*parts))) - HEADING))
+        parts += [Text(), *table(status, lines, console)]
     return Group(*parts)
 
 
 def state(status: SweepStatus) -> str:
-    """Whether the sweep is running, how it ended, and how to resume it."""
+    """Whether the sweep is running, or how it ended."""
     search, retraining = status.search, status.retraining
     if status.is_running:
         last = "no event yet" if status.quiet_s is None else f"last event {duration(status.quiet_s)} ago"
@@ -102,8 +105,12 @@ def state(status: SweepStatus) -> str:
         return "ended: no trial can be selected"
     if retraining.records and retraining.is_complete and not _left_a_model(retraining):
         return "ended: no retraining left a model"
-    ended = status.log.ended_as or "not running"
-    return f"{ended}; resume with --resume {shlex.quote(str(status.plan.folder))}"
+    return status.log.ended_as or "not running"
+
+
+def _can_resume(status: SweepStatus) -> bool:
+    """Whether a later session finds something to do."""
+    return not status.is_finished and not state(status).startswith("ended:")
 
 
 def _left_a_model(retraining: TrialLog) -> bool:
@@ -111,79 +118,45 @@ def _left_a_model(retraining: TrialLog) -> bool:
     return any(record.status in (FINISHED, DIVERGED) and record.best_epoch for record in retraining.trials)
 
 
-def answers(retrained: Sequence[dict[str, Any]], plan: Plan) -> list[RenderableType]:
+def answers(retrained: Sequence[dict[str, Any]], plan: Plan, width: int) -> list[RenderableType]:
     """One line per retrained configuration, best first, with its mean metric over the seeds."""
     metric, lines = plan.task.objective.metric, list[RenderableType]()
     for place, one in enumerate(retrained):
         config = settings(Configuration(**one["config"]), plan.varied)
-        values = ", ".join(f"{name} {spread(one[key] and one[key][metric])}" for key, name in SPLITS.items())
-        lines.append(Text(f"  {place + 1}. {config}: {metric} {values}", style="" if place else "green"))
+        first, *others = [f"{name} {spread(one[key] and one[key][metric])}" for key, name in SPLITS.items()]
+        parts = [*f"  {place + 1}. {config}:".split(", "), f"{metric} {first}", *others]
+        lines.append(Text(folded(parts, width), style="" if place else "green"))
     return lines
 
 
-def phase(log: TrialLog, is_running: bool) -> list[RenderableType]:
-    """How far a phase is: its counts, its time once it is complete, its bar while it runs."""
-    name = "search" if log.phase == SEARCH else "retraining"
-    took = f", {duration(log.elapsed_s)}" if log.is_complete else ""
-    lines: list[RenderableType] = [Text(f"{name}: {counts(log)}{took}")]
-    if is_running and not log.is_complete:
-        lines.append(bar(log))
-    if early := early_end(log):
-        lines.append(Text(f"  {early}"))
+def phase(status: SweepStatus, log: TrialLog, console: Console) -> list[RenderableType]:
+    """How far a phase is: its counts, its time once it is complete; its bar, rungs and trials while it runs."""
+    width = console.width
+    name, running = "search" if log.phase == SEARCH else "retraining", status.is_running and not log.is_complete
+    first, *others = progress.counts(log, is_over=not status.is_running)
+    took = [duration(log.elapsed_s)] if log.is_complete else []
+    lines: list[RenderableType] = [Text(folded([f"{name}: {first}", *others, *took], width))]
+    if running:
+        lines.append(progress.bar(log, progress.clock(status.log), console))
+        details = (progress.rungs(log, status.plan), progress.training(log))
+        lines += [Text(folded(parts, width)) for parts in details if parts]
+    if early := progress.early_end(log):
+        lines.append(Text(folded([f"  {early}"], width)))
     return lines
 
 
-def ranking(status: SweepStatus, lines: int, console: Console) -> Table:
-    """The search's trials, best first, then those that cannot be selected; with sparklines if there is room."""
-    log, metric = status.search, status.search.objective.metric
+def _best(log: TrialLog, plan: Plan, width: int) -> Text:
+    return Text(folded(f"  {progress.best(log, plan.varied)}".split(", "), width), style="green")
+
+
+def table(status: SweepStatus, lines: int, console: Console) -> list[RenderableType]:
+    """The search's trials, best first, then those that cannot be selected; and what is not shown."""
+    log, varied = status.search, status.plan.varied
     records = log.listed()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("trial", "status", "epoch", f"best {metric}"):
-        table.add_column(column, no_wrap=True)
-    if is_roomy := console.width >= ROOMY:
-        table.add_column("curve", no_wrap=True)
-    table.add_column("configuration")
-    curves = {
-        record.name: {report.epoch: report.metrics[metric] for report in record.reports} for record in records[:lines]
-    }
-    bars = BARS if console.encoding.lower().startswith("utf") else PLAIN_BARS
-    drawn = sparklines(curves, log.max_epochs, bars, log=log.objective.mode == "min")
-    for record in records[:lines]:
-        value = "-" if record.best is None else f"{record.best:.4g}"
-        curve = [drawn[record.name]] if is_roomy else []
-        config = settings(record.config, status.plan.varied)
-        table.add_row(record.name, record.status, f"{record.epoch}/{log.max_epochs}", value, *curve, config)
+    shown, left_out = ranking(log, records[:lines], varied, console, is_over=not status.is_running)
+    notes = []
     if len(records) > lines:
-        table.caption = f"and {len(records) - lines} more; --trials N shows N"
-        table.caption_justify = "left"
-    return table
-
-
-def sparklines(curves: Mapping[str, Mapping[int, float]], last: int, bars: str, log: bool) -> dict[str, str]:
-    """Curves as text, all on one scale.
-
-    Args:
-        curves: the values of each trial by epoch; a value that is not finite leaves a gap.
-        last: the epoch that fills the width.
-        bars: one character per height, lowest first.
-        log: whether the scale is logarithmic if the values span more than a factor of 20.
-    """
-    values = [value for curve in curves.values() for value in curve.values() if math.isfinite(value)]
-    low, high = (min(values), max(values)) if values else (0.0, 0.0)
-    scale = math.log if log and low > 0 and high > 20 * low else float
-    width = min(WIDTH, last)
-
-    def mark(value: float) -> str:
-        if not math.isfinite(value):
-            return " "
-        height = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.0
-        return bars[min(len(bars) - 1, int(height * len(bars)))]
-
-    drawn = {}
-    for name, curve in curves.items():
-        line = ""
-        for epoch, value in sorted(curve.items()):  # each report fills the columns up to its epoch
-            place = math.ceil(epoch / last * width)
-            line = line[: place - 1].ljust(place, mark(value))
-        drawn[name] = line
-    return drawn
+        notes.append(f"and {len(records) - lines} more; --trials N shows N")
+    if left_out:
+        notes.append(f"a wider terminal also shows: {', '.join(left_out)}")
+    return [shown, *(Text(folded(note.split(", "), console.width), style="dim") for note in notes)]

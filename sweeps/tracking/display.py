@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, plain lines elsewhere."""
+"""What a person sees while a phase runs: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,38 +7,47 @@ from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from sweeps.config.words import duration, settings
-from sweeps.records.progress import bar, best, clock, counts
-from sweeps.records.trials import RUNNING, TrialLog, TrialRecord
+from sweeps.config import streams
+from sweeps.config.words import duration
+from sweeps.records import progress
+from sweeps.records.ranking import ranking
+from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import SEARCH, TrialRecord
 
-SHOWN_TRIALS = 12
+SHOWN_TRIALS = 5
+HEADING = 2
+"""Lines besides those of the trials, in their part of the live display."""
 LINE_S = 1.0
 """Least number of seconds between two lines of plain output."""
+REFRESHES = 2
+"""Of the live display, per second."""
 
 
 class Display:
     """Shows a phase to the person who started the sweep, as one of its followers.
 
     Args:
-        log: of the phase.
+        log: of the sweep.
+        phase: its name.
         title: what runs, in words.
-        varied: hyperparameters that tell the trials apart.
         console: where to.
     """
 
-    def __init__(self, log: TrialLog, title: str, varied: Sequence[str], console: Console) -> None:
-        self.log, self.title, self.varied, self.console = log, title, varied, console
+    def __init__(self, log: SweepLog, phase: str, title: str, console: Console) -> None:
+        self.sweep, self.log, self.title, self.console = log, log.phase(phase), title, console
         self.live: Live | None = None
+        self.notice = ""
+        """What a person must know now, in words."""
+        self.is_over = False
         self.printed = -LINE_S
 
     def open(self) -> None:
         """Start the live display, or print the title."""
-        if self.console.is_terminal:
-            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
-            self.live.start()
+        if progress.can_refresh(self.console):
+            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=REFRESHES)
+            self.live.start(refresh=True)
         else:
             self._line(self.title)
 
@@ -58,8 +67,16 @@ class Display:
     def tick(self) -> None:
         """The live display refreshes itself."""
 
+    def tell(self, words: str) -> None:
+        """Say at once what a person must know, even while another line is being printed."""
+        if self.live:
+            self.notice = words
+        else:
+            streams.tell(words)
+
     def close(self) -> None:
-        """Remove the live display, or print the last line."""
+        """Leave the last frame of the live display, or print the last line."""
+        self.is_over = True
         if self.live:
             self.live.stop()
             self.live = None
@@ -67,29 +84,52 @@ class Display:
             self._line(f"ended after {duration(self.log.elapsed_s)} | {self._summary()}")
 
     def render(self) -> Group:
-        """The live display."""
-        log = self.log
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in ("trial", "epoch", f"best {log.objective.metric}", "configuration"):
-            table.add_column(column)
-        running = [record for record in log.trials if record.status == RUNNING]
-        for record in running[:SHOWN_TRIALS]:
-            value = "-" if record.best is None else f"{record.best:.4g}"
-            epoch = f"{record.epoch}/{log.max_epochs}"
-            table.add_row(record.name, epoch, value, settings(record.config, self.varied))
-        if len(running) > SHOWN_TRIALS:
-            table.add_row(f"and {len(running) - SHOWN_TRIALS} more", "", "", "")
-        lines: list[RenderableType] = [Text(self.title, style="bold"), bar(log), Text(counts(log))]
-        return Group(*lines, Text(best(log, self.varied), style="green"), table)
+        """The live display: as wide as the terminal, and no higher."""
+        log, plan, console = self.log, self.sweep.plan, self.console
+        lines: list[RenderableType] = [self._text(self._phase(), "bold")]
+        if self.notice and not self.is_over:
+            lines.append(self._text([self.notice], "bold"))
+        if not self.is_over:
+            lines.append(progress.bar(log, progress.clock(self.sweep), console))
+        lines.append(self._text(progress.counts(log, self.is_over)))
+        if early := progress.early_end(log):
+            lines.append(self._text([early]))
+        details = [progress.rungs(log, plan), [] if self.is_over else progress.training(log)]
+        lines += [self._text(parts) for parts in details if parts]
+        while (room := console.height - len(console.render_lines(Group(*lines))) - HEADING) < 1 and len(lines) > 1:
+            lines.pop()
+        records = log.listed()[: max(1, min(SHOWN_TRIALS, room))]
+        if not log.ranked():
+            lines.append(Text(progress.best(log, plan.varied), style="dim"))
+        if records:
+            lines.append(ranking(log, records, plan.varied, console, self.is_over)[0])
+        return Group(*lines)
+
+    def _phase(self) -> list[str]:
+        """Which part of the sweep runs, and what comes after it."""
+        log, plan = self.log, self.sweep.plan
+        name = f"{plan.task.name}/{plan.name}"
+        what = "search" if log.phase == SEARCH else "retraining"
+        if self.is_over:
+            ended = "ended" if log.is_complete else "interrupted"
+            return [f"{name}: {what} {ended} after {duration(log.elapsed_s)}"]
+        if log.phase == SEARCH:
+            return [f"{name}: {what}", "then retraining", "test and report"]
+        started = max(1, len(log.records))
+        return [f"{name}: {what} {started} of {log.requested}", "then test and report"]
+
+    def _text(self, parts: Sequence[str], style: str = "") -> Text:
+        return Text(progress.folded(parts, self.console.width), style=style)
 
     def _print(self, news: str, urgent: bool = False) -> None:
         """Print at most one line a second, unless it is urgent: thousands of short trials must not wait for output."""
         if not self.live and (urgent or time.monotonic() - self.printed >= LINE_S):
             self.printed = time.monotonic()
-            self._line(f"{clock(self.log)} | {news} | {self._summary()}")
+            self._line(f"{progress.clock(self.sweep)} | {news} | {self._summary()}")
 
     def _summary(self) -> str:
-        return f"{counts(self.log)} | {best(self.log, self.varied)}"
+        varied = self.sweep.plan.varied
+        return f"{', '.join(progress.counts(self.log, self.is_over))} | {progress.best(self.log, varied)}"
 
     def _line(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, highlight=False, markup=False)
