@@ -72,6 +72,12 @@ def command_line() -> Parser:
     )
     parser.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
     parser.add_argument(
+        "--patience",
+        type=number,
+        metavar="N",
+        help="end a trial after N reports without an improvement by more than 0.1 %% of its best (default: never)",
+    )
+    parser.add_argument(
         "--output", type=path, metavar="DIR", help="where the table and the chart go (default: RESULTS_DIR)"
     )
     parser.add_argument(
@@ -86,6 +92,13 @@ def scheduler_names(text: str) -> list[str]:
         if name not in SCHEDULERS:
             raise argparse.ArgumentTypeError(f"must be of {', '.join(SCHEDULERS)}, separated by commas, got {name!r}")
     return text.split(",")
+
+
+def number(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)
 
 
 def numbers(text: str) -> list[int]:

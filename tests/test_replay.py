@@ -1,5 +1,6 @@
 """Schedulers replayed over recorded learning curves."""
 
+import json
 import math
 import re
 import shutil
@@ -17,7 +18,7 @@ from sweeps.config.plan_file import load, write
 from sweeps.config.rungs import rung_epochs
 from sweeps.pipeline.replay import TO_THE_END, compared
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import PAUSED, RUNNING, Report
+from sweeps.records.trials import FINISHED, PAUSED, RUNNING, STOPPED, Report
 from sweeps.scheduling.simulation import Recording, Setting, Simulation, recording_of, simulate
 
 SECONDS = 2.0
@@ -178,6 +179,16 @@ def test_a_check_takes_the_best_of_the_trials_that_can_be_selected(real, check, 
     assert "11 of 12 trials have ended; --resume it first" in error
 
 
+def test_a_check_refuses_a_search_that_ended_early(real, check):
+    limits = load(real).search_limits
+    closed = {"event": "search_closed", "time": 0.0, "reason": "trial 0001 reached the target", "limits": limits}
+    with (real / "events.jsonl").open("a") as file:
+        file.write(json.dumps(closed) + "\n")
+    status, _, error = check()
+    assert (status, error.count("\n")) == (2, 1)
+    assert "its search ended early, which a replay does not know: trial 0001 reached the target" in error
+
+
 def test_a_check_refuses_a_sweep_that_was_validated_at_other_epochs(real, check):
     assert check()[0] == 0
     plan = load(real)
@@ -194,10 +205,36 @@ def test_a_kept_replay_comes_again_from_the_kept_curves(kept, task):
     whole = {"trial": str, "grace_period": "Int64", "reduction_factor": "Int64"}
     before = pd.read_csv(folder / "replay.csv", dtype=whole)
     assert set(before["scheduler"]) == set(SCHEDULERS) - {"none"}
-    given = before[[one.name for one in fields(Setting)]].astype(object).where(before.notna(), None)
+    given = (
+        before[[one.name for one in fields(Setting) if one.name in before]].astype(object).where(before.notna(), None)
+    )
     results = [simulate(recording, Setting(**row)) for row in given.to_dict("records")]
     found = compared(results, simulate(recording, TO_THE_END), load(folder))
     pd.testing.assert_frame_equal(found, before)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_patience_ends_a_replayed_trial_as_it_ends_one_of_a_sweep(scheduler):
+    curves = [[0.5, 0.5, 0.5, 0.1], [0.4, 0.3, 0.2, 0.1], [0.6, 0.7, 0.65, 0.1]]
+    for workers in (1, 3):
+        simulation = Simulation(recording(curves), replace(setting(scheduler, workers), patience=2))
+        simulation.run()
+        assert epochs_of(simulation.log)["0001"] == 4
+        assert all(epochs <= 3 for name, epochs in epochs_of(simulation.log).items() if name != "0001")
+    if scheduler == "none":
+        assert epochs_of(simulation.log) == {"0000": 3, "0001": 4, "0002": 3}
+        assert [record.status for record in simulation.log.trials] == [STOPPED, FINISHED, STOPPED]
+
+
+def test_a_replay_with_patience_says_so_and_costs_less(kept, tmp_path, shown):
+    options = ("--scheduler", "none,asha", "--workers", 1, "--grace-period", 1, "--output", tmp_path)
+    status, output, _ = shown(replay.main, kept("synthetic-smooth/full"), *options, "--patience", 3)
+    assert status == 0
+    assert "the settings below with --patience 3" in output
+    table = pd.read_csv(tmp_path / "replay.csv")
+    assert table["patience"].tolist() == [3, 3]
+    assert table["epochs_percent"].iloc[0] < 100
+    assert not table["own"].any()
 
 
 def test_recorded_trials_come_in_the_order_in_which_the_search_asked_for_them(kept, tmp_path, edit_events):

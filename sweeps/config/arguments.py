@@ -125,6 +125,9 @@ def _add_search(parser: Parser) -> None:
         metavar="N",
         help="judge a configuration by the mean of N seeds; a trial trains N models, one after the other (default: 1)",
     )
+    search.add_argument(
+        "--target", type=or_none(float), metavar="VALUE", help="end the search when a validation is as good as VALUE"
+    )
     search.add_argument("--seed", type=int, help="seed of the sampler and the trials (default: 0)")
 
 
@@ -135,6 +138,12 @@ def _add_budget(parser: Parser) -> None:
     budget.add_argument("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)} (default: asha)")
     budget.add_argument("--grace-period", type=int, metavar="N", help="epochs before a trial may be stopped")
     budget.add_argument("--reduction-factor", type=int, metavar="N", help="one of N trials trains past each rung")
+    budget.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="end a trial after N reports without an improvement by more than 0.1 %% of its best (default: never)",
+    )
 
 
 def _add_retraining(parser: Parser) -> None:

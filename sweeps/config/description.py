@@ -22,7 +22,7 @@ def describe(plan: Plan) -> str:
         "fixed": _fixed(plan),
         "budget": _budget(plan),
         "early stop": _early_stopping(plan),
-        "objective": f"validation {plan.task.objective.metric}, {plan.task.objective.mode}",
+        "objective": _objective(plan),
         "retraining": _retraining(plan),
         "resources": _resources(plan),
         "cluster": _cluster(plan),
@@ -63,9 +63,17 @@ def _budget(plan: Plan) -> str:
 def _early_stopping(plan: Plan) -> str:
     budget, scheduler = plan.budget, SCHEDULERS[plan.scheduler]
     rungs = ", ".join(map(str, rung_epochs(budget)))
+    patience = f"; after {counted(plan.patience, 'report')} without an improvement" if plan.patience else ""
     if scheduler.halves and not rungs:
-        return f"none: there is no rung below epoch {budget.max_epochs}"
-    return scheduler.description.format(rungs=rungs, factor=budget.reduction_factor, grace=budget.grace_period)
+        return f"none: there is no rung below epoch {budget.max_epochs}{patience}"
+    rule = scheduler.description.format(rungs=rungs, factor=budget.reduction_factor, grace=budget.grace_period)
+    return rule + patience
+
+
+def _objective(plan: Plan) -> str:
+    objective = plan.task.objective
+    target = "" if plan.target is None else f"; the search ends once it is {plan.target:g}, or better"
+    return f"validation {objective.metric}, {objective.mode}{target}"
 
 
 def _retraining(plan: Plan) -> str:

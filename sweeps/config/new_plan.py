@@ -74,6 +74,8 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         resources=resources(given, Resources()),
         commands=(("python", "sweeps/run.py", *arguments),),
         began=counts,
+        target=given.get("target"),
+        patience=given.get("patience"),
     )
     check_new_folder(plan)
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -115,6 +116,10 @@ class Plan:
     """What the user typed: the command that began the sweep, then those that added to it."""
     began: Mapping[str, int] = field(default_factory=dict)
     """`trials`, `top_k` and `seeds` as the sweep began."""
+    target: float | None = None
+    """The search ends when a validation is as good as this; None for no target."""
+    patience: int | None = None
+    """A trial of the search ends after so many reports without an improvement; None for no such rule."""
     data_sha256: str = ""
     """Hash of `data`, as `sweeps.storage.data_hash` makes it; empty without data."""
 
@@ -122,8 +127,10 @@ class Plan:
         _check_choice("search", self.search, SEARCHES)
         _check_choice("sampler", self.sampler, SAMPLERS)
         _check_choice("scheduler", self.scheduler, SCHEDULERS)
-        for name in ("trials", "subset"):
+        for name in ("trials", "subset", "patience"):
             _check_positive(name, getattr(self, name))
+        if self.target is not None and not math.isfinite(self.target):
+            raise UserError(f"--target must be a finite number, a value of the objective, got {self.target}")
         if self.trials > MOST_TRIALS:
             raise UserError(f"--trials must be <= {MOST_TRIALS:,}, got {self.trials}")
         if self.top_k * self.seeds > MOST_TRIALS:
@@ -193,7 +200,7 @@ class Plan:
     @property
     def search_limits(self) -> dict[str, Any]:
         """What may end the search; if a later session changes any of it, a search that ended early continues."""
-        return {"trials": self.trials}
+        return {"trials": self.trials, "target": self.target}
 
     @property
     def added(self) -> dict[str, int]:
@@ -202,7 +209,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The content of `plan.json`; `sweeps.config.plan_file` writes and reads it."""
-        names = ("name", "search", "sampler", "space", "trials", "scheduler", "seed")
+        names = ("name", "search", "sampler", "space", "trials", "scheduler", "seed", "target", "patience")
         return {
             "task": self.task.name,
             **{name: getattr(self, name) for name in names},

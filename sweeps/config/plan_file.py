@@ -24,7 +24,10 @@ TYPES: dict[str, Any] = {
     **dict.fromkeys(("objective", "space", "budget", "base", "options", "began", "resources"), dict),
     **dict.fromkeys(("data", "storage", "warm_start"), str | None),
     **{"subset": int | None, "smoke": bool, "commands": list},
+    **{"target": float | int | None, "patience": int | None},
 }
+SINCE: dict[str, Any] = {"target": None, "patience": None}
+"""What a plan without them means: plans that were written before there were such fields."""
 
 
 def text(plan: Plan) -> str:
@@ -76,6 +79,7 @@ def parse(content: bytes, folder: Path, path: Path | str) -> Plan:
             raise TypeError("it must be an object")
         if found.get("version") != VERSION:
             raise ValueError(f"its version must be {VERSION}, got {found.get('version')!r}")
+        found = SINCE | found
         for name, kind in TYPES.items():
             if name not in found or not isinstance(found[name], kind):
                 raise TypeError(f"{name} is missing or of the wrong type")
@@ -128,7 +132,7 @@ def _plan(found: dict[str, Any], folder: Path) -> Plan:
             name: found[name]
             for name in (
                 *("name", "search", "sampler", "trials", "scheduler", "seed"),
-                *("subset", "storage", "smoke", "began", "data_sha256"),
+                *("subset", "storage", "smoke", "began", "data_sha256", "target", "patience"),
             )
         },
     )

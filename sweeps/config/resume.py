@@ -36,23 +36,25 @@ def resumed_plan(before: Plan, options: argparse.Namespace, arguments: Sequence[
     again = given.get("or_resume", False)
     if "name" in given and not again:
         raise UserError(f"--name {given['name']}: a resumed sweep keeps its name; leave the option out")
+    free = (*FREE, *GROWING) if again else (*FREE, *GROWING, "target")
     for name, value in given.items():
-        if name not in (*FREE, *GROWING) and value != _typed_before(before, name, given):
+        if name not in free and value != _typed_before(before, name, given):
             raise _cannot_change(name)
     more = _more(before, given, again)
     budget = replace(before.budget, **{name: more[name] for name in ("top_k", "seeds") if name in more})
     used = before.resources
     if not given.get("address", used.address) and "autoscale" not in given:
         used = replace(used, autoscale=None)  # it was the cluster's
-    command = ("python", "sweeps/run.py", *arguments)
+    command, target = ("python", "sweeps/run.py", *arguments), given.get("target", before.target)
     return replace(
         before,
         trials=more.get("trials", before.trials),
         budget=budget,
         task=replace(before.task, budget=budget),
         data=absolute_path(given.get("data")) or before.data,
+        target=target,
         resources=resources(given, used),
-        commands=(*before.commands, command) if more else before.commands,
+        commands=(*before.commands, command) if more or target != before.target else before.commands,
     )
 
 

@@ -16,6 +16,7 @@ from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, PAUSED, RUNNING, SEARCH, STOPPED, TrialLog, TrialRecord
 from sweeps.scheduling.base import Scheduler
 from sweeps.scheduling.queue import TrialQueue
+from sweeps.scheduling.stopping import StoppingRules
 from sweeps.tracking.followers import Follower
 
 
@@ -59,6 +60,8 @@ class Phase:
     ) -> None:
         self.name, self.log, self.scheduler, self.source = name, log, scheduler, source
         self.followers, self.drop, self.time_limit_s, self.tell = followers, drop, time_limit_s, tell
+        rules = StoppingRules(objective=self.trials.objective, patience=log.plan.patience, target=log.plan.target)
+        self.rules = rules if name == SEARCH else StoppingRules(objective=self.trials.objective)
         scheduler.restore(self.trials.facts)
         returning = [record.name for record in self.trials.trials if record.is_open]
         self.queue = TrialQueue(scheduler, returning, self._has_more, self._ask, self.promoted)
@@ -86,8 +89,7 @@ class Phase:
             for follower in self.followers:
                 follower.open()
                 opened.callback(follower.close)
-            if self.trials.closed:
-                self._end_returning()
+            self._catch_up()
             self.opened = opened.pop_all()
         return self
 
@@ -156,7 +158,13 @@ class Phase:
         self._add("reported", name, **facts, metrics=metrics, wall_s=self._wall_s(), **warning)
         for follower in self.followers:
             follower.report(record)
+        if reached := self.rules.reached(record):
+            self.finish(f"trial {name} reached {reached}")
         return record
+
+    def must_end(self, record: TrialRecord) -> bool:
+        """Whether a trial that has reported ends now, whatever the scheduler decided."""
+        return bool(self.trials.closed or self.rules.why_stalled(record))
 
     def paused(self, name: str) -> None:
         """The scheduler paused a trial at a rung."""
@@ -175,7 +183,8 @@ class Phase:
             which = "" if record.diverged_seed is None else f" of seed {record.diverged_seed}"
             self._close(record, DIVERGED, f"the loss{which} became NaN or infinite in epoch {record.epoch}")
         elif record.epoch >= trials.max_epochs:
-            self._close(record, FINISHED, f"reached its last epoch, {record.epoch}")
+            reached = self.rules.reached(record)
+            self._close(record, FINISHED, f"reached its last epoch, {record.epoch}{reached and f', and {reached}'}")
         else:
             self._close(record, STOPPED, self._why_stopped(record))
 
@@ -184,8 +193,7 @@ class Phase:
         if name in self.again:
             self.again.discard(name)
             self._add("paused", name)
-            if self.trials.closed:
-                self._end_returning()
+            self._end_returning()
             return
         reason = failure.last_line(error_file)
         if reason.startswith(failure.PROCESS_DIED):
@@ -207,19 +215,33 @@ class Phase:
         self._add("retried", name, reason=reason)
 
     def _end_returning(self) -> None:
-        """End the trials of earlier sessions that wait to continue."""
-        returning = [self.trials.records[name] for name in self.queue.returning]
-        self.queue.returning.clear()
-        for record in (record for record in returning if record.is_open):
-            best = math.nan if record.best is None else record.best
-            self.scheduler.on_end(record.name, record.epoch, best)
-            self.end(record.name)
+        """End the trials that wait to continue, and must not."""
+        for record in map(self.trials.records.__getitem__, self.queue.returning.copy()):
+            if record.is_open and self.must_end(record):
+                self.queue.returning.remove(record.name)
+                self.scheduler.on_end(record.name, record.epoch, math.nan if record.best is None else record.best)
+                self.end(record.name)
 
     def _why_stopped(self, record: TrialRecord) -> str:
-        if not self.trials.closed:
-            return f"{self.trials.why_stopped} at epoch {record.epoch}"
-        when = f"at epoch {record.epoch}" if record.reports else "before its first report"
-        return f"stopped {when}: {self.trials.closed}"
+        """Why a trial is stopped early, the user's own rules first."""
+        closed = self.trials.closed
+        if reached := self.rules.reached(record):
+            return f"reached {reached}, with {record.best:.4g} at epoch {record.best_epoch}"
+        if closed and not record.reports:
+            return f"stopped before its first report: {closed}"
+        if closed:
+            return f"stopped at epoch {record.epoch}: {closed}"
+        return f"{self.rules.why_stalled(record) or self.trials.why_stopped} at epoch {record.epoch}"
+
+    def _catch_up(self) -> None:
+        """Do what the reports of earlier sessions call for: one may have been killed, or the target may be another.
+
+        A search that ended at this target before was opened again for more trials: it waits for one of them.
+        """
+        reached = [record for record in self.trials.ranked() if self.rules.reached(record)]
+        if reached and not any(limits["target"] == self.rules.target for limits in self.trials.closed_within):
+            self.finish(f"trial {reached[0].name} reached {self.rules.reached(reached[0])}")
+        self._end_returning()
 
     def _has_more(self) -> bool:
         return not self.trials.closed and self.source.has_more

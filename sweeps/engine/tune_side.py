@@ -63,7 +63,7 @@ class TuneScheduler(FIFOScheduler):
         record = self.phase.report(name, result)
         best = math.nan if record.best is None else record.best
         decision = self.scheduler.on_result(name, result["epoch"], best)
-        if self.phase.trials.closed:
+        if self.phase.must_end(record):
             return str(TrialScheduler.STOP)
         if decision == Decision.PROMOTE:
             self.phase.promoted(name)

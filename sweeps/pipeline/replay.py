@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def replay(
     grace_periods: Sequence[int] | None,
     reduction_factors: Sequence[int] | None,
     workers: Sequence[int],
+    patience: int | None,
     output: Path | None,
     check: Path | None,
     console: Console,
@@ -46,6 +47,7 @@ def replay(
         grace_periods: in epochs; None means 1, 2 and 4 times the sweep's own.
         reduction_factors: None means the sweep's own.
         workers: numbers of trials at once.
+        patience: reports without an improvement after which a trial ends, under every setting; None for no such rule.
         output: folder for the table and the figure; None means the results folder.
         check: results folder of a real sweep of the same trials. Only its comparison with its replay is printed.
         console: where to.
@@ -61,14 +63,16 @@ def replay(
         title = f"{real.plan.scheduler}, {real.plan.folder}"
         console.print(replay_table.checked(title, predictions(recording, real, workers)))
         return
-    asked = _settings(plan, schedulers, grace_periods, reduction_factors, workers)
+    settings = _settings(plan, schedulers, grace_periods, reduction_factors, workers)
+    asked = [replace(setting, patience=patience) for setting in settings]
     results = [simulate(recording, setting) for setting in asked]
     full, metric = simulate(recording, TO_THE_END), recording.objective.metric
     frame = compared(results, full, plan)
     paths = _write(frame, plan, output or folder)
     console.print(
         f"Every trial to its last epoch: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
-        f"best validation {metric} {full.best:.4g} (trial {full.trial})",
+        f"best validation {metric} {full.best:.4g} (trial {full.trial})"
+        + (f"; the settings below with --patience {patience}" if patience else ""),
         replay_table.replayed(frame, metric),
         replay_table.LEGEND,
         highlight=False,
@@ -114,12 +118,13 @@ def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFram
     budget, rows = plan.budget, []
     for result in results:
         setting = result.setting
-        own = (setting.scheduler, setting.grace_period, setting.reduction_factor)
+        own = (setting.scheduler, setting.grace_period, setting.reduction_factor, setting.patience)
         more, less = (full, result) if plan.task.objective.mode == "max" else (result, full)
         given = asdict(setting)
         rows.append(
             {
                 **{name: given[name] for name in ("workers", "scheduler", "grace_period", "reduction_factor")},
+                **({"patience": setting.patience} if setting.patience else {}),
                 "epochs": result.epochs,
                 "epochs_percent": 100 * result.epochs / full.epochs,
                 "wall_s": result.wall_s,
@@ -128,7 +133,7 @@ def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFram
                 "regret": more.best - less.best,
                 "trial": result.trial,
                 "same_trial": result.trial == full.trial,
-                "own": own == ("asha", budget.grace_period, budget.reduction_factor),
+                "own": own == ("asha", budget.grace_period, budget.reduction_factor, plan.patience),
             }
         )
     return pd.DataFrame(rows).astype({"grace_period": "Int64", "reduction_factor": "Int64"})
@@ -159,7 +164,7 @@ def predictions(
     }
     for count in workers:
         setting = setting_of(plan.scheduler, plan.budget.grace_period, plan.budget.reduction_factor, count)
-        result = simulate(recording, setting)
+        result = simulate(recording, replace(setting, patience=plan.patience))
         predicted = (result.epochs, result.best, result.train_s, result.wall_s)
         for (name, value), prediction in zip(measured.items(), predicted, strict=True):
             yield count, name, prediction, value
@@ -178,6 +183,8 @@ def _check_same(recorded: Plan, real: SweepStatus) -> None:
             raise UserError(f"--check {folder}: its {name} must be the same as that of {recorded.folder}")
     if not search.is_complete:
         raise UserError(f"--check {folder}: {search.ended} of {search.requested} trials have ended; --resume it first")
+    if search.closed:
+        raise UserError(f"--check {folder}: its search ended early, which a replay does not know: {search.closed}")
     if not search.ranked():
         raise UserError(f"--check {folder}: all of its trials failed or diverged")
 

@@ -53,6 +53,7 @@ def start(arguments: Sequence[str]) -> int:
     plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
     if before and _is_done(before, plan):
         more = ", --trials +N searches further" if plan.search == "optuna" else ""
+        more += ", --target none searches on" if plan.target is not None else ""
         print(f"{plan.folder} is finished: sweeps/show.py shows it; --seeds +N or --top-k +K retrains more{more}")
         return 0
     if plan.warm_start and not before:

@@ -251,7 +251,9 @@ class SweepLog:
 
     def _search_closed(self, event: Mapping[str, Any]) -> None:
         """The search ends early; one that was closed within other limits than the plan has now is open again."""
-        self.search.closed = str(event["reason"]) if dict(event["limits"]) == self.plan.search_limits else ""
+        self.search.closed_within.append(dict(event["limits"]))
+        if event["limits"] == self.plan.search_limits:
+            self.search.closed = str(event["reason"])
 
     def _retraining(self, event: Mapping[str, Any]) -> None:
         before = self.retraining

@@ -160,6 +160,8 @@ class TrialLog:
         """Seconds that the phase had taken at its last event."""
         self.closed = ""
         """Why the phase ends before all requested trials have started, in words; empty unless it does."""
+        self.closed_within: list[dict[str, Any]] = []
+        """The plan's limits each time that the phase was closed."""
         self.began: float | None = None
         """When this session began the phase, less the seconds of earlier sessions; None if it did not."""
 

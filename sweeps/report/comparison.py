@@ -113,7 +113,8 @@ def facts(one: SweepStatus) -> dict[str, str]:
         "search": plan.search if plan.search == "grid" else f"{plan.search}, {plan.sampler}",
         "scheduler": plan.scheduler,
         "rungs": ", ".join(map(str, rung_epochs(plan.budget))) if SCHEDULERS[plan.scheduler].halves else "none",
-        "trials ended": f"{search.ended} of {search.requested}{seeds_each(plan.seeds_per_trial)}",
+        "trials ended": f"{search.ended} of {search.requested}{seeds_each(plan.seeds_per_trial)}"
+        + (", ended early" if search.closed else ""),
         "epochs": f"{search.epochs:,} of {search.most_epochs:,}",
         "wall time": duration(search.elapsed_s),
         "best validation of the search": f"{ranked[0].best:.4g}" if ranked else "none yet",

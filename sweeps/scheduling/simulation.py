@@ -17,6 +17,7 @@ from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FINISHED, PAUSED, RUNNING, SEARCH, STOPPED, Report, TrialLog, TrialRecord
 from sweeps.scheduling.base import Decision, make_scheduler
 from sweeps.scheduling.queue import TrialQueue
+from sweeps.scheduling.stopping import StoppingRules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,8 @@ class Setting:
     """None if the scheduler has none."""
     workers: int
     """Trials that train at once."""
+    patience: int | None = None
+    """Reports without an improvement after which a trial ends; None for no such rule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +53,8 @@ def recording_of(plan: Plan, log: SweepLog) -> Recording:
         UserError: if a trial is missing, or neither reached its last epoch nor diverged.
     """
     last, records = plan.budget.max_epochs, log.search.records
-    rule = "a replay needs every trial trained to its last epoch; run the sweep with --scheduler none"
+    options = "--scheduler none, and without --patience and --target"
+    rule = f"a replay needs every trial trained to its last epoch; run the sweep with {options}"
     for record in records.values():
         if record.epoch < last and not record.has_diverged:
             raise UserError(f"{plan.folder}: trial {record.name} ends at epoch {record.epoch} of {last}; {rule}")
@@ -119,6 +123,7 @@ class Simulation:
         budget = replace(recording.budget, **{name: value for name, value in given.items() if value is not None})
         objective = recording.objective
         self.log = TrialLog(SEARCH, objective, len(recording.curves), budget.max_epochs)
+        self.rules = StoppingRules(objective=objective, patience=setting.patience)
         self.scheduler = make_scheduler(setting.scheduler, budget, objective, setting.workers)
         self.to_come, self.configs = deque(recording.curves), recording.configs
         self.reports: dict[str, Iterator[Report]] = {name: iter(found) for name, found in recording.curves.items()}
@@ -171,7 +176,7 @@ class Simulation:
             self._end(record, DIVERGED if record.has_diverged else FINISHED)
             return
         decision = self.scheduler.on_result(record.name, report.epoch, best)
-        if decision == Decision.STOP:
+        if decision == Decision.STOP or self.rules.why_stalled(record):
             self._end(record, STOPPED)
         elif decision == Decision.PAUSE:
             record.status = PAUSED
