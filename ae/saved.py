@@ -6,16 +6,17 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.files import Damaged, load_torch, torch_bytes
-from ae.model import LSTM_AE
 from ae.tasks import find
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ae.model import LSTM_AE
 
 WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
 
@@ -93,9 +94,11 @@ def _float32_weights(weights: Any, hidden_size: int) -> dict[str, Tensor]:
         ValueError: if it is no state dict of float32 tensors, or has another width. The width is checked before a
             model is built, since a damaged description may ask for one that does not fit into memory.
     """
+    import torch
+
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
         raise ValueError("they must be a state dict")
-    if not all(isinstance(weight, Tensor) and weight.dtype == torch.float32 for weight in weights.values()):
+    if not all(isinstance(weight, torch.Tensor) and weight.dtype == torch.float32 for weight in weights.values()):
         raise ValueError("all of them must be float32 tensors")
     recurrent = weights.get("encoder.weight_hh_l0")
     if recurrent is None or recurrent.ndim != 2:

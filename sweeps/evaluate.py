@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from rich.console import Console
+
 from sweeps.cli import run_command
 from sweeps.config.arguments import Parser, path
+from sweeps.pipeline.evaluate import evaluate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,13 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument("--data", type=path, metavar="PATH", help="other data (default: what the sweep used)")
     options = parser.parse(arguments)
-
-    def work() -> None:
-        from sweeps.pipeline.evaluate import evaluate  # with torch, which --help does without
-
-        print(evaluate(options.folder, options.data))
-
-    return run_command(work)
+    return run_command(lambda: evaluate(options.folder, options.data, Console()))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,20 @@ def test_a_sweep_is_shown_without_anything_heavy(imported, kept):
     assert imported("show", kept("synthetic/asha")) == (0, set())
 
 
+def test_data_is_read_without_torch_unless_it_needs_it(imported, tmp_path):
+    (tmp_path / "prices.csv").write_text("symbol,date,close\n")
+    options = ("--task", "sp500-rec", "--data", tmp_path / "prices.csv", "--results", tmp_path)
+    assert imported("run", *options) == (2, {"pandas"})
+
+
+def test_the_slow_stages_before_the_first_trial_are_announced(smoke):
+    first, second, third, search, *_ = smoke[0].splitlines()
+    assert first == "mnist-cls: reading the data"
+    assert second == "loading PyTorch, Ray and Optuna"
+    assert third == "starting Ray"
+    assert search.startswith("mnist-cls: search, ")
+
+
 def test_the_library_offers_its_names():
     import ae
 

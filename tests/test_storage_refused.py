@@ -36,7 +36,7 @@ def test_a_storage_that_cannot_be_used_is_one_line_and_status_2(run, tmp_path, p
     assert message in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert output == ""
+    assert output in ("", f"looking at the storage {place.format(tmp_path)}\n")
     assert not folder.parent.exists()
 
 

@@ -33,6 +33,7 @@ from sweeps.storage.crash import report_bug
 from sweeps.storage.fetch import exists, fetch, refuse_existing
 from sweeps.storage.filesystem import absolute, check_storage, join
 from sweeps.storage.folder import PLAN
+from sweeps.tracking.display import say
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ def start(arguments: Sequence[str]) -> int:
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
         return 0
-    before = _plan_to_resume(options)
+    console = Console()
+    before = _plan_to_resume(options, console)
     plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
     if before and _is_done(before, plan):
         more = ", --trials +N searches further" if plan.search == "optuna" else ""
@@ -64,9 +66,11 @@ def start(arguments: Sequence[str]) -> int:
         print(describe(plan))
         return 0
     if plan.storage:
+        say(console, f"looking at the storage {plan.storage}")
         check_storage(plan.storage)
         if not before:
             refuse_existing(plan.place)
+    say(console, f"{plan.task.name}: reading {plan.data or 'the data'}")
     splits = load_splits(plan, bool(before), given.get("subset"))
     plan = _with_hash(plan, bool(before))
     return _sweep(plan, before, splits)
@@ -74,6 +78,8 @@ def start(arguments: Sequence[str]) -> int:
 
 def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
     """Run the sweep, and say in one line why it cannot go on if something outside it fails."""
+    console = Console()
+    say(console, "loading PyTorch, Ray and Optuna")
     try:
         import torch
 
@@ -81,7 +87,7 @@ def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
 
         heed_signals()
         torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower
-        return run_sweep(plan, before, splits, Console())
+        return run_sweep(plan, before, splits, console)
     except OSError as error:
         return _cut_off(plan, error)
     except UserError:
@@ -104,8 +110,12 @@ def _cut_off(plan: Plan, error: OSError) -> int:
     return 1
 
 
-def _plan_to_resume(options: argparse.Namespace) -> Plan | None:
+def _plan_to_resume(options: argparse.Namespace, console: Console) -> Plan | None:
     """The plan of the sweep that a command line resumes; None for a new sweep."""
+    given = vars(options)
+    place = str(given.get("resume") or (given.get("or_resume") and given.get("storage")))
+    if "://" in place:
+        say(console, f"looking for the sweep in {place}")
     try:
         folder = _folder_to_resume(options)
         return load(folder) if folder else None

@@ -25,7 +25,6 @@ from sweeps.engine.room import Room
 from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
-from sweeps.records.progress import wrapped
 from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
@@ -40,7 +39,7 @@ from sweeps.search.warm_start import warm_start
 from sweeps.storage import folder
 from sweeps.storage.checkpoints import Checkpoints
 from sweeps.storage.mirror import Mirror
-from sweeps.tracking.display import Display
+from sweeps.tracking.display import Display, say
 from sweeps.tracking.followers import Follower, check_tracker, followers_of
 from sweeps.tracking.mirror_follower import MirrorFollower
 from sweeps.tracking.steps import Step
@@ -66,9 +65,10 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
         OSError: if results cannot be written any more; what was written is kept.
     """
     check_tracker(plan)
+    say(console, f"joining the Ray cluster at {plan.resources.address}" if plan.resources.address else "starting Ray")
     with ray_session(plan) as dashboard:
         if dashboard:
-            _say(console, f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)")
+            say(console, f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)")
         room = Room.now(plan)
         device = room.device()
         check_nodes(room)
@@ -78,10 +78,6 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
             if before and plan_file.text(plan_file.load(plan.folder)) != plan_file.text(before):
                 raise UserError(f"{plan.folder} was resumed by another process; try again")
             return _Sweep(plan, room, splits, device, console).run(before)
-
-
-def _say(console: Console, words: str) -> None:
-    console.print(wrapped(words, console), soft_wrap=True, highlight=False, markup=False)
 
 
 class _Sweep:
@@ -165,7 +161,7 @@ class _Sweep:
     def _search(self, workers: Workers) -> None:
         plan, log, search = self.plan, self.log, self.log.search
         if plan.warm_start and not log.known and not search.records:
-            _say(self.console, warm_start(plan, log))
+            say(self.console, warm_start(plan, log))
         if search.is_complete:
             write_study(plan, log)
         else:
@@ -275,4 +271,4 @@ class _Sweep:
                 none: tuple[dict[str, float], int] = ({}, 0)
                 result.importance = attempt(result, "the importances", lambda: importances(plan, log.search), none)
                 write_report(result, self.splits, step.now)
-        _say(self.console, closing_words(result))
+        say(self.console, closing_words(result))

@@ -21,7 +21,6 @@ from sweeps.config.words import SMOKE, duration, hyperparameter, over_seeds, set
 from sweeps.records.progress import early_end
 from sweeps.records.result import SweepResult, command_line
 from sweeps.records.trials import FAILED
-from sweeps.report.figures import draw_figures
 from sweeps.report.guard import attempt
 from sweeps.storage.folder import REPORT, SUMMARY
 
@@ -39,6 +38,8 @@ def write_report(result: SweepResult, splits: Splits, now: Callable[[str], None]
     Raises:
         OSError: if a file cannot be written.
     """
+    from sweeps.report.figures import draw_figures  # with matplotlib; the first trial need not wait for it
+
     summary = write_summary(result)
     write_whole(result.plan.folder / REPORT, _page(result, summary, draw_figures(result, splits, now)))
 

@@ -7,7 +7,6 @@ import warnings
 
 import optuna
 import pandas as pd
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from sweeps.config.plan import Plan
 from sweeps.config.space import Space
@@ -56,6 +55,8 @@ def _exact(points: pd.DataFrame, values: pd.Series[float]) -> dict[str, float]:
 
 
 def _estimated(table: pd.DataFrame, values: pd.Series[float], space: Space) -> dict[str, float]:
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # with scikit-learn, over a second
+
     table = table.sample(min(len(table), IMPORTANCE_TRIALS), random_state=0).sort_index()
     values = values.iloc[table.index]
     if values.nunique() < 2:

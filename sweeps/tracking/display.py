@@ -132,4 +132,9 @@ class Display:
         return f"{', '.join(progress.counts(self.log, self.is_over))} | {progress.best(self.log, varied)}"
 
     def _line(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
+        say(self.console, text)
+
+
+def say(console: Console, words: str) -> None:
+    """Print words; on a terminal, lines break between words."""
+    console.print(progress.wrapped(words, console), soft_wrap=True, highlight=False, markup=False)

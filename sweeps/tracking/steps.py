@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sweeps.config.words import duration
 from sweeps.records.progress import can_refresh, folded
-from sweeps.tracking.display import LINE_S, REFRESHES
+from sweeps.tracking.display import LINE_S, REFRESHES, say
 
 
 class Step:
@@ -57,4 +57,4 @@ class Step:
     def _line(self) -> None:
         self.printed = time.monotonic()
         words = f"{self.title}, {self.part}" if self.part else self.title
-        self.console.print(words, soft_wrap=True, highlight=False, markup=False)
+        say(self.console, words)
