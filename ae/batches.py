@@ -51,6 +51,7 @@ class DeviceSplit:
         def on_device(values: NDArray[Any]) -> Tensor:
             return torch.from_numpy(values).to(device)
 
+        self.split = split
         with warnings.catch_warnings():  # arrays in shared memory are read-only; nothing here writes to them
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             self.steps_SF = on_device(split.steps_SF)

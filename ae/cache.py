@@ -1,4 +1,4 @@
-"""Where things are kept that a machine makes once: the compiled kernels and the unpacked MNIST."""
+"""Where the compiled kernels are kept, which a machine makes once."""
 
 from __future__ import annotations
 

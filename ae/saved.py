@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.files import Damaged, load_torch, torch_bytes
-from ae.tasks import find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
 
 
-def save(folder: Path, task: str, configuration: Configuration, weights: dict[str, Tensor], **facts: Any) -> None:
-    """Write `weights.pt` (a state dict) and `model.json` (task, configuration, more facts), replacing older ones.
+def save(
+    folder: Path,
+    task: str,
+    configuration: Configuration,
+    model: Mapping[str, Any],
+    weights: dict[str, Tensor],
+    **facts: Any,
+) -> None:
+    """Write `weights.pt` (a state dict) and `model.json` (all the rest), replacing older ones.
 
     Args:
         folder: made if it does not exist.
         task: name of the task.
         configuration: how the model was trained.
+        model: arguments of LSTM_AE other than hidden_size, such as `Task.model` gives.
         weights: the model's state dict, on any device.
         facts: values that JSON can hold; `describe` returns them.
 
@@ -35,7 +43,7 @@ def save(folder: Path, task: str, configuration: Configuration, weights: dict[st
         OSError: if the files cannot be written; the older ones stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    description = {"task": task, "configuration": asdict(configuration), **facts}
+    description = {"task": task, "configuration": asdict(configuration), "model": dict(model), **facts}
     files = {
         WEIGHTS: torch_bytes({name: weight.cpu() for name, weight in weights.items()}),
         DESCRIPTION: (json.dumps(description, indent=2) + "\n").encode(),
@@ -47,7 +55,7 @@ def save(folder: Path, task: str, configuration: Configuration, weights: dict[st
 
 
 def describe(folder: Path | str) -> dict[str, Any]:
-    """What `model.json` says: "task", "configuration" (a Configuration) and the facts saved with them.
+    """What `model.json` says: "task", "configuration" (a Configuration), "model" (for LSTM_AE), and further facts.
 
     Raises:
         UserError: if the folder holds no saved model, or a damaged one.
@@ -57,8 +65,8 @@ def describe(folder: Path | str) -> dict[str, Any]:
         raise UserError(f"{path}: no such file; a saved model is a folder such as best/ of a finished sweep")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(description, dict) or not {"task", "configuration"} <= description.keys():
-            raise ValueError("it must have a task and a configuration")
+        if not isinstance(description, dict) or not {"task", "configuration", "model"} <= description.keys():
+            raise ValueError("it must have a task, a configuration and a model")
         return {**description, "configuration": Configuration(**description["configuration"])}
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: not a saved model: {error}") from None
@@ -73,26 +81,23 @@ def load(folder: Path | str) -> LSTM_AE:
         UserError: if the folder holds no saved model, or a damaged one.
     """
     description = describe(folder)
-    task, configuration = find(description["task"]), description["configuration"]
     path = Path(folder) / WEIGHTS
     what = f"{path}: weights cannot be loaded"
     try:
-        weights = _float32_weights(load_torch(path.read_bytes(), what), configuration.hidden_size)
-        model = task.build(configuration)
-        model.load_state_dict(weights)
+        weights = _float32_weights(load_torch(path.read_bytes(), what))
+        model = _model_of(weights, description)
     except Damaged as error:
         raise UserError(str(error)) from None
-    except (OSError, ValueError, RuntimeError) as error:  # torch's RuntimeError: other names or shapes
+    except (OSError, ValueError) as error:
         raise UserError(f"{what}: {' '.join(str(error).split())}") from None
     return model.eval()
 
 
-def _float32_weights(weights: Any, hidden_size: int) -> dict[str, Tensor]:
-    """The state dict as it is, if it may belong to a model of that width.
+def _float32_weights(weights: Any) -> dict[str, Tensor]:
+    """The state dict as it is.
 
     Raises:
-        ValueError: if it is no state dict of float32 tensors, or has another width. The width is checked before a
-            model is built, since a damaged description may ask for one that does not fit into memory.
+        ValueError: if it is no state dict of float32 tensors.
     """
     import torch
 
@@ -100,9 +105,28 @@ def _float32_weights(weights: Any, hidden_size: int) -> dict[str, Tensor]:
         raise ValueError("they must be a state dict")
     if not all(isinstance(weight, torch.Tensor) and weight.dtype == torch.float32 for weight in weights.values()):
         raise ValueError("all of them must be float32 tensors")
-    recurrent = weights.get("encoder.weight_hh_l0")
-    if recurrent is None or recurrent.ndim != 2:
-        raise ValueError("encoder.weight_hh_l0 must be a matrix")
-    if recurrent.shape[1] != hidden_size:
-        raise ValueError(f"hidden_size must be {hidden_size}, as {DESCRIPTION} says, got {recurrent.shape[1]}")
     return weights
+
+
+def _model_of(weights: dict[str, Tensor], description: Mapping[str, Any]) -> LSTM_AE:
+    """The model that a description asks for, with these weights.
+
+    Raises:
+        ValueError: if the weights are those of another model. That is checked before the model takes memory: a damaged
+            description may ask for one that does not fit.
+    """
+    import torch
+
+    from ae.model import LSTM_AE
+
+    hidden_size, sizes = description["configuration"].hidden_size, description["model"]
+    try:
+        with torch.device("meta"):
+            model = LSTM_AE(hidden_size=hidden_size, **sizes)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"{DESCRIPTION} asks for a model that cannot be: {sizes!r}") from None
+    wanted = {name: weight.shape for name, weight in model.state_dict().items()}
+    if wanted != {name: weight.shape for name, weight in weights.items()}:
+        raise ValueError(f"they are not those of the model in {DESCRIPTION}, hidden_size {hidden_size}, {sizes!r}")
+    model.to_empty(device="cpu").load_state_dict(weights)
+    return model

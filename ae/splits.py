@@ -38,7 +38,9 @@ class Split:
     observed_SF: NDArray[np.bool_] | None = None
     """False where a value is missing in the data; None if none is."""
     labels_N: NDArray[np.int64] | None = None
-    """Class of each sequence; None if the data has no classes."""
+    """Class of each sequence, an index into `class_names`; None if the data has no classes."""
+    class_names: tuple[str, ...] | None = None
+    """Names of all classes of the data set, whether or not this part has sequences of each; None without labels."""
     info: pd.DataFrame | None = None
     """One row per sequence, with its name and what restores its units; None if there is nothing to record."""
 

@@ -39,6 +39,11 @@ class NoOptions:
     """The options of a task without options."""
 
 
+def features_alone(split: Split) -> dict[str, int]:
+    """Arguments of LSTM_AE for a model that reconstructs every feature of these sequences and has no other head."""
+    return {"input_size": split.features, "output_size": split.features}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
     """The validation metric that ranks configurations."""
@@ -100,8 +105,6 @@ class Task:
     options: type = NoOptions
     """Dataclass of the task's own command-line options, each an int, float, str or None. A field's metadata holds its
     "help" for --help."""
-    model: Mapping[str, Any]
-    """Arguments of LSTM_AE other than hidden_size."""
     measure: Callable[[LSTM_AE, Batch], dict[str, Tensor]]
     """Means over the sequences of a batch: first "loss", which training minimises, then other metrics."""
     objective: Objective
@@ -110,6 +113,8 @@ class Task:
     budget: Budget
     figures: Callable[[LSTM_AE, Splits, Path], list[Path]]
     """Draws the data and the trained model's output on the test split into a folder; returns the files in order."""
+    model: Callable[[Split], Mapping[str, Any]] = features_alone
+    """Arguments of LSTM_AE other than hidden_size, from the training split: sizes and classes are those of the data."""
     grid: Mapping[str, list[Any]] = field(default_factory=lambda: dict(GRID))
     """Values of each hyperparameter of --search grid."""
     space: Mapping[str, list[Any] | dict[str, Any]] = field(default_factory=lambda: dict(SPACE))
@@ -129,8 +134,9 @@ class Task:
     name: str = ""
     """As typed on the command line; `ae.tasks.find` sets it from the file's name."""
 
-    def build(self, configuration: Configuration) -> LSTM_AE:
-        """A newly initialised model; its weights come from torch's global random generator."""
+    def build(self, configuration: Configuration, train: Split) -> LSTM_AE:
+        """A newly initialised model for data like this; its weights come from torch's global random generator."""
         from ae.model import LSTM_AE, initialise_
 
-        return initialise_(LSTM_AE(hidden_size=configuration.hidden_size, **self.model), configuration.init)
+        model = LSTM_AE(hidden_size=configuration.hidden_size, **self.model(train))
+        return initialise_(model, configuration.init)

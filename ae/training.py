@@ -52,7 +52,7 @@ class Training:
     ) -> None:
         self.task, self.configuration, self.train, self.validation = task, configuration, train, validation
         torch.manual_seed(configuration.seed)
-        self.model = task.build(configuration).to(train.device)
+        self.model = task.build(configuration, train.split).to(train.device)
         self.model.fast = use_fast(core, train.device)
         on_cpu = train.device.type == "cpu"
         self.weights = _as_one(self.model) if on_cpu else list(self.model.parameters())

@@ -6,7 +6,6 @@ Shape suffixes: N sequences, T time steps, F features, H hidden units.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -20,7 +19,6 @@ from ae import tasks
 from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.splits import Split
-from ae.task import Task
 from ae.training import Training
 from peers import tutorial
 from settings import Settings
@@ -98,12 +96,7 @@ def _tutorial_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int) -
 def _own_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int, core: str) -> Callable[[], float]:
     split = DeviceSplit(Split.dense(inputs_NTF), "cpu")
     configuration = Configuration(hidden_size=hidden, batch_size=batch, lr=1e-3, clip=1.0)
-    return Training(_task(inputs_NTF.shape[2]), configuration, split, split, core=core).train_epoch
-
-
-def _task(features: int) -> Task:
-    """`synthetic` on sequences of that many features."""
-    return replace(tasks.find("synthetic"), model={"input_size": features, "output_size": features})
+    return Training(tasks.find("synthetic"), configuration, split, split, core=core).train_epoch
 
 
 def _row(steps: int, features: int, hidden: int, batch: int, ms: dict[str, float]) -> dict[str, Any]:

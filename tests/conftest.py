@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from ae import kernels, tasks
-from ae.data.mnist import EMBEDDED_MD5
+from ae.data.idx import FILES
 from sweeps.config.arguments import named_task, parser
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan_file import load, write
@@ -196,15 +196,16 @@ def summary_of():
 
 @pytest.fixture
 def write_idx():
-    """Writes an idx data set of random 28 x 28 images into a folder."""
+    """Writes an idx data set of random images, with one side or rows and pixels, into a folder."""
 
     def write(folder: Path, *, train=60, test=20, side=28, labels=10, prefix="", t10k="t10k", packed=False):
         folder.mkdir(parents=True, exist_ok=True)
+        rows, pixels = side if isinstance(side, tuple) else (side, side)
         rng = np.random.default_rng(0)
-        for name in EMBEDDED_MD5:
+        for name in FILES:
             count = train if name.startswith("train") else test
             if "images" in name:
-                data = struct.pack(">IIII", 0x803, count, side, side) + rng.bytes(count * side * side)
+                data = struct.pack(">IIII", 0x803, count, rows, pixels) + rng.bytes(count * rows * pixels)
             else:
                 data = struct.pack(">II", 0x801, count) + (np.arange(count, dtype=np.uint8) % labels).tobytes()
             path = folder / (prefix + name.replace("t10k", t10k) + (".gz" if packed else ""))

@@ -7,6 +7,7 @@ import json
 import re
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from ae import saved, tasks
 from ae.configuration import Configuration
+from ae.splits import Split
 from sweeps import evaluate
 from sweeps.config import arguments as options
 from sweeps.config.space import HYPERPARAMETERS
@@ -129,7 +131,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     task, configuration = tasks.find("sp500-rec"), Configuration(hidden_size=2)
     facts = {"options": {"field": "high", "symbols": None, "window": None}, "data": str(folder / "prices.csv")}
     test = {"loss": 0.5, "rmse_dollars": 1.0}
-    saved.save(folder, task.name, configuration, task.build(configuration).state_dict(), **facts, subset=3, test=test)
+    train = Split.dense(np.zeros((1, 2, 1), np.float32))
+    model = task.model(train), task.build(configuration, train).state_dict()
+    saved.save(folder, task.name, configuration, *model, **facts, subset=3, test=test, class_names=None)
     return {f"best/{name}": (folder / name).read_bytes() for name in (saved.WEIGHTS, saved.DESCRIPTION)}
 
 
@@ -155,8 +159,8 @@ def test_a_damaged_model_is_evaluated_or_gives_one_line(model, name, data):
 @given(data=st.data(), value=JSON, lost=st.booleans())
 def test_a_description_of_other_values_is_evaluated_or_gives_one_line(model, data, value, lost):
     description = json.loads(model[DESCRIPTION])
-    parts = [description, description["configuration"], description["options"], description["test"]]
-    part = parts[data.draw(st.integers(0, 3))]
+    parts = [description, *(description[name] for name in ("configuration", "model", "options", "test"))]
+    part = parts[data.draw(st.integers(0, 4))]
     part[data.draw(st.one_of(st.sampled_from(sorted(part)), TEXTS))] = value
     if lost:
         part.popitem()

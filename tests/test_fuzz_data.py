@@ -14,7 +14,7 @@ from fuzzing import check_files, damaged, encoded, fuzz, main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ae.data.mnist import EMBEDDED_MD5
+from ae.data.idx import FILES
 
 # Prices
 
@@ -131,11 +131,11 @@ def idx(name: str) -> bytes:
     return struct.pack(">IIII", 0x803, 8, 28, 28) + bytes(8 * 784)
 
 
-@pytest.mark.parametrize("name", list(EMBEDDED_MD5))
+@pytest.mark.parametrize("name", FILES)
 @fuzz(15)
 @given(data=st.data(), zipped=st.booleans(), header=st.lists(SIZES, max_size=4))
 def test_damaged_idx_files_load_or_give_one_line(name, data, zipped, header):
-    files = {each: idx(each) for each in EMBEDDED_MD5}
+    files = {each: idx(each) for each in FILES}
     words = struct.pack(f">{len(header)}I", *header)
     content = words + files.pop(name)[len(words) :]
     content = damaged(data, gzip.compress(content, mtime=0) if zipped else content)

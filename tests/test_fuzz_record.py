@@ -112,10 +112,10 @@ def _record_retraining(log: SweepLog) -> None:
 def _save_model(plan: Plan) -> None:
     task, configuration = plan.task, Configuration(hidden_size=2)
     facts: dict[str, Any] = {"data": str(plan.data), "options": asdict(plan.options), "subset": plan.subset}
-    weights = task.build(configuration).state_dict()
-    saved.save(
-        plan.folder / "best", task.name, configuration, weights, **facts, test={"loss": 0.5, "rmse_dollars": 1.0}
-    )
+    train = task.load(plan.data, plan.options).train
+    model, weights = task.model(train), task.build(configuration, train).state_dict()
+    facts |= {"test": {"loss": 0.5, "rmse_dollars": 1.0}, "class_names": None}
+    saved.save(plan.folder / "best", task.name, configuration, model, weights, **facts)
 
 
 @every_command

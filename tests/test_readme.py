@@ -47,10 +47,11 @@ def test_the_search_space_is_one(blocks, tmp_path):
     assert list(space.read(tmp_path / "space.yaml", Configuration())) == list(yaml.safe_load(content))
 
 
-def test_the_model_in_python_works_as_shown(blocks, tmp_path, monkeypatch):
+def test_the_model_in_python_works_as_shown(blocks, mnist, tmp_path, monkeypatch):
     (code,) = [block for block in blocks("python") if "from ae import load" in block]
     task = tasks.find("mnist-cls")
-    save(tmp_path / "results/mnist-cls/NAME/best", task.name, task.base, task.build(task.base).state_dict())
+    weights = task.build(task.base, mnist.train).state_dict()
+    save(tmp_path / "results/mnist-cls/NAME/best", task.name, task.base, task.model(mnist.train), weights)
     monkeypatch.chdir(tmp_path)
     names = {"torch": torch}
     exec(code, names)

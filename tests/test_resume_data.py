@@ -52,8 +52,9 @@ def test_data_that_is_the_same_has_the_same_hash(with_data):
 def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
     folder, data = with_data
     task, test = tasks.find("sp500-rec"), {"loss": 0.5, "rmse_dollars": 1.0}
-    weights = task.build(task.base).state_dict()
-    save(folder / "best", task.name, task.base, weights, data=str(data), options={}, subset=None, test=test)
+    train = task.load(data, task.options()).train
+    model, facts = (task.model(train), task.build(task.base, train).state_dict()), {"data": str(data), "options": {}}
+    save(folder / "best", task.name, task.base, *model, **facts, subset=None, test=test, class_names=None)
     assert evaluate.main([str(folder)]) == 0
     assert "note: " not in capsys.readouterr().out
     (data / "S03_data.csv").write_bytes((data / "S04_data.csv").read_bytes())

@@ -36,7 +36,7 @@ def test_it_learns_from_64_sequences(task, splits):
 
 
 def test_its_metrics_name_the_loss_and_the_objective_first_of_all(task, splits):
-    metrics = evaluate(task, task.build(task.base), DeviceSplit(splits.validation, "cpu"))
+    metrics = evaluate(task, task.build(task.base, splits.train), DeviceSplit(splits.validation, "cpu"))
     assert next(iter(metrics)) == "loss"
     assert task.objective.metric in metrics
     assert task.objective.mode in ("min", "max")
@@ -62,13 +62,13 @@ def test_its_grid_has_12_points_and_its_space_draws_valid_configurations(task):
 
 
 def test_its_figures_are_written(task, splits, tmp_path):
-    paths = task.figures(task.build(task.base).eval(), splits, tmp_path)
+    paths = task.figures(task.build(task.base, splits.train).eval(), splits, tmp_path)
     assert paths
     assert all(path.stat().st_size > 5000 and path.suffix == ".png" for path in paths)
 
 
 def test_its_remark_follows_from_its_test_metrics_and_its_baseline(task, splits):
-    test = final_metrics(task, task.build(task.base).eval(), splits.test)
+    test = final_metrics(task, task.build(task.base, splits.train).eval(), splits.test)
     baseline = task.baseline(splits, task.base)
     assert not test.keys() & baseline.keys()
     assert "\n" not in task.remark(test | baseline)

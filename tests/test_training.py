@@ -12,6 +12,7 @@ from ae.saved import save
 from ae.training import Training, evaluate
 
 TASK = tasks.find("mnist-cls")
+MODEL = {"input_size": 28, "output_size": 28, "labels": 10}
 CONFIGURATION = Configuration(hidden_size=12, batch_size=32, epochs=4, lr=0.01, schedule="one-cycle")
 
 
@@ -55,7 +56,7 @@ def test_the_best_epoch_is_kept_not_the_last(new_training):
 def test_a_step_is_adam_s_on_gradients_clipped_to_their_common_norm(new_training, mnist, clip):
     training = new_training(clip=clip, schedule="constant")
     torch.manual_seed(CONFIGURATION.seed)
-    model = TASK.build(training.configuration)
+    model = TASK.build(training.configuration, mnist.train)
     optimizer = torch.optim.Adam(model.parameters(), lr=CONFIGURATION.lr)
     images, labels = torch.from_numpy(mnist.train.inputs_NTF), torch.from_numpy(mnist.train.labels_N)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(CONFIGURATION.seed))
@@ -95,20 +96,20 @@ def test_a_saved_model_loads_and_scores_the_same(new_training, mnist, tmp_path):
     training = new_training()
     training.train_epoch()
     metrics = training.validate()
-    save(tmp_path, TASK.name, training.configuration, training.best_weights)
+    save(tmp_path, TASK.name, training.configuration, MODEL, training.best_weights)
     assert evaluate(TASK, load(tmp_path), DeviceSplit(mnist.validation, "cpu")) == metrics
 
 
 def test_a_model_that_cannot_be_written_leaves_the_one_before(new_training, tmp_path):
     resource = pytest.importorskip("resource", reason="only Unix limits the size of a file")
-    save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())
+    save(tmp_path, TASK.name, CONFIGURATION, MODEL, new_training().model.state_dict())
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     for most, fact in ((2_000, ""), (100_000, "x" * 200_000)):  # in the weights, in the description
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, usual[1]))
         try:
             with pytest.raises(OSError, match="File too large"):
-                save(tmp_path, TASK.name, CONFIGURATION, new_training(seed=1).model.state_dict(), fact=fact)
+                save(tmp_path, TASK.name, CONFIGURATION, MODEL, new_training(seed=1).model.state_dict(), fact=fact)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, usual)
         assert {name: (tmp_path / name).read_bytes() for name in before} == before
@@ -116,7 +117,7 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(new_training, tmp_
 
 @pytest.mark.parametrize("damage", ["weights.pt", "model.json"])
 def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
-    save(tmp_path, TASK.name, CONFIGURATION, new_training().model.state_dict())
+    save(tmp_path, TASK.name, CONFIGURATION, MODEL, new_training().model.state_dict())
     (tmp_path / damage).write_bytes((tmp_path / damage).read_bytes()[:40])
     with pytest.raises(UserError, match=damage) as error:
         load(tmp_path)

@@ -1,151 +1,138 @@
-"""MNIST, or any other data set in four idx files of the same kind, as three splits.
+"""MNIST, or any other data set of grey images in idx files, as three splits.
 
 Shape suffixes: N images, R rows per image, P pixels per row.
-
-Source: http://yann.lecun.com/exdb/mnist/ (format and files).
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import os
-import re
-import tempfile
-import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ae.cache import cache_folder
+from ae.data import idx
+from ae.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from ae.errors import UserError
-from ae.files import write_whole
 from ae.splits import SPLIT_SEED, Split, Splits
 from ae.task import NoOptions
 
-EMBEDDED = Path(__file__).parent / "mnist"
-EMBEDDED_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-"""The names that torchvision reads, with the MD5 of each embedded file after unpacking."""
+HERE = Path(__file__).parent / "mnist"
+EMBEDDED = idx.DataSet(folder=HERE, prefix="", paths={name: HERE / f"{name}.gz" for name in idx.FILES})
 
-FILE = re.compile(r"(?P<prefix>.*)(?P<part>train|t10k|test)-(?P<kind>images-idx3|labels-idx1)-ubyte(\.gz)?")
-"""Matches the names of a file; EMNIST says 'test' where MNIST says 't10k'."""
-
-CLASSES = 10
-SIDE = 28
 VALIDATION_SHARE = 1 / 6
 """Share of the training file that is used for validation: 10,000 of MNIST's 60,000 images."""
+FEWEST = 6
+"""Images that the training file must have, so that there is one for validation."""
 
 
 def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
-    """Images with pixels in [0, 1] and their classes, split with `SPLIT_SEED`.
+    """Images with pixels in [0, 1], split with `SPLIT_SEED`, and their classes if there are labels that fit.
 
     Args:
-        folder: has four idx files, plain or .gz, named like those of MNIST or EMNIST; None loads the embedded MNIST.
+        folder: has idx files, plain or .gz, where `ae.data.idx.find` finds them; None loads the embedded MNIST.
         options: ignored; these tasks have none.
 
     Returns:
-        Inputs (N, 28 rows, 28 pixels), float32, and labels (N,). Five sixths of the training images are for training,
-        one sixth for validation; the test files are the test split.
+        Inputs (N, R rows, P pixels), float32, and labels (N,). Five sixths of the training images are for training, one
+        sixth for validation; the test files are the test split. The classes are the numbers that the training labels
+        have, in order, and these numbers are their names. Without labels, or with labels that `load_labelled` would
+        refuse, the splits have none and the source says so.
 
     Raises:
-        UserError: if a file is missing, damaged or of another shape; the message names it.
+        UserError: if images are missing, damaged, too few, or not all of one shape; the message names the file.
     """
-    if folder is None:
-        root = _unpack_embedded()
-        return _splits(root, "MNIST, 60,000 + 10,000 images (LeCun, Cortes, Burges; CC BY-SA 3.0)")
-    with tempfile.TemporaryDirectory() as unpacked:
-        _unpack(folder, Path(unpacked))
-        return _splits(Path(unpacked), f"idx files in {folder}")
-
-
-def _unpack_embedded() -> Path:
-    root = cache_folder()
-    raw = root / "MNIST" / "raw"
+    splits, found = _images(folder)
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        for name, md5 in EMBEDDED_MD5.items():
-            if (raw / name).exists() and _md5((raw / name).read_bytes()) == md5:
-                continue
-            packed = (EMBEDDED / f"{name}.gz").read_bytes()
-            data = gzip.decompress(packed)
-            if _md5(data) != md5:
-                raise UserError(f"{name}.gz in the installed package is damaged (MD5 differs); install it again")
-            write_whole(raw / name, data)
-    except OSError as error:
-        raise UserError(f"cannot unpack MNIST into {root}: {error}; set XDG_CACHE_HOME to a writable folder") from None
-    return root
+        return _with_labels(splits, found)
+    except UserError:
+        return replace(splits, source=f"{splits.source}, without labels")
 
 
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+def load_labelled(folder: Path | None, options: NoOptions | None = None) -> Splits:
+    """Like `load`, for a task that needs labels.
+
+    Raises:
+        UserError: also if labels are missing, damaged, not one per image, all the same, or of a class that only the
+            test file has.
+    """
+    splits, found = _images(folder)
+    try:
+        return _with_labels(splits, found)
+    except UserError as error:
+        raise UserError(f"{error}; mnist-cls needs a label per image, mnist-rec and mnist-pixel need none") from None
 
 
-def _unpack(folder: Path, root: Path) -> None:
-    if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long
-        raise UserError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name, path in _find(folder).items():
-        try:
-            data = path.read_bytes()
-            (raw / name).write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path}: cannot be read: {error}") from None
+def _images(folder: Path | None) -> tuple[Splits, idx.DataSet]:
+    """The splits without labels, and the files that they come from."""
+    found = idx.find(folder) if folder else EMBEDDED
+    train_NRP, test_NRP = (idx.read(found.path(name), 3) for name in (TRAIN_IMAGES, TEST_IMAGES))
+    if train_NRP.shape[1:] != test_NRP.shape[1:]:
+        train_size, test_size = (f"{rows} x {pixels}" for _, rows, pixels in (train_NRP.shape, test_NRP.shape))
+        rule = f"images must be {train_size}, like those of {found.path(TRAIN_IMAGES).name}"
+        raise UserError(f"{found.path(TEST_IMAGES)}: {rule}, got {test_size}")
+    if len(train_NRP) < FEWEST:
+        raise UserError(f"{found.path(TRAIN_IMAGES)}: at least {FEWEST} images are needed, got {len(train_NRP)}")
+    train_N, validation_N, test_N = _orders(len(train_NRP), len(test_NRP))
+    splits = Splits(
+        train=Split.dense(_scaled(train_NRP[train_N])),
+        validation=Split.dense(_scaled(train_NRP[validation_N])),
+        test=Split.dense(_scaled(test_NRP[test_N])),
+        source=_source(found),
+    )
+    return splits, found
 
 
-def _find(folder: Path) -> dict[str, Path]:
-    """The files of the only data set in a folder, by MNIST's names; they share one prefix and are plain or .gz."""
-    sets: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.glob("*ubyte*")):  # "x" comes before "x.gz", and "t10k" before "test"
-        match = FILE.fullmatch(path.name)
-        if match and not path.name.startswith("."):  # macOS adds a file ._NAME for each file
-            part = match["part"].replace("test", "t10k")
-            sets.setdefault(match["prefix"], {}).setdefault(f"{part}-{match['kind']}-ubyte", path)
-    whole = [prefix for prefix, files in sets.items() if len(files) == len(EMBEDDED_MD5)]
-    if len(whole) > 1:
-        first = next(iter(EMBEDDED_MD5))
-        several = ", ".join(prefix + first for prefix in whole)
-        raise UserError(f"{folder}: more than one data set: {several}; --data takes a folder with one data set")
-    found = sets[whole[0]] if whole else max(sets.values(), key=len, default={})
-    if missing := [name for name in EMBEDDED_MD5 if name not in found]:
-        rule = f"a data set has {', '.join(EMBEDDED_MD5)}, all with the same prefix or none"
-        raise UserError(f"{folder}: no file named {missing[0]} or {missing[0]}.gz; {rule}")
-    return found
+def _orders(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Where the images of the three splits are in their files, given the number of images in each file."""
+    order_N = np.random.default_rng(SPLIT_SEED).permutation(train)
+    validation_N, train_N = np.split(order_N, [round(train * VALIDATION_SHARE)])
+    test_N = np.random.default_rng(SPLIT_SEED).permutation(test)  # so that its head is a random sample
+    return train_N, validation_N, test_N
 
 
-def _splits(root: Path, source: str) -> Splits:
-    images_NRP, labels_N = _read_part(root, train=True, source=source)
-    order_N = np.random.default_rng(SPLIT_SEED).permutation(len(images_NRP))
-    validation_N, train_N = np.split(order_N, [round(len(order_N) * VALIDATION_SHARE)])
-    test_NRP, test_labels_N = _read_part(root, train=False, source=source)
-    test_N = np.random.default_rng(SPLIT_SEED).permutation(len(test_NRP))  # so that its head is a random sample
-    return Splits(
-        train=Split.dense(images_NRP[train_N], labels_N=labels_N[train_N]),
-        validation=Split.dense(images_NRP[validation_N], labels_N=labels_N[validation_N]),
-        test=Split.dense(test_NRP[test_N], labels_N=test_labels_N[test_N]),
-        source=source,
+def _scaled(images_NRP: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images_NRP.astype(np.float32) / np.float32(255)
+
+
+def _source(found: idx.DataSet) -> str:
+    if found is EMBEDDED:
+        return "MNIST, 60,000 + 10,000 images (LeCun, Cortes, Burges; CC BY-SA 3.0)"
+    return f"idx files in {found.folder}" + (f", {found.prefix}*" if found.prefix else "")
+
+
+def _with_labels(splits: Splits, found: idx.DataSet) -> Splits:
+    """The splits with labels, as indices into the classes of the training file.
+
+    Raises:
+        UserError: if the labels do not fit.
+    """
+    counts = len(splits.train) + len(splits.validation), len(splits.test)
+    train_N, test_N = (
+        _labels(found.path(name), count) for name, count in zip((TRAIN_LABELS, TEST_LABELS), counts, strict=True)
+    )
+    classes_C = np.unique(train_N)
+    if len(classes_C) < 2:
+        raise UserError(f"{found.path(TRAIN_LABELS)}: there must be two classes or more, all labels are {classes_C[0]}")
+    if len(unknown := np.setdiff1d(test_N, classes_C)):
+        rule = f"labels must be among those of {found.path(TRAIN_LABELS).name}"
+        raise UserError(f"{found.path(TEST_LABELS)}: {rule}, got {unknown[0]}, which cannot be learnt")
+    names = tuple(map(str, classes_C.tolist()))
+    in_train_N, in_validation_N, in_test_N = _orders(*counts)
+
+    def labelled(split: Split, labels_N: NDArray[np.uint8]) -> Split:
+        return replace(split, labels_N=np.searchsorted(classes_C, labels_N).astype(np.int64), class_names=names)
+
+    return replace(
+        splits,
+        train=labelled(splits.train, train_N[in_train_N]),
+        validation=labelled(splits.validation, train_N[in_validation_N]),
+        test=labelled(splits.test, test_N[in_test_N]),
     )
 
 
-def _read_part(root: Path, *, train: bool, source: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    from torchvision.datasets import MNIST  # takes 1.6 s, and a trial's process gets its data from the driver
-
-    which = f"{source}: {'train' if train else 't10k'}"
-    try:
-        data = MNIST(str(root), train=train)
-        images_NRP, labels_N = data.data, data.targets
-    except (AssertionError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
-        raise UserError(f"{which} images or labels: not an idx file of bytes ({error or 'wrong header'})") from None
-    if images_NRP.ndim != 3 or images_NRP.shape[1:] != (SIDE, SIDE):
-        raise UserError(f"{which}-images-idx3-ubyte: images must be {SIDE} x {SIDE}, got {tuple(images_NRP.shape[1:])}")
-    if len(images_NRP) != len(labels_N) or len(labels_N) < 6:
-        raise UserError(f"{which} files must have one label per image, >= 6, got {len(images_NRP)} and {len(labels_N)}")
-    if int(labels_N.max()) >= CLASSES:
-        raise UserError(f"{which}-labels-idx1-ubyte: labels must be 0 to {CLASSES - 1}, got {int(labels_N.max())}")
-    return (images_NRP.float() / 255).numpy(), labels_N.numpy()
+def _labels(path: Path, images: int) -> NDArray[np.uint8]:
+    labels_N = idx.read(path, 1)
+    if len(labels_N) != images:
+        raise UserError(f"{path}: there must be one label per image, {images:,}, got {len(labels_N):,}")
+    return labels_N

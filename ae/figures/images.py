@@ -17,53 +17,68 @@ from numpy.typing import NDArray
 
 from ae.figures import BLUE, write
 
+FEW_CLASSES = 10
+"""Up to so many classes, a confusion matrix has room for zeros, and image pairs for every class in one row."""
 
-def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Path) -> Path:
+
+def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], class_names: Sequence[str], path: Path) -> Path:
     """Counts of true class (rows) against predicted class (columns); colour marks the errors, off the diagonal."""
-    classes = int(max(labels_N.max(), predicted_N.max())) + 1
+    classes = len(class_names)
     counts_CC = np.zeros((classes, classes), dtype=int)
     np.add.at(counts_CC, (labels_N, predicted_N), 1)
     errors_CC = counts_CC * (1 - np.eye(classes, dtype=int))
-    figure = Figure(figsize=(6, 5.4))
+    few, side = classes <= FEW_CLASSES, max(6.0, 0.3 * classes)
+    figure = Figure(figsize=(side, 0.9 * side))
     axes = figure.subplots()
     picture = axes.imshow(errors_CC, cmap="Oranges", vmin=0, vmax=max(1, errors_CC.max()))
-    for row, column in np.ndindex(classes, classes):
+    for row, column in np.ndindex(classes, classes) if few else np.argwhere(counts_CC):
         right, dark = row == column, errors_CC[row, column] > 0.6 * errors_CC.max()
         colour = BLUE if right else "white" if dark else "black" if counts_CC[row, column] else "#c9ced6"
         weight = "bold" if right else "normal"
         text = str(counts_CC[row, column])
-        axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9)
+        axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9 if few else 6.5)
     accuracy = np.trace(counts_CC) / counts_CC.sum()
     wrong = counts_CC.sum() - np.trace(counts_CC)
     axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {wrong:,} of {counts_CC.sum():,} test images wrong")
-    axes.set(xlabel="predicted class", ylabel="true class", xticks=range(classes), yticks=range(classes))
+    axes.set(xlabel="predicted class", ylabel="true class")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(classes), class_names)
+        axis.set_tick_params(labelsize=None if few else 8)
     figure.colorbar(picture, label="wrong images", shrink=0.8)
     return write(figure, path)
 
 
-def first_of_each(labels_N: NDArray[Any]) -> tuple[list[int], list[str]]:
-    """The index of the first sequence of each class, and the class as its title."""
-    labels = np.unique(labels_N)
-    return [int(np.flatnonzero(labels_N == label)[0]) for label in labels], [str(label) for label in labels]
+def first_of_each(labels_N: NDArray[Any]) -> list[int]:
+    """The index of the first sequence of each class that has one, in the order of the classes."""
+    return [int(np.flatnonzero(labels_N == label)[0]) for label in np.unique(labels_N)]
 
 
-def image_pairs(
-    images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], shown: Sequence[int], titles: Sequence[str], path: Path
-) -> Path:
-    """The shown images above their reconstructions, each with its MSE; pixels are in [0, 1]."""
-    figure = Figure(figsize=(max(3.6, 1.1 * len(shown)), 2.7))
-    grid = figure.subplots(2, len(shown), squeeze=False)
-    for column, (index, title) in enumerate(zip(shown, titles, strict=True)):
+def image_pairs(images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], titles: Sequence[str], path: Path) -> Path:
+    """Images above their reconstructions, each with its MSE; pixels are in [0, 1]."""
+    columns = min(len(titles), FEW_CLASSES)
+    rows = -(-len(titles) // columns)
+    figure = Figure(figsize=(max(3.6, 1.1 * columns), 2.7 * rows))
+    grid = figure.subplots(2 * rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for index, title in enumerate(titles):
+        row, column = divmod(index, columns)
         mse = float(np.mean((images_NRP[index] - reconstructed_NRP[index]) ** 2))
-        _image(grid[0, column], images_NRP[index], title)
-        _image(grid[1, column], reconstructed_NRP[index], f"MSE {mse:#.2g}")
-    for row, name in enumerate(("test image", "reconstructed")):
-        grid[row, 0].set_ylabel(name, fontsize=9)
+        _image(grid[2 * row, column], images_NRP[index], title)
+        _image(grid[2 * row + 1, column], reconstructed_NRP[index], f"MSE {mse:#.2g}")
+    for row in range(rows):
+        grid[2 * row, 0].set_ylabel("test image", fontsize=9)
+        grid[2 * row + 1, 0].set_ylabel("reconstructed", fontsize=9)
     return write(figure, path)
 
 
 def wrong_images(
-    images_NRP: NDArray[Any], labels_N: NDArray[Any], predicted_N: NDArray[Any], path: Path, most: int = 24
+    images_NRP: NDArray[Any],
+    labels_N: NDArray[Any],
+    predicted_N: NDArray[Any],
+    class_names: Sequence[str],
+    path: Path,
+    most: int = 24,
 ) -> Path:
     """The first `most` images that were classified wrongly, with true and predicted class."""
     wrong = np.flatnonzero(labels_N != predicted_N)
@@ -74,13 +89,14 @@ def wrong_images(
     for axes in figure.subplots(rows, 8, squeeze=False).flat:
         axes.axis("off")
     for axes, index in zip(figure.axes, shown, strict=False):
-        axes.axis("on")
-        _image(axes, images_NRP[index], f"{labels_N[index]} → {predicted_N[index]}")
+        title = f"{class_names[labels_N[index]]} → {class_names[predicted_N[index]]}"
+        _image(axes, images_NRP[index], title)
     figure.tight_layout()
     return write(figure, path)
 
 
 def _image(axes: Axes, image_RP: NDArray[Any], title: str) -> None:
+    axes.axis("on")
     axes.imshow(image_RP, cmap="gray_r", vmin=0, vmax=1)
     axes.set_title(title, fontsize=9)
     axes.set(xticks=[], yticks=[])

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
-from ae.splits import Splits
-from ae.task import Budget, Objective, Task
+from ae.splits import Split, Splits
+from ae.task import Budget, Objective, Task, features_alone
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ae.batches import Batch
     from ae.model import LSTM_AE
+
+
+def model(train: Split) -> dict[str, int]:
+    """A model that reconstructs every pixel, with a class for each of the data's."""
+    assert train.class_names is not None
+    return {**features_alone(train), "labels": len(train.class_names)}
 
 
 def measure(model: LSTM_AE, batch: Batch) -> dict[str, Tensor]:
@@ -37,24 +43,27 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
 
     split = splits.test
     assert split.labels_N is not None
+    assert split.class_names is not None
     output = forward_all(model, split.inputs_NTF)
     assert output.logits_BC is not None
     predicted_N = output.logits_BC.argmax(dim=1).numpy()
-    images = (split.inputs_NTF, output.reconstruction_BTO.numpy())
+    classes, shown = (split.labels_N, predicted_N, split.class_names), first_of_each(split.labels_N)
+    pairs = (split.inputs_NTF[shown], output.reconstruction_BTO.numpy()[shown])
+    titles = [split.class_names[split.labels_N[index]] for index in shown]
     return [
-        confusion_matrix(split.labels_N, predicted_N, folder / "confusion_matrix.png"),
-        image_pairs(*images, *first_of_each(split.labels_N), folder / "reconstructions.png"),
-        wrong_images(split.inputs_NTF, split.labels_N, predicted_N, folder / "wrong_digits.png"),
+        confusion_matrix(*classes, folder / "confusion_matrix.png"),
+        image_pairs(*pairs, titles, folder / "reconstructions.png"),
+        wrong_images(split.inputs_NTF, *classes, folder / "wrong_digits.png"),
     ]
 
 
 TASK = Task(
     description="classify and reconstruct MNIST digits, 28 rows of 28 pixels; loss (MSE + cross-entropy) / 2",
-    load=mnist.load,
-    model={"input_size": mnist.SIDE, "output_size": mnist.SIDE, "labels": mnist.CLASSES},
+    load=mnist.load_labelled,
     measure=measure,
     objective=Objective(metric="accuracy", mode="max"),
     base=Configuration(batch_size=64),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=4, reduction_factor=2),
     figures=draw,
+    model=model,
 )

@@ -17,34 +17,53 @@ So the chrono start with a small clip matters most. The last row is this task's 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
+from ae.errors import UserError
 from ae.splits import Split, Splits
 from ae.task import Budget, NoOptions
 from ae.tasks import mnist_rec
 
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
+
 
 def load(folder: Path | None, options: NoOptions | None = None) -> Splits:
-    """Like `mnist.load`, but each image is a sequence of 784 pixels: inputs (N, 784, 1)."""
+    """Like `mnist.load`, but each image is a sequence of its pixels, row by row: inputs (N, 784, 1) for 28 x 28.
+
+    Raises:
+        UserError: also if the images are not square, as the figures take them to be.
+    """
     splits = mnist.load(folder)
+    rows, pixels = splits.train.inputs_NTF.shape[1:]
+    if rows != pixels:
+        raise UserError(f"{folder}: images must be square for mnist-pixel, got {rows} x {pixels}; mnist-rec takes any")
     return replace(
         splits, train=_pixels(splits.train), validation=_pixels(splits.validation), test=_pixels(splits.test)
     )
 
 
 def _pixels(split: Split) -> Split:
-    return Split.dense(split.inputs_NTF.reshape(len(split), -1, 1), split.labels_N, split.info)
+    pixels = Split.dense(split.inputs_NTF.reshape(len(split), -1, 1), split.labels_N)
+    return replace(pixels, class_names=split.class_names)
+
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
+    """The pictures of mnist-rec."""
+    return mnist_rec.draw(model, splits, folder, side=math.isqrt(splits.test.inputs_NTF.shape[1]))
 
 
 TASK = replace(
     mnist_rec.TASK,
     description="reconstruct MNIST digits, 784 steps of one pixel; loss MSE",
     load=load,
-    model={"input_size": 1, "output_size": 1},
     base=Configuration(lr=0.005, clip=0.1, batch_size=32, init="chrono", schedule="one-cycle"),
+    figures=draw,
     budget=Budget(max_epochs=20, eval_every=5, grace_period=5, reduction_factor=3),
     space={
         "lr": {"low": 5e-4, "high": 1e-2, "log": True},

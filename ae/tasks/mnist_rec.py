@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ae.configuration import Configuration
 from ae.data import mnist
 from ae.measures import beside_pca, pca, reconstruction
-from ae.splits import Splits
+from ae.splits import Split, Splits
 from ae.task import Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE
 
+DIGITS = tuple("0123456789")
 
-def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Three test digits with their reconstructions, and one digit per class with its own."""
-    from ae.figures.images import first_of_each, image_pairs
+
+def draw(model: LSTM_AE, splits: Splits, folder: Path, side: int | None = None) -> list[Path]:
+    """Three test images with their reconstructions and one per class with its own; ten images if there are no classes.
+
+    Args:
+        model: on the CPU.
+        splits: only the test split is drawn.
+        folder: for the PNG files.
+        side: rows and pixels of an image whose time steps are its pixels; None if they are its rows.
+    """
+    from ae.figures.images import first_of_each
+
+    split = splits.test
+    if split.labels_N is None or split.class_names is None:
+        first = range(min(10, len(split)))
+        titles = [f"image {index + 1}" for index in first]
+        return [_pairs(model, split, side, first, titles, folder / "reconstructions.png")]
+    first, one_each = range(min(3, len(split))), first_of_each(split.labels_N)
+    names = [split.class_names[label] for label in split.labels_N]
+    noun = "digit" if split.class_names == DIGITS else "class"
+    titles = [f"{noun} {names[index]}" for index in first]
+    titles_of_each = [names[index] for index in one_each]
+    return [
+        _pairs(model, split, side, first, titles, folder / "reconstructions.png"),
+        _pairs(model, split, side, one_each, titles_of_each, folder / "reconstructions_by_class.png"),
+    ]
+
+
+def _pairs(
+    model: LSTM_AE, split: Split, side: int | None, shown: Sequence[int], titles: Sequence[str], path: Path
+) -> Path:
+    from ae.figures.images import image_pairs
     from ae.training import forward_all
 
-    labels_N = splits.test.labels_N
-    assert labels_N is not None
-    images_NRP = splits.test.inputs_NTF.reshape(-1, mnist.SIDE, mnist.SIDE)
-    classes, titles = first_of_each(labels_N)
-    first = range(min(3, len(images_NRP)))
-    chosen = [*first, *classes]
-    reconstructed_NTF = forward_all(model, splits.test.inputs_NTF[chosen]).reconstruction_BTO.numpy()
-    pairs = (images_NRP[chosen], reconstructed_NTF.reshape(-1, mnist.SIDE, mnist.SIDE))
-    three = [f"digit {labels_N[index]}" for index in first]
-    return [
-        image_pairs(*pairs, first, three, folder / "reconstructions.png"),
-        image_pairs(*pairs, range(len(first), len(chosen)), titles, folder / "reconstructions_by_class.png"),
-    ]
+    images_NTF = split.inputs_NTF[list(shown)]
+    reconstructed_NTF = forward_all(model, images_NTF).reconstruction_BTO.numpy()
+    shape = images_NTF.shape if side is None else (-1, side, side)
+    return image_pairs(images_NTF.reshape(shape), reconstructed_NTF.reshape(shape), titles, path)
 
 
 TASK = Task(
     description="reconstruct MNIST digits, 28 rows of 28 pixels; loss MSE",
     load=mnist.load,
-    model={"input_size": mnist.SIDE, "output_size": mnist.SIDE},
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=64),

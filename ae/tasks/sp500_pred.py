@@ -17,7 +17,7 @@ from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.splits import Splits
-from ae.task import Budget, Objective, Task
+from ae.task import Budget, Objective, Task, features_alone
 from ae.tasks.sp500_rec import SHOWN_STOCKS
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ TASK = Task(
     description="reconstruct S&P 500 prices and predict the next day; loss (MSE + MSE of the prediction) / 2",
     load=partial(sp500.load, hold_out_last=True),
     options=sp500.Options,
-    model={"input_size": 1, "output_size": 1, "predict": True},
     measure=measure,
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
     figures=draw,
+    model=lambda train: {**features_alone(train), "predict": True},
     test_metrics=forecast.rolling,
     remark=remark,
 )

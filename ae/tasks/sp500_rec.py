@@ -60,7 +60,6 @@ TASK = Task(
     description="reconstruct the daily prices of S&P 500 stocks, each scaled to a mean of 1/2; loss MSE",
     load=sp500.load,
     options=sp500.Options,
-    model={"input_size": 1, "output_size": 1},
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=16, init="chrono"),

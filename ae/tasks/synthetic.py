@@ -32,7 +32,6 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
 TASK = Task(
     description="reconstruct 10,000 signals of 50 independent uniform values in [0, 1]; loss MSE",
     load=partial(signals.load, signals.uniform),
-    model={"input_size": 1, "output_size": 1},
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=32),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
+import numpy as np
 from rich.console import Console
 
 from ae import tasks
@@ -14,6 +16,7 @@ from ae.errors import UserError
 from ae.saved import DESCRIPTION, describe, load
 from ae.splits import Split
 from ae.task import Task
+from ae.words import counted
 from sweeps.config import plan_file
 from sweeps.config.space import HYPERPARAMETERS
 from sweeps.config.words import SMOKE, settings
@@ -21,8 +24,14 @@ from sweeps.storage import data_hash
 from sweeps.storage.folder import BEST, PLAN
 from sweeps.tracking.display import say
 
-FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict}
+if TYPE_CHECKING:
+    from ae.model import LSTM_AE
+
+FACTS = {"data": str | None, "options": dict, "subset": int | None, "test": dict, "class_names": list | None}
 """What a finished sweep saves with its model, besides the task and the configuration, and of which types."""
+
+LISTED = 10
+"""Names of classes in a message, at most."""
 
 
 def evaluate(folder: Path, data: Path | None, console: Console) -> None:
@@ -37,7 +46,8 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
         console: where to.
 
     Raises:
-        UserError: if the folder holds no saved model, or the data cannot be read or is not what the sweep began with.
+        UserError: if the folder holds no saved model, or the data cannot be read, is not what the sweep began with, or
+            has other features or classes than the model.
     """
     best = folder / BEST
     if not os.path.isdir(best):  # False for a name that is too long
@@ -51,7 +61,7 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
         data_hash.check(path, plan.data_sha256)
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
-    metrics = _metrics(task, best, splits.test)
+    metrics = _metrics(task, best, splits.test, saved["class_names"] or [], path or best)
     model = settings(saved["configuration"], [*HYPERPARAMETERS, "seed"])
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
     lines.append(f"model: {model}; the winner's seed with the best validation")
@@ -67,13 +77,42 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
     say(console, "\n".join(lines))
 
 
-def _metrics(task: Task, best: Path, split: Split) -> dict[str, float]:
+def _metrics(task: Task, best: Path, split: Split, class_names: list[Any], data: Path) -> dict[str, float]:
     import torch
 
     from ae.training import final_metrics
 
     torch.set_num_threads(1)  # as in the sweep
-    return final_metrics(task, load(best), split)
+    model = load(best)
+    return final_metrics(task, model, _as_trained(split, model, class_names, data))
+
+
+def _as_trained(split: Split, model: LSTM_AE, class_names: list[Any], data: Path) -> Split:
+    """A split with the numbers that its classes had in training.
+
+    Args:
+        split: to evaluate the model on.
+        model: with or without a head for classes.
+        class_names: of the training data, in the order of the model's classes.
+        data: names the split's data in messages.
+
+    Raises:
+        UserError: if the split's sequences have another number of features, or a class that the model does not know.
+    """
+    if split.features != model.encoder.input_size:
+        rule = f"the model takes {counted(model.encoder.input_size, 'feature')} per time step"
+        raise UserError(f"{data}: {rule}, such as the pixels of an image's row, got {split.features}")
+    if model.classify is None or split.labels_N is None or split.class_names is None:
+        return split
+    if model.classify.out_features != len(class_names):
+        rule = f"there must be {model.classify.out_features}, as the model has"
+        raise UserError(f"{data}: {len(class_names)} class_names in {DESCRIPTION}: {rule}; the file is damaged")
+    there = [split.class_names[label] for label in np.unique(split.labels_N)]
+    if unknown := [name for name in there if name not in class_names]:
+        known = ", ".join(map(str, class_names[:LISTED])) + ", ..." * (len(class_names) > LISTED)
+        raise UserError(f"{data}: class {unknown[0]} is unknown to the model; its {len(class_names)} are {known}")
+    numbers_C = np.array([class_names.index(name) if name in there else -1 for name in split.class_names])
+    return replace(split, labels_N=numbers_C[split.labels_N], class_names=tuple(class_names))
 
 
 def _finished(best: Path) -> tuple[Task, dict[str, Any]]:

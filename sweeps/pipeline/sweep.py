@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ae.errors import UserError
 from ae.saved import save
-from ae.splits import Split, Splits
+from ae.splits import Splits
 from ae.training import final_metrics
 from ae.words import counted
 from sweeps.config import plan_file
@@ -149,7 +149,7 @@ class _Sweep:
                 self._keep_best()  # whatever becomes of the test; a tested model stays until then
             if not result.interrupted and result.retrained:
                 with self._step("test, then report") as step:
-                    self._test(self.splits.test, step)
+                    self._test(step)
         except KeyboardInterrupt:
             result.interrupted = True
         if result.interrupted and log.search.records:
@@ -228,16 +228,16 @@ class _Sweep:
         else:
             self.checkpoints.drop(names)
 
-    def _test(self, split: Split, step: Step) -> None:
+    def _test(self, step: Step) -> None:
         """Test each retrained model on the test split: once, whatever the number of sessions."""
         task, log = self.plan.task, self.log
         models = [(one.config, model) for one in self.result.retrained for model in one.models]
         for number, (config, model) in enumerate(models, 1):
             if not model.test:
                 step.now(f"model {number} of {len(models)}")
-                network = task.build(config)
+                network = task.build(config, self.splits.train)
                 network.load_state_dict(model.weights)
-                model.test = final_metrics(task, network.eval(), split)
+                model.test = final_metrics(task, network.eval(), self.splits.test)
                 facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
                 log.add("tested", trial=model.name, **facts)
                 log.flush()
@@ -251,11 +251,13 @@ class _Sweep:
             plan.folder / folder.BEST,
             plan.task.name,
             replace(winner.config, seed=model.seed),
+            plan.task.model(self.splits.train),
             model.weights,
             **facts,
             data=str(plan.data) if plan.data else None,
             options=asdict(plan.options),
             subset=plan.subset,
+            class_names=self.splits.train.class_names,
         )
 
     def _report(self) -> None:

@@ -76,6 +76,6 @@ def _retraining(result: SweepResult, path: Path) -> Path:
 def _of_the_task(result: SweepResult, splits: Splits, folder: Path) -> list[Path]:
     """The winner's best model on the test split."""
     task, winner = result.plan.task, result.retrained[0]
-    model = task.build(winner.config)
+    model = task.build(winner.config, splits.train)
     model.load_state_dict(winner.best_model(task.objective).weights)
     return task.figures(model.eval(), splits, folder)
