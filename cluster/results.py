@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ae.errors import UserError
-from sweeps.config.arguments import path
+from sweeps.config.values import path
 from sweeps.storage import fetch
 from sweeps.storage.filesystem import absolute
 

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ae.errors import UserError
+from ae.words import did_you_mean, nearest
+from sweeps.config import synonyms
+from sweeps.config.parser import UnknownOption
 from sweeps.config.streams import safe_output
 from sweeps.config.words import one_line
 from sweeps.storage.crash import report_bug
@@ -34,12 +37,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE, end="")
         return 0
     if not arguments or arguments[0] not in VERBS:
-        got = f"got {arguments[0]!r}" if arguments else "got none"
-        print(f"error: the command must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help", file=sys.stderr)
+        print(f"error: {one_line(_no_verb(arguments))}", file=sys.stderr)
         return 2
     verb, *rest = arguments
     status: int = importlib.import_module(f"sweeps.{verb}").main(rest)
     return status
+
+
+def _no_verb(arguments: Sequence[str]) -> str:
+    """What is wrong with a command line that does not begin with a command."""
+    rule = f"the command must be one of {', '.join(VERBS)}"
+    if not arguments:
+        return f"{rule}, got none; see lstm-sweep --help"
+    typed = arguments[0]
+    meant = nearest(typed, VERBS, synonyms.VERBS)
+    if typed.startswith("--"):
+        verbs = _verbs_with(typed.partition("=")[0])
+        meant = verbs[0] if verbs else None
+    return f"{rule}, got {typed!r}{did_you_mean(meant and f'lstm-sweep {meant}') or '; see lstm-sweep --help'}"
+
+
+def _verbs_with(option: str) -> list[str]:
+    """The commands that have an option."""
+    from sweeps.config.arguments import parser  # with the other commands, slow to import: on this path alone
+
+    others = {verb: importlib.import_module(f"sweeps.{verb}") for verb in VERBS if verb != "run"}
+    lines = {"run": parser(), **{verb: module.command_line() for verb, module in others.items()}}
+    return [verb for verb, line in lines.items() if option in line.options]
 
 
 def run_command(work: Callable[[], int | None]) -> int:
@@ -51,6 +75,11 @@ def run_command(work: Callable[[], int | None]) -> int:
     with safe_output():
         try:
             return work() or 0
+        except UnknownOption as error:
+            verbs = [] if error.is_certain else _verbs_with(error.typed)
+            other = f"{error.typed} is an option of sweeps/{verbs[0]}.py, not of this command" if verbs else error
+            print(f"error: {one_line(other)}", file=sys.stderr)
+            return 2
         except UserError as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return 2

@@ -6,12 +6,27 @@ import sys
 from collections.abc import Sequence
 
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser, path
+from sweeps.config.parser import Parser
+from sweeps.config.values import path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = Parser(prog="python sweeps/compare.py", description=__doc__, allow_abbrev=False)
+
+    def work() -> None:
+        options = command_line().parse(arguments)
+        from rich.console import Console
+
+        from sweeps.report.comparison import compare  # with pandas and matplotlib, which --help does without
+
+        compare(options.folders, options.output, Console())
+
+    return run_command(work)
+
+
+def command_line() -> Parser:
+    """The options."""
+    parser = Parser(prog="python sweeps/compare.py", description=__doc__)
     parser.add_argument(
         "folders", type=path, nargs="+", metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME"
     )
@@ -21,16 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE.png",
         help="overwritten if it exists (default: a new compare.png beside the first folder)",
     )
-    options = parser.parse(arguments)
-
-    def work() -> None:
-        from rich.console import Console
-
-        from sweeps.report.comparison import compare  # with pandas and matplotlib, which --help does without
-
-        compare(options.folders, options.output, Console())
-
-    return run_command(work)
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,20 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser, path
-from sweeps.pipeline.evaluate import evaluate
+from sweeps.config.parser import Parser
+from sweeps.config.values import path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = Parser(prog="python sweeps/evaluate.py", description=__doc__, allow_abbrev=False)
+
+    def work() -> None:
+        options = command_line().parse(arguments)
+        from rich.console import Console
+
+        from sweeps.pipeline.evaluate import evaluate  # with torch, which --help does without
+
+        evaluate(options.folder, options.data, Console())
+
+    return run_command(work)
+
+
+def command_line() -> Parser:
+    """The options."""
+    parser = Parser(prog="python sweeps/evaluate.py", description=__doc__)
     parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument("--data", type=path, metavar="PATH", help="other data (default: what the sweep used)")
-    options = parser.parse(arguments)
-    return run_command(lambda: evaluate(options.folder, options.data, Console()))
+    return parser
 
 
 if __name__ == "__main__":

@@ -10,9 +10,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ae.words import did_you_mean, nearest
 from sweeps.cli import run_command
-from sweeps.config.arguments import Parser, path
+from sweeps.config import synonyms
 from sweeps.config.choices import SCHEDULERS
+from sweeps.config.parser import Parser
+from sweeps.config.values import path, positive
 
 EPILOG = """\
 example:
@@ -26,9 +29,9 @@ Exit status: 0 done, 2 bad input.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = command_line().parse(arguments)
 
     def work() -> None:
+        options = command_line().parse(arguments)
         from rich.console import Console
 
         from sweeps.pipeline.replay import replay  # with pandas and matplotlib, which --help does without
@@ -45,7 +48,6 @@ def command_line() -> Parser:
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
     parser.add_argument(
@@ -73,7 +75,7 @@ def command_line() -> Parser:
     parser.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
     parser.add_argument(
         "--patience",
-        type=number,
+        type=positive,
         metavar="N",
         help="end a trial after N reports without an improvement by more than 0.1 %% of its best (default: never)",
     )
@@ -88,24 +90,22 @@ def command_line() -> Parser:
 
 def scheduler_names(text: str) -> list[str]:
     """Schedulers, separated by commas."""
-    for name in text.split(","):
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
         if name not in SCHEDULERS:
-            raise argparse.ArgumentTypeError(f"must be of {', '.join(SCHEDULERS)}, separated by commas, got {name!r}")
-    return text.split(",")
-
-
-def number(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return int(text)
+            meant = did_you_mean(nearest(name, SCHEDULERS, synonyms.SCHEDULERS))
+            rule = f"must be of {', '.join(SCHEDULERS)}, separated by commas"
+            raise argparse.ArgumentTypeError(f"{rule}, got {name!r}{meant}")
+    return names
 
 
 def numbers(text: str) -> list[int]:
     """Whole numbers from 1, separated by commas."""
-    if not all(part.isdecimal() and int(part) for part in text.split(",")):
-        raise argparse.ArgumentTypeError(f"must be whole numbers >= 1, separated by commas, got {text!r}")
-    return [int(part) for part in text.split(",")]
+    try:
+        return [positive(part) for part in text.split(",")]
+    except argparse.ArgumentTypeError:
+        rule = "must be whole numbers >= 1, separated by commas"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}") from None
 
 
 if __name__ == "__main__":

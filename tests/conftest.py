@@ -18,7 +18,7 @@ import pytest
 
 from ae import kernels, tasks
 from ae.data.idx import FILES
-from sweeps.config.arguments import named_task, parser
+from sweeps.config.arguments import parse
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan_file import load, write
 from sweeps.config.resume import resumed_plan
@@ -221,7 +221,7 @@ def resumed():
 
     def resumed(folder, *options):
         arguments = ["--resume", str(folder), *options]
-        return resumed_plan(load(folder), parser(named_task(arguments)).parse(arguments), arguments)
+        return resumed_plan(load(folder), parse(arguments), arguments)
 
     return resumed
 
@@ -232,7 +232,7 @@ def planned(tmp_path):
 
     def planned(*options, task="mnist-cls", name="sweep"):
         arguments = ["--task", task, "--results", str(tmp_path), "--name", name, *map(str, options)]
-        return new_plan(parser(named_task(arguments)).parse(arguments), arguments)
+        return new_plan(parse(arguments), arguments)
 
     return planned
 

@@ -39,11 +39,22 @@ def test_the_exit_status_of_a_verb_is_that_of_the_command(shown, tmp_path):
         assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("words", "got"), [(["sweep"], "got 'sweep'"), ([], "got none"), (["--task"], "got '--task'")])
+@pytest.mark.parametrize(
+    ("words", "got"),
+    [
+        (["xyz"], "got 'xyz'; see lstm-sweep --help"),
+        ([], "got none; see lstm-sweep --help"),
+        (["trian", "--task", "mnist-cls"], "got 'trian'; did you mean lstm-sweep run?"),
+        (["status"], "got 'status'; did you mean lstm-sweep show?"),
+        (["--task", "mnist-cls"], "got '--task'; did you mean lstm-sweep run?"),
+        (["--watch"], "got '--watch'; did you mean lstm-sweep show?"),
+        (["resume", "results"], "got 'resume'; did you mean lstm-sweep run --resume?"),
+    ],
+)
 def test_another_verb_is_one_line_and_status_2(shown, words, got):
     status, output, error = shown(main, *words)
     assert (status, output) == (2, "")
-    assert error == f"error: the command must be one of {', '.join(VERBS)}, {got}; see lstm-sweep --help\n"
+    assert error == f"error: the command must be one of {', '.join(VERBS)}, {got}\n"
 
 
 def test_it_is_installed_under_that_name(request):

@@ -37,7 +37,7 @@ def test_help_imports_nothing_heavy(imported, verb):
 @pytest.mark.parametrize(
     ("status", "arguments"),
     [
-        (2, ["--task", "mnist-cls", "--epohcs", "3"]),
+        (2, ["--task", "mnist-cls", "--epochs", "3"]),
         (2, ["--task", "mnist_cls"]),
         (2, ["--task", "mnist-cls", "--max-epochs", "0"]),
         (0, ["--task", "mnist-cls", "--help"]),

@@ -18,7 +18,7 @@ from sweeps.config import space
 
 DOCUMENTS = (
     *("README.md", "cluster/README.md", "docs/ARCHITECTURE.md"),
-    *("docs/early-stopping.md", "results/README.md", "tests/FAULTS.md"),
+    *("docs/config-file.md", "docs/early-stopping.md", "results/README.md", "tests/FAULTS.md"),
 )
 
 
@@ -79,7 +79,9 @@ def commands(request):
         lines = [line for block in blocks for line in block.splitlines()]
         spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
         shown += [
-            shlex.split(line, comments=True) for line in [*lines, *spans] if line.startswith(("python ", "make "))
+            shlex.split(line.partition(" > ")[0], comments=True)
+            for line in [*lines, *spans]
+            if line.startswith(("python ", "make "))
         ]
     return lambda *name: [words[len(name) :] for words in shown if tuple(words[: len(name)]) == name]
 

@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(kept, tmp_path, capsys):
     [
         (["nowhere"], "nowhere: not the results folder of a sweep: it has no plan.json"),
         (["nowhere", "--scheduler", "asha,magic"], "separated by commas, got 'magic'"),
-        (["nowhere", "--workers=--"], "argument --workers: "),
+        (["nowhere", "--workers=--"], "--workers needs a value"),
         (["nowhere", "--workers", "0"], "must be whole numbers >= 1, separated by commas, got '0'"),
     ],
 )

@@ -74,11 +74,17 @@ def test_a_dimension_in_words():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "must map hyperparameters"),
-        ("- lr", "must map hyperparameters"),
+        ("", "must have lines such as .lr: {low"),
+        ("- lr", "must have lines such as .lr: {low"),
         ("lr: [", "cannot be read as YAML"),
         ("layers: [1]", "layers: not a hyperparameter; they are hidden_size, lr"),
-        ("epochs: [1]", "epochs: not a hyperparameter"),
+        ("epochs: [1]", "epochs: not a hyperparameter; --max-epochs says how many"),
+        ("lr: 1\nlearning_rate: 1", "line 2: learning_rate: not a hyperparameter; did you mean lr"),
+        ("hidden: 32", "hidden: not a hyperparameter; did you mean hidden_size"),
+        ("batchsize: 32", "batchsize: not a hyperparameter; did you mean batch_size"),
+        ("lr: {min: 1, max: 2}", "got min, max; did you mean low for min and high for max"),
+        ("lr: {values: [1, 2]}", "got values; a list stands alone, as"),
+        ("clip: 1\nlr: 1\nlr: 2", "twice, in lines 2 and 3; leave one"),
         ("clip: [-1]", "clip must be a number > 0, or none for no clipping, got -1"),
         ("lr: {low: 0, high: 1}", "lr must be a number > 0"),
         ("lr: {low: 1e-2, high: 1e-4}", "lr: low must be <= high, got 0.01 and 0.0001"),
@@ -98,7 +104,7 @@ def test_a_dimension_in_words():
         ("hidden_size: [3.5]", "hidden_size must be a whole number"),
         ("hidden_size: {low: 8.5, high: 64}", "hidden_size must be a whole number"),
         ("lr: {low: a, high: b}", "lr: "),
-        ("!!python/object/apply:os.system ['true']", "cannot be read as YAML"),
+        ("lr: !!python/object/apply:os.system ['true']", "line 1: cannot be read as YAML"),
     ],
 )
 def test_a_wrong_file_is_one_line_with_the_file_and_the_rule(read, content, message):

@@ -81,8 +81,8 @@ def test_data_that_is_not_there_is_one_line(task, tmp_path):
 
 
 def test_a_wrong_name_prints_the_names_that_exist_the_nearest_first():
-    with pytest.raises(UserError, match="no task is called 'mnist-cl'; the tasks are mnist-cls, ") as error:
+    with pytest.raises(UserError, match="no task is called 'mnist-cl'; did you mean mnist-cls") as error:
         tasks.find("mnist-cl")
     assert all(name in str(error.value) for name in tasks.names())
-    with pytest.raises(UserError, match="the tasks are synthetic, "):
+    with pytest.raises(UserError, match=r"did you mean synthetic\? The tasks are synthetic, "):
         tasks.find("sintetic")

@@ -264,7 +264,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(command, name, content, messag
 @pytest.mark.parametrize(
     ("command", "arguments", "message"),
     [
-        (show.main, ["x", "--watch", "0"], "must be seconds > 0, got '0'"),
+        (show.main, ["x", "--watch", "0"], "must be a duration > 0, got '0'"),
         (show.main, ["x", "--trials", "0"], "must be a whole number >= 1"),
         (compare.main, ["x", "--output", "x.jpg"], "--output must end in .png, got x.jpg"),
     ],

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 from ae.errors import UserError
 from ae.task import Task
+from ae.words import did_you_mean, nearest
 
 
 def names() -> list[str]:
@@ -24,7 +25,9 @@ def find(name: str) -> Task:
     """
     if name not in names():
         by_similarity = sorted(names(), key=lambda other: -SequenceMatcher(None, str(name), other).ratio())
-        raise UserError(f"no task is called {name!r}; the tasks are {', '.join(by_similarity)}")
+        hint = did_you_mean(nearest(str(name), names()))
+        rest = f"{hint} The tasks" if hint else "; the tasks"
+        raise UserError(f"no task is called {name!r}{rest} are {', '.join(by_similarity)}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     if not hasattr(module, "TASK"):
         raise UserError(f"{module.__file__} defines no TASK; define it, or start the file's name with _")

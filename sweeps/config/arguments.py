@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NoReturn, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 from ae import tasks
 from ae.errors import UserError
 from ae.task import Task
+from ae.words import plain
+from sweeps.config import config_file, synonyms
 from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, TRACKERS
+from sweeps.config.parser import Parser, UnknownOption
 from sweeps.config.plan_file import load
-from sweeps.config.words import one_line, option
+from sweeps.config.space import HYPERPARAMETERS
+from sweeps.config.values import count, duration_s, number, or_none, path, place, share, whole
+from sweeps.config.words import option
 
+PROG = "python sweeps/run.py"
 EPILOG = """\
 examples:
   python sweeps/run.py --task mnist-cls                      the grid, with early stopping
@@ -34,47 +39,92 @@ Exit status: 0 done, 1 no model could be trained or results could not be written
 """
 
 
+GROWING = ("trials", "top_k", "seeds")
+"""Options to which a later session may add."""
+TYPES = {int: whole, float: number}
+"""How a task's own options are read."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line, and under them those of its --config, which becomes a `ConfigFile`.
+
+    Raises:
+        UserError: one line on the first that is wrong.
+    """
+    first = _first_look(arguments)
+    file = config_file.read(first.config[-1]) if first.config else None
+    said = {name: file.text(name) if file else "" for name in ("--task", "--resume")}
+    task = _task(first.task or said["--task"], first.resume or said["--resume"])
+    line = parser(task)
+    try:
+        typed = vars(line.parse(arguments))
+    except UnknownOption as error:
+        hint = None if error.is_certain else _elsewhere(error.typed, task)
+        raise (UserError(hint) if hint else error) from None
+    if not file:
+        return argparse.Namespace(**typed)
+    found = file.options(line, lambda name: _elsewhere(name, task))
+    for name, other in (("resume", "or_resume"), ("or_resume", "resume")):
+        if name in typed:
+            found.pop(other, None)
+    rest = {name: entry for name, entry in file.entries.items() if line.options[name].dest not in typed}
+    return argparse.Namespace(**{**found, **typed, "config": replace(file, entries=rest)})
+
+
+def _elsewhere(typed: str, task: Task | None) -> str | None:
+    """What an option is, if it belongs to another task, or is a hyperparameter."""
+    name = plain(typed)
+    owners = [
+        other for other in tasks.names() if name in {plain(one.name) for one in fields(tasks.find(other).options)}
+    ]
+    if owners:
+        this = f"; {task.name} does not have it" if task else "; give --task"
+        return f"{typed} is an option of the task{'s' if owners[1:] else ''} {', '.join(owners)}{this}"
+    known = {plain(one): one for one in HYPERPARAMETERS} | synonyms.HYPERPARAMETERS
+    if name not in known:
+        return None
+    example = f"'{known[name]}: [VALUE, VALUE]'"
+    return f"{typed.lstrip('-')} is a hyperparameter, not an option; put it into a search space (--space) as {example}"
+
+
 def named_task(arguments: Sequence[str]) -> Task | None:
     """The task that a command line names, by --task or by the folder it resumes; the parser adds its options."""
-    only = Parser(add_help=False, allow_abbrev=False)
+    first = _first_look(arguments)
+    return _task(first.task, first.resume)
+
+
+def _first_look(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options that decide which others there are."""
+    only = Parser(prog=PROG, add_help=False)
     only.add_argument("--task", default="")
     only.add_argument("--resume", default="", type=place)
-    found = only.parse_known_args(arguments)[0]
-    if found.task in tasks.names():
-        return tasks.find(found.task)
+    only.add_argument("--config", action="append", type=path)
+    first = only.parse_known_args(arguments)[0]
+    if len(first.config or ()) > 1:
+        raise UserError(f"--config must be one file, got {' and '.join(map(str, first.config))}")
+    return first
+
+
+def _task(name: str, folder: str) -> Task | None:
+    if name in tasks.names():
+        return tasks.find(name)
     try:
-        return load(Path(found.resume)).task if found.resume else None
+        return load(Path(folder)).task if folder else None
     except UserError:  # what is wrong with the folder is said when it is resumed
         return None
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line and exit status 2, without the usage above it."""
-        self.exit(2, f"error: {one_line(message)}; see {self.prog} --help\n")
-
-    def parse(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
-        """As `parse_args`, but refuses "--option=--", which argparse of Python 3.11 reads as an empty list."""
-        options = self.parse_args(arguments)
-        for name, value in vars(options).items():
-            if value == []:
-                self.error(f"argument {option(name)}: expected one argument")
-        return options
 
 
 def parser(task: Task | None = None) -> Parser:
     """The command line, with the task's own options if it is known; options that are left out have no value at all."""
     parser = Parser(
-        prog="python sweeps/run.py",
+        prog=PROG,
         description="Search for the best LSTM autoencoder for a task, retrain it, test it once, report it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
     _add_what(parser)
+    _add_config(parser)
     _add_search(parser)
     _add_budget(parser)
     _add_retraining(parser)
@@ -91,9 +141,10 @@ def _add_what(parser: Parser) -> None:
     what.add_argument(
         "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not read"
     )
-    what.add_argument("--smoke", action="store_true", help="the whole path on a subset, in about a minute")
+    flag = argparse.BooleanOptionalAction
+    what.add_argument("--smoke", action=flag, help="the whole path on a subset, in about a minute")
     what.add_argument("--data", type=path, metavar="PATH", help="your own data (default: what comes with the task)")
-    what.add_argument("--subset", type=int, metavar="N", help="train on N sequences; the other splits shrink too")
+    what.add_argument("--subset", type=whole, metavar="N", help="train on N sequences; the other splits shrink too")
     what.add_argument("--name", help="name of the results folder (default: the time)")
     what.add_argument(
         "--resume", type=place, metavar="DIR", help="resume a sweep: a results folder, or STORAGE/TASK/NAME"
@@ -105,6 +156,18 @@ def _add_what(parser: Parser) -> None:
         type=place,
         metavar="URI",
         help="s3://, gs:// or a shared folder, for checkpoints and a copy of the results",
+    )
+
+
+def _add_config(parser: Parser) -> None:
+    config = parser.add_argument_group(
+        "options in a file", "The command line wins. Paths mean the same as on the command line."
+    )
+    config.add_argument(
+        "--config", type=path, metavar="FILE.yaml", help="a file with options as keys, such as 'max_epochs: 20'"
+    )
+    config.add_argument(
+        "--print-config", action="store_true", help="print all options as such a file, and start nothing"
     )
 
 
@@ -121,26 +184,26 @@ def _add_search(parser: Parser) -> None:
     )
     search.add_argument(
         "--seeds-per-trial",
-        type=int,
+        type=whole,
         metavar="N",
         help="judge a configuration by the mean of N seeds; a trial trains N models, one after the other (default: 1)",
     )
     search.add_argument(
-        "--target", type=or_none(float), metavar="VALUE", help="end the search when a validation is as good as VALUE"
+        "--target", type=or_none(number), metavar="VALUE", help="end the search when a validation is as good as VALUE"
     )
-    search.add_argument("--seed", type=int, help="seed of the sampler and the trials (default: 0)")
+    search.add_argument("--seed", type=whole, help="seed of the sampler and the trials (default: 0)")
 
 
 def _add_budget(parser: Parser) -> None:
     budget = parser.add_argument_group("budget and early stopping, in epochs (defaults: the task's)")
-    budget.add_argument("--max-epochs", type=int, metavar="N", help="epochs of a trial")
-    budget.add_argument("--eval-every", type=int, metavar="N", help="epochs between two validations")
+    budget.add_argument("--max-epochs", type=whole, metavar="N", help="epochs of a trial")
+    budget.add_argument("--eval-every", type=whole, metavar="N", help="epochs between two validations")
     budget.add_argument("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)} (default: asha)")
-    budget.add_argument("--grace-period", type=int, metavar="N", help="epochs before a trial may be stopped")
-    budget.add_argument("--reduction-factor", type=int, metavar="N", help="one of N trials trains past each rung")
+    budget.add_argument("--grace-period", type=whole, metavar="N", help="epochs before a trial may be stopped")
+    budget.add_argument("--reduction-factor", type=whole, metavar="N", help="one of N trials trains past each rung")
     budget.add_argument(
         "--patience",
-        type=int,
+        type=whole,
         metavar="N",
         help="end a trial after N reports without an improvement by more than 0.1 %% of its best (default: never)",
     )
@@ -154,7 +217,7 @@ def _add_retraining(parser: Parser) -> None:
         metavar="K",
         help="configurations to retrain (default: the task's, mostly 3; +K adds some)",
     )
-    final.add_argument("--retrain-epochs", type=int, metavar="N", help="epochs of each (default: the task's)")
+    final.add_argument("--retrain-epochs", type=whole, metavar="N", help="epochs of each (default: the task's)")
     final.add_argument("--seeds", type=count, metavar="N", help="seeds that retrain each (default: 3; +N adds some)")
 
 
@@ -163,19 +226,19 @@ def _add_resources(parser: Parser) -> None:
         "resources, which --resume may change",
         "The value none resets --gpus-per-trial, --max-concurrent, --time-limit, --address, --track or --autoscale.",
     )
-    where.add_argument("--cpus-per-trial", type=int, metavar="N", help="CPUs, and threads, of a trial (default: 1)")
+    where.add_argument("--cpus-per-trial", type=whole, metavar="N", help="CPUs, and threads, of a trial (default: 1)")
     where.add_argument(
         "--gpus-per-trial",
-        type=or_none(float),
+        type=or_none(share),
         metavar="X",
         help="share of a GPU, 0 to 1 (default: 1/4, more where there are many GPUs, 0 where there are none)",
     )
     where.add_argument(
-        "--max-concurrent", type=or_none(int), metavar="N", help="trials at once (default: all there is room for)"
+        "--max-concurrent", type=or_none(whole), metavar="N", help="trials at once (default: all there is room for)"
     )
     where.add_argument(
         "--time-limit",
-        type=or_none(float),
+        type=or_none(duration_s),
         dest="time_limit_s",
         metavar="S",
         help="fail a trial that reports nothing for S seconds, after one retry (default: no limit)",
@@ -195,7 +258,7 @@ def _add_resources(parser: Parser) -> None:
     )
     where.add_argument(
         "--autoscale",
-        type=or_none(int),
+        type=or_none(whole),
         metavar="N",
         help="on an autoscaling cluster: request room for N trials at once",
     )
@@ -207,37 +270,4 @@ def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
     types = get_type_hints(task.options)
     for one in fields(task.options):
         kind = next(kind for kind in get_args(types[one.name]) or (types[one.name],) if kind is not type(None))
-        group.add_argument(option(one.name), type=kind, help=one.metadata["help"])
-
-
-def path(text: str) -> Path:
-    """A path in which ~ is the user's home: a shell does not expand it after an equals sign."""
-    return Path(os.path.expanduser(text))  # a user that does not exist stays as typed
-
-
-def place(text: str) -> str:
-    """A URI as it is, or a path in which ~ is the user's home."""
-    return text if "://" in text or not text else str(path(text))
-
-
-GROWING = ("trials", "top_k", "seeds")
-"""Options to which a later session may add."""
-
-
-class More(int):
-    """A number of trials, configurations or seeds to add to a sweep."""
-
-
-def count(text: str) -> int:
-    """A number, or with a plus sign a number to add."""
-    return More(text) if text.startswith("+") else int(text)
-
-
-def or_none(kind: type) -> Callable[[str], Any]:
-    """A value of that type; "none" is None."""
-
-    def value(text: str) -> Any:
-        return None if text == "none" else kind(text)
-
-    value.__name__ = kind.__name__  # as argparse calls what it cannot read
-    return value
+        group.add_argument(option(one.name), type=TYPES.get(kind, kind), help=one.metadata["help"])

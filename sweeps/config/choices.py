@@ -5,9 +5,13 @@ Ray and Optuna are not imported here, so that a command line is checked in an in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ae.errors import UserError
+from ae.words import did_you_mean, nearest
+from sweeps.config import synonyms
 
 SEARCHES = ("grid", "optuna")
 DEVICES = ("auto", "cpu", "cuda")
@@ -57,3 +61,18 @@ SAMPLERS = {
     "random": SamplerChoice("RandomSampler"),
     "cmaes": SamplerChoice("CmaEsSampler", {"warn_independent_sampling": False}, joint=True),
 }
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[Any]) -> None:
+    """See that the value of an option is one of its names.
+
+    Raises:
+        UserError: with all of them, and the one that was probably meant.
+    """
+    names = [str(one) for one in allowed if one is not None]
+    if value is None or value in names:
+        return
+    meant = nearest(str(value), names, synonyms.CHOICES.get(name))
+    raise UserError(
+        f"--{name} must be one of {', '.join(names)}, got {value!r}{did_you_mean(meant and f'--{name} {meant}')}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import time
@@ -16,15 +17,24 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.task import Budget, Task
 from sweeps.config import space as spaces
-from sweeps.config.arguments import GROWING, More
-from sweeps.config.choices import SEARCHES
+from sweeps.config.arguments import GROWING
+from sweeps.config.choices import SEARCHES, check_choice
 from sweeps.config.plan import Plan, Resources, check_new_folder
+from sweeps.config.values import More
 from sweeps.config.words import option
 from sweeps.storage.filesystem import absolute
+
+log = logging.getLogger(__name__)
 
 SMOKE = {"trials": 8, "top_k": 2, "seeds": 2}
 SMOKE_BUDGET = Budget(max_epochs=3, eval_every=1, grace_period=1, reduction_factor=2)
 """What --smoke takes where the user says nothing."""
+NEEDS_OPTUNA = {
+    "trials": "a grid runs all of its configurations",
+    "sampler": "a grid runs all of its configurations",
+    "warm_start": "a grid does not learn from older trials",
+}
+"""Options that a grid does not have, and why."""
 BUDGET = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retrain_epochs", "seeds_per_trial")
 """Options that are fields of a budget."""
 
@@ -45,11 +55,11 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     for name in GROWING:
         if isinstance(given.get(name), More):
             raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
-    task, search, smoke = tasks.find(given["task"]), given.get("search", "grid"), given.get("smoke", False)
+    task, smoke = _task(given["task"]), given.get("smoke", False)
     data = absolute_path(given.get("data"))
     if data and not os.path.exists(data):  # False for a name that is too long
         raise UserError(f"--data {data}: there is no such file or folder")
-    space = _space(given, task, search)
+    search, space = _search_and_space(given, task)
     counts = _counts(given, task, len(spaces.points(space)) if search == "grid" else None)
     budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, counts)
     base, name = _base(task, budget, given.get("seed", 0)), _name(given)
@@ -79,6 +89,13 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     )
     check_new_folder(plan)
     return plan
+
+
+def _task(name: str) -> Task:
+    try:
+        return tasks.find(name)
+    except UserError as error:
+        raise UserError(f"--task: {error}") from None
 
 
 def _counts(given: dict[str, Any], task: Task, points: int | None) -> dict[str, int]:
@@ -117,15 +134,33 @@ def absolute_path(path: Path | None) -> Path | None:
     return path.absolute() if path else None
 
 
-def _space(given: dict[str, Any], task: Task, search: str) -> spaces.Space:
-    """What the search varies, once the options that decide it agree."""
-    if search not in SEARCHES:
-        raise UserError(f"--search must be one of {', '.join(SEARCHES)}, got {search!r}")
-    if search == "grid" and ("trials" in given or "sampler" in given):
-        raise UserError("--trials and --sampler go with --search optuna; a grid runs all of its configurations")
-    if given.get("space"):
-        return spaces.read(given["space"], task.base)
-    return spaces.parse(task.grid if search == "grid" else task.space, task.base, f"task {task.name}")
+def _search_and_space(given: dict[str, Any], task: Task) -> tuple[str, spaces.Space]:
+    """The kind of search, and what it varies, once the options that decide them agree."""
+    search = given.get("search")
+    check_choice("search", search, SEARCHES)
+    if search == "grid" and (wrong := [name for name in ("trials", "sampler") if name in given]):
+        fix = f"leave out --search grid, or {option(wrong[0])}"
+        raise UserError(f"{option(wrong[0])} goes with --search optuna; a grid runs all of its configurations: {fix}")
+    space = spaces.read(given["space"], task.base) if given.get("space") else None
+    if search is None:
+        reason = _needs_optuna(given, space or {})
+        search = "optuna" if reason else "grid"
+        if reason:
+            log.warning("%s means --search optuna, since %s", *reason)
+    if space is None:
+        space = spaces.parse(task.grid if search == "grid" else task.space, task.base, f"task {task.name}")
+    return search, space
+
+
+def _needs_optuna(given: dict[str, Any], space: spaces.Space) -> tuple[str, str] | None:
+    """What can only mean a search by Optuna, and why; None if a grid will do."""
+    for name, reason in NEEDS_OPTUNA.items():
+        if given.get(name) is not None:
+            return f"{option(name)} {given[name]}", reason
+    for name, dimension in space.items():
+        if isinstance(dimension, dict):
+            return f"a range of {name}", "a grid needs lists of values"
+    return None
 
 
 def _name(given: dict[str, Any]) -> str:

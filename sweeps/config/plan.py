@@ -14,7 +14,7 @@ from ae.errors import UserError
 from ae.kernels import CORES
 from ae.task import Budget, Task
 from sweeps.config import space as spaces
-from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS
+from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS, check_choice
 from sweeps.config.rungs import halving_epochs
 from sweeps.config.space import Space
 from sweeps.config.words import option
@@ -56,9 +56,9 @@ class Resources:
     verbose: bool = False
 
     def __post_init__(self) -> None:
-        _check_choice("device", self.device, DEVICES)
-        _check_choice("core", self.core, CORES)
-        _check_choice("track", self.track, (None, *TRACKERS))
+        check_choice("device", self.device, DEVICES)
+        check_choice("core", self.core, CORES)
+        check_choice("track", self.track, TRACKERS)
         for name in ("cpus_per_trial", "max_concurrent", "autoscale"):
             _check_positive(name, getattr(self, name))
         if self.time_limit_s is not None and not 0 < self.time_limit_s <= LONGEST_S:
@@ -124,9 +124,9 @@ class Plan:
     """Hash of `data`, as `sweeps.storage.data_hash` makes it; empty without data."""
 
     def __post_init__(self) -> None:
-        _check_choice("search", self.search, SEARCHES)
-        _check_choice("sampler", self.sampler, SAMPLERS)
-        _check_choice("scheduler", self.scheduler, SCHEDULERS)
+        check_choice("search", self.search, SEARCHES)
+        check_choice("sampler", self.sampler, SAMPLERS)
+        check_choice("scheduler", self.scheduler, SCHEDULERS)
         for name in ("trials", "subset", "patience"):
             _check_positive(name, getattr(self, name))
         if self.target is not None and not math.isfinite(self.target):
@@ -248,12 +248,6 @@ def check_new_folder(plan: Plan) -> None:
     place = Path(os.path.realpath(plan.place.removeprefix("file://")))
     if plan.storage and place.is_relative_to(os.path.realpath(folder)):
         raise UserError(f"--storage {plan.storage} must be outside the results folder; give another, or none")
-
-
-def _check_choice(name: str, value: Any, allowed: Any) -> None:
-    if value not in allowed:
-        names = [str(one) for one in allowed if one is not None]
-        raise UserError(f"--{name} must be one of {', '.join(names)}, got {value!r}")
 
 
 def _check_positive(name: str, value: int | None) -> None:

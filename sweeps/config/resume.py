@@ -9,14 +9,18 @@ from typing import Any
 
 from ae.errors import UserError
 from sweeps.config import space as spaces
-from sweeps.config.arguments import GROWING, More
+from sweeps.config.arguments import GROWING
 from sweeps.config.new_plan import BUDGET, absolute_path, resources
 from sweeps.config.plan import Plan, Resources
 from sweeps.config.plan_file import check_objective
+from sweeps.config.values import More
 from sweeps.config.words import option
 from sweeps.storage.filesystem import absolute
 
-FREE = (*(one.name for one in fields(Resources)), "resume", "or_resume", "results", "dry_run", "data")
+FREE = (
+    *(one.name for one in fields(Resources)),
+    *("resume", "or_resume", "results", "dry_run", "config", "print_config", "data"),
+)
 """Options that may differ from those that began the sweep; the hash says whether data elsewhere is the same."""
 
 
@@ -33,10 +37,10 @@ def resumed_plan(before: Plan, options: argparse.Namespace, arguments: Sequence[
     """
     check_objective(before)
     given = vars(options)
-    again = given.get("or_resume", False)
+    again = bool(given.get("or_resume") or given.get("config"))  # then options say what the sweep is, as a whole
     if "name" in given and not again:
         raise UserError(f"--name {given['name']}: a resumed sweep keeps its name; leave the option out")
-    free = (*FREE, *GROWING) if again else (*FREE, *GROWING, "target")
+    free = (*FREE, *GROWING) if given.get("or_resume") else (*FREE, *GROWING, "target")
     for name, value in given.items():
         if name not in free and value != _typed_before(before, name, given):
             raise _cannot_change(name)

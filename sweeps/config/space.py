@@ -10,17 +10,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ae.configuration import Configuration
 from ae.errors import UserError
+from ae.words import did_you_mean, nearest
+from sweeps.config import synonyms, yaml_file
 from sweeps.config.words import hyperparameter
+from sweeps.config.yaml_file import YamlMapping
 
 Dimension = list[Any] | dict[str, Any]
 Space = Mapping[str, Dimension]
 
 HYPERPARAMETERS = tuple(field.name for field in fields(Configuration) if field.name not in ("epochs", "seed"))
 """What a search may vary; epochs belong to the budget, and the seed to the sweep."""
+RANGE = ("low", "high", "log", "step")
 LARGEST_GRID = 100_000
 """Largest number of configurations in a grid: all of them are listed before anything starts."""
 
@@ -83,26 +85,23 @@ def check(space: Space, base: Configuration) -> None:
             replace(base, **{name: value})
 
 
-def read(path: Path, base: Configuration) -> Space:
+def read(source: Path | YamlMapping, base: Configuration) -> Space:
     """A search space from a YAML file.
 
     Args:
-        path: maps each hyperparameter to a list of values, to one value, or to a range {low, high, log, step}.
+        source: the file, or what stands under `space` in a file of options. It maps each hyperparameter to a list of
+            values, to one value, or to a range {low, high, log, step}.
         base: the values are tried in it, so that a bad one is found before anything starts.
 
     Raises:
-        UserError: the file, the hyperparameter, and the rule it breaks.
+        UserError: the file, the line, the hyperparameter, and the rule it breaks.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise UserError(f"--space {path}: cannot be read: {error.strerror}") from None
-    except Exception as error:  # yaml lets a dozen kinds through, such as KeyError for '!!bool x'; each means the same
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path}: cannot be read as YAML: {reason}") from None
-    if not isinstance(content, dict) or not content:
-        raise UserError(f"{path}: must map hyperparameters to values, such as 'lr: {{low: 0.0001, high: 0.01}}'")
-    return parse(content, base, str(path))
+    if isinstance(source, Path):
+        source = yaml_file.read(source, "--space", "lr: {low: 0.0001, high: 0.01}")
+    space: dict[str, Dimension] = {}
+    for name, entry in source.entries.items():
+        space |= parse({name: entry.value()}, base, entry.where)
+    return space
 
 
 def parse(content: Mapping[Any, Any], base: Configuration, where: str) -> Space:
@@ -111,11 +110,10 @@ def parse(content: Mapping[Any, Any], base: Configuration, where: str) -> Space:
     Raises:
         UserError: `where`, the hyperparameter, and the rule it breaks.
     """
-    for name in content:
-        if name not in HYPERPARAMETERS:
-            raise UserError(f"{where}: {name}: not a hyperparameter; they are {', '.join(HYPERPARAMETERS)}")
     space = {}
     for name, entry in content.items():
+        if name not in HYPERPARAMETERS:
+            raise UserError(f"{where}: {name}: {_no_hyperparameter(name)}")
         try:
             space[name] = _dimension(entry)
             check({name: space[name]}, base)
@@ -124,15 +122,11 @@ def parse(content: Mapping[Any, Any], base: Configuration, where: str) -> Space:
     return space
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML of plain values that refuses a repeated key; PyYAML would take the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        again = [key for key in keys if keys.count(key) > 1]
-        if again:
-            raise yaml.YAMLError(f"{again[0]!r} is there twice, from line {node.start_mark.line + 1}; leave one")
-        return super().construct_mapping(node, deep)
+def _no_hyperparameter(name: Any) -> str:
+    belongs = {"epochs": "--max-epochs says how many", "seed": "--seed says which"}.get(name)
+    meant = nearest(str(name), HYPERPARAMETERS, synonyms.HYPERPARAMETERS)
+    hint = f"; {belongs}. They" if belongs else f"{did_you_mean(meant)} They" if meant else "; they"
+    return f"not a hyperparameter{hint} are {', '.join(HYPERPARAMETERS)}"
 
 
 def _dimension(entry: Any) -> Dimension:
@@ -149,8 +143,8 @@ def _dimension(entry: Any) -> Dimension:
 
 
 def _range(entry: Mapping[Any, Any]) -> dict[str, Any]:
-    if set(entry) - {"low", "high", "log", "step"} or not {"low", "high"} <= set(entry):
-        raise UserError(f"a range has low, high, and optionally log or step, got {', '.join(map(str, entry))}")
+    if set(entry) - set(RANGE) or not {"low", "high"} <= set(entry):
+        raise UserError(f"a range has low, high, and optionally log or step, got {_keys(entry)}")
     low, high, step, log = (_value(entry.get(name)) for name in ("low", "high", "step", "log"))
     if not (log is None or isinstance(log, bool)):
         raise UserError(f"log must be true or false, got {log!r}")
@@ -163,6 +157,16 @@ def _range(entry: Mapping[Any, Any]) -> dict[str, Any]:
     if not all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):
         low, high = float(low), float(high)
     return {"low": low, "high": high} | ({"step": step} if step is not None else {}) | ({"log": True} if log else {})
+
+
+def _keys(entry: Mapping[Any, Any]) -> str:
+    """The keys of what should be a range, and what they probably mean."""
+    got = ", ".join(map(str, entry))
+    if set(entry) & {"values", "value", "choices", "choice"}:
+        return f"{got}; a list stands alone, as [0.001, 0.01]"
+    meant = {key: nearest(str(key), RANGE, synonyms.RANGE) for key in entry if key not in RANGE}
+    pairs = [f"{name} for {key}" for key, name in meant.items() if name]
+    return got + did_you_mean(" and ".join(pairs))
 
 
 def _check_range(low: float, high: float, step: float | None, log: bool) -> None:

@@ -18,7 +18,8 @@ from ae import tasks
 from ae.errors import UserError
 from ae.splits import Splits
 from ae.words import counted
-from sweeps.config.arguments import named_task, parser
+from sweeps.config.arguments import parse, parser
+from sweeps.config.config_file import located, text
 from sweeps.config.description import describe
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan import Plan
@@ -44,7 +45,15 @@ def start(arguments: Sequence[str]) -> int:
     Raises:
         UserError: if it cannot be carried out; nothing was started then.
     """
-    options = parser(named_task(arguments)).parse(arguments)
+    options = parse(arguments)
+    try:
+        return _start(options, arguments)
+    except UserError as error:
+        raise located(error, getattr(options, "config", None)) from None
+
+
+def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Carry out the options."""
     given = vars(options)
     if given.pop("list", False):
         for name in tasks.names():
@@ -53,6 +62,9 @@ def start(arguments: Sequence[str]) -> int:
     console = Console()
     before = _plan_to_resume(options, console)
     plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
+    if given.get("print_config"):
+        print(text(plan, given, parser(plan.task)), end="")
+        return 0
     if before and _is_done(before, plan):
         more = ", --trials +N searches further" if plan.search == "optuna" else ""
         more += ", --target none searches on" if plan.target is not None else ""
