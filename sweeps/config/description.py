@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from ae.words import counted
 from sweeps.config.choices import SCHEDULERS
+from sweeps.config.cpus import usable_cpus
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
 from sweeps.config.space import in_words
@@ -90,4 +91,4 @@ def _resources(plan: Plan) -> str:
 
 def _cluster(plan: Plan) -> str:
     asked = f", asked for {plan.resources.autoscale} trials at once" if plan.resources.autoscale else ""
-    return (plan.resources.address or "this machine") + asked
+    return (plan.resources.address or f"this machine, {counted(usable_cpus(), 'CPU')}") + asked

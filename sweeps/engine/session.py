@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from ae.errors import UserError
+from sweeps.config.cpus import usable_cpus
 from sweeps.config.plan import Plan
 from sweeps.config.words import one_line
 from sweeps.engine.signals import heed_signals
@@ -50,7 +51,7 @@ def ray_session(plan: Plan) -> Iterator[str | None]:
 def _start(dashboard: bool, options: dict[str, Any]) -> str | None:
     """Start Ray on this machine alone; returns its dashboard."""
     try:
-        local = {"dashboard_host": "127.0.0.1", "include_dashboard": dashboard}
+        local = {"num_cpus": usable_cpus(), "dashboard_host": "127.0.0.1", "include_dashboard": dashboard}
         url: str | None = ray.init(address="local", **local, **options).dashboard_url
         return url
     except Exception as error:  # Ray raises this very class if the machine is too busy to start it in time
