@@ -7,6 +7,7 @@ import pytest
 from ae import tasks
 from ae.configuration import Configuration
 from ae.task import Budget
+from sweeps.records.eta import TimeLeft
 from sweeps.records.trials import FAILED, FINISHED, RUNNING, STOPPED, Report, TrialLog, TrialRecord
 from sweeps.tracking import prometheus
 
@@ -36,7 +37,10 @@ def told(monkeypatch):
 
 
 def gauges(log, **budget):
-    return prometheus.PrometheusGauges(SimpleNamespace(name="x", task=TASK, budget=Budget(**budget)), log)
+    def left():
+        return TimeLeft(low_s=60, high_s=90)
+
+    return prometheus.PrometheusGauges(SimpleNamespace(name="x", task=TASK, budget=Budget(**budget)), log, left)
 
 
 def add(log, name, status, epoch, accuracy):
@@ -51,7 +55,8 @@ def test_every_metric_has_the_value_of_the_log(told):
     records = [add(log, "0000", FINISHED, 4, 0.9), add(log, "0001", RUNNING, 2, 0.7)]
     records += [add(log, "0002", STOPPED, 1, 0.5), add(log, "0003", FAILED, 3, 0.95)]
     gauges(log, max_epochs=4, eval_every=1, grace_period=1).tick()  # rungs at 1 and 3
-    clocks = {name: told.pop((f"sweep_{name}",)) for name in ("seconds_gone", "seconds_left", "epochs_per_second")}
+    clocks = {name: told.pop((f"sweep_{name}",)) for name in ("seconds_gone", "epochs_per_second")}
+    assert (told.pop(("sweep_seconds_left", "low")), told.pop(("sweep_seconds_left", "high"))) == (60, 90)
     assert all(value >= 0 for value in clocks.values())
     states = {"finished": 1, "running": 1, "stopped early": 1, "failed": 1, "to come": 1}
     none = {"paused": 0, "diverged": 0, "interrupted": 0}

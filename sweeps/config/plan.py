@@ -15,7 +15,7 @@ from ae.kernels import CORES
 from ae.task import Budget, Task
 from sweeps.config import space as spaces
 from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS, check_choice
-from sweeps.config.rungs import halving_epochs
+from sweeps.config.rungs import halving_epochs, rung_epochs
 from sweeps.config.space import Space
 from sweeps.config.words import option
 from sweeps.storage.filesystem import join
@@ -191,6 +191,11 @@ class Plan:
         if SCHEDULERS[self.scheduler].halves:
             return halving_epochs(self.budget, self.trials)
         return [self.budget.max_epochs] * self.trials
+
+    @property
+    def levels(self) -> list[int]:
+        """Epochs at which trials are promoted or not, ascending, and last the epochs of a whole trial."""
+        return [*(rung_epochs(self.budget) if SCHEDULERS[self.scheduler].halves else ()), self.budget.max_epochs]
 
     @property
     def varied(self) -> list[str]:

@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 from rich.console import Console
 
@@ -25,6 +26,7 @@ from sweeps.engine.room import Room
 from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
+from sweeps.records.eta import time_left
 from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
@@ -211,7 +213,8 @@ class _Sweep:
         plan, log = self.plan, self.log
         trials = log.phase(name)
         display = Display(log, name, f"{plan.task.name}: {title}", self.console)
-        followers: list[Follower] = [display, Tables(log, name), *own, *followers_of(plan, trials)]
+        told = followers_of(plan, trials, partial(time_left, log))
+        followers: list[Follower] = [display, Tables(log, name), *own, *told]
         if self.mirror:
             followers.append(MirrorFollower(self.mirror))
         drop = self._drop if name == SEARCH else lambda names: None

@@ -1,14 +1,27 @@
-"""How long a sweep, and a phase of it, may still take."""
+"""How long a sweep may still take: a range that narrows while it trains.
+
+`tests/test_eta.py` holds it against the sweeps of results/reference.
+"""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections import Counter
 from dataclasses import dataclass
 
-from ae.configuration import Configuration
+from sweeps.records.costs import Costs, makespan
+from sweeps.records.halving import HalvingSearch
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import RUNNING, TrialLog, TrialRecord
+from sweeps.records.trials import RETRAIN, SEARCH, TrialLog, TrialRecord
+from sweeps.records.work import Shape, Work, shape_of
+
+PACE = (0.9, 1.2)
+"""How much longer than measured epochs may take in the rest of the sweep, at least and at most: machines are shared."""
+REPORT_S = (4.0, 20.0)
+"""Seconds that the report takes."""
+TEST_EPOCHS = (0.02, 0.2)
+"""The test of a model takes as long as this share of an epoch of training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,61 +32,135 @@ class TimeLeft:
     high_s: float
 
 
-def time_left(log: SweepLog) -> TimeLeft | None:
-    """What a whole sweep may still take: search, retraining, test and report. None before any report."""
-    plan, search_s = log.plan, seconds_left(log.search)
-    if search_s is None:
-        return None
-    retraining_s = seconds_left(log.retraining) if log.retraining.requested else None
-    if retraining_s is None:
-        epochs = plan.top_k * plan.seeds * plan.retrain_epochs
-        retraining_s = epochs * log.search.elapsed_s / log.search.epochs
-    return TimeLeft(low_s=0.8 * (search_s + retraining_s), high_s=1.25 * (search_s + retraining_s))
+def time_left(log: SweepLog, now: float | None = None) -> TimeLeft | None:
+    """What a whole sweep may still take: search, retraining, test and report. None while nothing tells.
 
+    It reads running sums, and looks at the trials that train, not at all there are.
 
-def seconds_left(log: TrialLog) -> float | None:
-    """Seconds to the end of a phase at the pace so far; None before any report.
-
-    The trials that are furthest, and among those the best, are expected to train the longest; a running trial trains at
-    least to its next rung. An epoch takes as long as for trials of the same hidden size, or of the nearest one, scaled
-    by its square like an LSTM's matrix products. Trials whose configuration is not known yet take the mean so far.
+    Args:
+        log: of the sweep.
+        now: seconds since 1970; None for this moment.
     """
-    places = {record.name: place for place, record in enumerate(log.ranked())}
-    records = sorted(log.trials, key=lambda record: (-record.epoch, places.get(record.name, len(places))))
-    epochs, train_s = (sum(getattr(record, name) for record in records) for name in ("epoch", "train_s"))
-    if not epochs or not train_s:
+    if not can_tell(log):
         return None
-    epoch_s = _epoch_seconds(records)
-    train_for = log.expected or [log.max_epochs] * log.requested
-    planned_s = [epoch_s(config) for name, config in log.planned.items() if name not in log.records]
-    unknown_s = [train_s / epochs] * max(0, log.requested - len(records) - len(planned_s))
-    to_come_s = sum(map(operator.mul, train_for[len(records) :], [*planned_s, *unknown_s]))
-    if log.closed:
-        to_come_s = 0.0
-    open_s = sum(
-        max(0, expected - record.epoch, _to_next_rung(record, train_for)) * epoch_s(record.config)
-        for record, expected in zip(records, train_for, strict=False)
-        if record.is_open
-    )
-    return log.elapsed_s / train_s * (open_s + to_come_s)
+    low_s, high_s = (Estimate(log, is_high, now).total_s() for is_high in (False, True))
+    return TimeLeft(low_s=low_s, high_s=max(low_s, high_s))
 
 
-def _to_next_rung(record: TrialRecord, rungs: Collection[int]) -> int:
-    """Epochs until a running trial is judged again; 0 for others."""
-    return min((rung - record.epoch for rung in rungs if rung > record.epoch and record.status == RUNNING), default=0)
+def can_tell(log: SweepLog) -> bool:
+    """Whether there is an estimate: an epoch was timed, and a trial has started."""
+    works = log.work.values()
+    return any(work.most_at_once for work in works) and (bool(log.timed) or any(work.pace for work in works))
 
 
-def _epoch_seconds(records: Sequence[TrialRecord]) -> Callable[[Configuration], float]:
-    """Seconds that an epoch of a configuration takes, from the trials so far."""
-    trained: dict[int, tuple[int, float]] = {}
-    for record in records:
-        if record.epoch:
-            epochs, train_s = trained.get(record.config.hidden_size, (0, 0.0))
-            trained[record.config.hidden_size] = epochs + record.epoch, train_s + record.train_s
+class Estimate:
+    """One end of the range.
 
-    def seconds(config: Configuration) -> float:
-        nearest = min(trained, key=lambda other: abs(other - config.hidden_size))
-        epochs, train_s = trained[nearest]
-        return train_s / epochs * float(config.hidden_size / nearest) ** 2
+    Args:
+        log: of a sweep about which `can_tell`.
+        is_high: whether it is the high end.
+        now: seconds since 1970; None for this moment.
+    """
 
-    return seconds
+    def __init__(self, log: SweepLog, is_high: bool, now: float | None = None) -> None:
+        self.log, self.is_high, self.now = log, is_high, time.time() if now is None else now
+        self.search, self.retraining = works = log.work[SEARCH].snapshot(), log.work[RETRAIN].snapshot()
+        self.workers = max(work.most_at_once for work in works)
+        self.begin_s = max(work.begin_s for work in works)
+        drift = (self.retraining if self.retraining.pace else self.search).drift
+        recent = (max if is_high else min)(drift, (1 + drift) / 2)
+        timed = log.timed | {shape: pace.epoch_s for work in works for shape, pace in work.pace.items()}
+        factor, seeds = PACE[is_high] * recent, log.plan.seeds_per_trial
+        self.costs = Costs(timed, factor, is_high)
+        """Of an epoch of one seed: a retraining has one."""
+        self.trial_costs = Costs(timed, factor * seeds, is_high)
+        """Of an epoch of a trial of the search, with all its seeds."""
+        self.shapes: Counter[Shape] = +self.search.asked or +self.search.to_come or Counter(timed.keys())
+        self.largest_s = self.costs.largest_s([*self.shapes, *self.search.to_come])
+        self.search_s = self._search_s()
+        """Seconds to the end of the search."""
+
+    def total_s(self) -> float:
+        """Seconds to the end of the sweep."""
+        return self.search_s + self.retraining_s() + self.report_s()
+
+    def _search_s(self) -> float:
+        plan, log, work = self.log.plan, self.log.search, self.search
+        if log.closed:
+            return self.next_reports_s()
+        if len(work.stretches) > 1:
+            running = (log.records[name] for name in work.running)
+            done_s = sum(self._since_s(work, record, plan.budget.eval_every, self.trial_costs) for record in running)
+            rest = HalvingSearch(
+                work=work,
+                requested=log.requested,
+                reduction_factor=plan.budget.reduction_factor,
+                costs=self.trial_costs,
+                is_high=self.is_high,
+            )
+            return rest.seconds(self.workers, done_s)
+        return self._flat_s(log, work, self.trial_costs)
+
+    def _flat_s(self, log: TrialLog, work: Work, costs: Costs) -> float:
+        """Seconds to the end of a phase in which every trial trains to its last epoch."""
+        stretch, epoch_s = work.stretches[0], costs.epoch_s
+        running = [log.records[name] for name in work.running]
+        whole_s = [(stretch.end - record.epoch) * epoch_s(shape_of(record.config)) for record in running]
+        left_s = [
+            max(0.0, seconds - self._since_s(work, record, stretch.end, costs))
+            for record, seconds in zip(running, whole_s, strict=True)
+        ]
+        waiting = stretch.training - len(running)  # for their turn, since a session ended
+        waiting_s = sum(count * epoch_s(shape) for shape, count in stretch.ahead.items()) - sum(whole_s)
+        to_come = [(stretch.end * epoch_s(shape), count) for shape, count in sorted(work.to_come.items(), reverse=True)]
+        unknown = log.to_come - work.to_come.total()
+        to_come += [(waiting_s / max(1, waiting), waiting), (stretch.end * costs.mean_s(self.shapes), unknown)]
+        return makespan(left_s, [(seconds, count) for seconds, count in to_come if count > 0], self.workers)
+
+    def next_reports_s(self) -> float:
+        """Seconds until every trial of the search that trains now has reported once more."""
+        every, costs = self.log.plan.budget.eval_every, self.trial_costs
+        running = [self.log.search.records[name] for name in self.search.running]
+        whole_s = (every * costs.epoch_s(shape_of(record.config)) for record in running)
+        since_s = (self._since_s(self.search, record, every, costs) for record in running)
+        return max(map(operator.sub, whole_s, since_s), default=0.0)
+
+    def _since_s(self, work: Work, record: TrialRecord, most: int, costs: Costs) -> float:
+        """Seconds that a trial has trained since its last report; what it takes for `most` epochs at the most."""
+        since_s = max(0.0, self.now - work.running[record.name])
+        return min(since_s, most * costs.epoch_s(shape_of(record.config)))
+
+    def retraining_s(self, top_k: int | None = None, seeds: int | None = None) -> float:
+        """Seconds that the retraining takes.
+
+        Args:
+            top_k: configurations that are retrained; None for those of the plan, or those that were selected.
+            seeds: of each; None for those of the plan.
+        """
+        plan, log = self.log.plan, self.log.retraining
+        if log.requested and not top_k:
+            begin_s = 0.0 if self.retraining.pace else self.begin_s
+            return begin_s + self._flat_s(log, self.retraining, self.costs)
+        each_s = sorted(self._selected_s(top_k or plan.top_k), reverse=True)
+        runs = [(plan.retrain_epochs * epoch_s, seeds or plan.seeds) for epoch_s in each_s]
+        return self.begin_s + makespan((), runs, self.workers)
+
+    def _selected_s(self, top_k: int) -> list[float]:
+        """Seconds per epoch of each selected configuration; the high end allows for larger ones to win yet."""
+        leaders = [record for _, _, record in self.search.ranking[:top_k]]
+        each_s = [self.costs.epoch_s(shape_of(record.config)) for record in leaders]
+        each_s = each_s or [self.costs.mean_s(self.shapes)]
+        if self.is_high and self.search_s:
+            share = self.search_s / (self.search_s + self.log.search.elapsed_s)
+            each_s = [one + share * max(0.0, self.largest_s - one) for one in each_s]
+        return [each_s[place % len(each_s)] for place in range(top_k)]
+
+    def report_s(self, models: int | None = None) -> float:
+        """Seconds that the test and the report take.
+
+        Args:
+            models: to test; None for those that the plan, or its selection, has.
+        """
+        expected = self.log.retraining.requested or self.log.plan.top_k * self.log.plan.seeds
+        untested = max(0, (expected if models is None else models) - len(self.log.tests))
+        return REPORT_S[self.is_high] + untested * TEST_EPOCHS[self.is_high] * self.largest_s

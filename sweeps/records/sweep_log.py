@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ae.configuration import Configuration
@@ -20,35 +20,19 @@ from sweeps.records.trials import (
     RETRAIN,
     RUNNING,
     SEARCH,
+    KnownTrial,
     Report,
+    Tested,
     TrialLog,
     TrialRecord,
 )
+from sweeps.records.work import Shape, Work, shape_of
 from sweeps.storage.folder import EVENTS
 
 STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reopened": PAUSED}
 """The status that an event gives a trial."""
 NAME = re.compile(r"[0-9]+(-seed[0-9]+)?")
 """The name of a trial, or of a retraining."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KnownTrial:
-    """A trial of an older sweep that the sampler knows from the start."""
-
-    config: Configuration
-    status: str
-    curve: list[tuple[int, float]]
-    """Epoch, and the best value of the objective up to it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tested:
-    """What a retrained model scored on the test split."""
-
-    epoch: int
-    validation: dict[str, float]
-    test: dict[str, float]
 
 
 class SweepLog:
@@ -77,6 +61,13 @@ class SweepLog:
         self.retraining = self._retraining_log({})
         self.retrainings: dict[str, TrialRecord] = {}
         """Every retraining there was; `retraining` has those of the current selection."""
+        self.work = {
+            SEARCH: Work(plan.levels, self.search.planned, plan.task.objective),
+            RETRAIN: self._retraining_work(),
+        }
+        """The running sums of each phase."""
+        self.timed: dict[Shape, float] = {}
+        """Seconds per epoch of some shapes, as they were timed before the sweep."""
         self.known: list[KnownTrial] = []
         self.tests: dict[str, Tested] = {}
         """By the name of the retraining."""
@@ -103,7 +94,17 @@ class SweepLog:
         Raises:
             UserError: if the log is damaged, naming the line.
         """
+        return deque(cls.history(plan), maxlen=1).pop()
+
+    @classmethod
+    def history(cls, plan: Plan) -> Iterator[SweepLog]:
+        """The record in the plan's results folder before and after each event; it is the same object every time.
+
+        Raises:
+            UserError: if the log is damaged, naming the line.
+        """
         found = cls(plan)
+        yield found
         for number, event in read_events(plan.folder):
             try:
                 found._apply(event)
@@ -111,7 +112,7 @@ class SweepLog:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else error
                 path = plan.folder / EVENTS
                 raise UserError(f"{path}, line {number}: {reason}; the file is damaged") from None
-        return found
+            yield found
 
     def open(self) -> None:
         """Let `add` write to the log; the results folder is locked by this process.
@@ -173,7 +174,8 @@ class SweepLog:
             if log.phase == RETRAIN and event["trial"] in self.retrainings:
                 return
             raise ValueError(f"trial {event['trial']} was never asked for")
-        record = log.records[event["trial"]]
+        record, work = log.records[event["trial"]], self.work[log.phase]
+        work.take_out(record)
         if kind in STATUS_AFTER:
             record.status, record.reason = STATUS_AFTER[kind], ""
             if kind == "promoted":
@@ -188,6 +190,7 @@ class SweepLog:
             self._ended(log, record, event)
         else:
             raise ValueError(f"there is no event {kind!r}")
+        work.put_in(record, float(event["time"]))
 
     def _asked(self, event: Mapping[str, Any]) -> None:
         log, name = self.phase(event["phase"]), str(event["trial"])
@@ -199,6 +202,8 @@ class SweepLog:
         log.records[name] = record
         if log.phase == RETRAIN:
             self.retrainings[name] = record
+        self.work[log.phase].ask(record)
+        self.work[log.phase].put_in(record, float(event["time"]))
         log.add_fact("asked", record)
 
     def _reported(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
@@ -214,6 +219,9 @@ class SweepLog:
         )
         if report.epoch <= record.epoch:
             raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")
+        epochs, shape = report.epoch - record.epoch, shape_of(record.config)
+        seeds = log.seeds_per_trial
+        self.work[log.phase].report(record.name, shape, epochs * seeds, report.train_s, report.time)
         record.add(report, log.objective)
         record.status = RUNNING
         record.warning = str(event.get("warning") or record.warning)
@@ -234,6 +242,7 @@ class SweepLog:
         for record in (*self.search.trials, *self.retrainings.values()):
             if record.is_open or record.status == INTERRUPTED:
                 record.status, record.reason = PAUSED, ""
+        self._count_anew()
 
     def _session_ended(self, event: Mapping[str, Any]) -> None:
         self.ended_as = str(event["status"])
@@ -243,6 +252,11 @@ class SweepLog:
         for record in (*self.search.trials, *self.retrainings.values()):
             if record.is_open:
                 record.status, record.reason = INTERRUPTED, f"the sweep was interrupted after its epoch {record.epoch}"
+        self._count_anew()
+
+    def _count_anew(self) -> None:
+        for log in (self.search, self.retraining):
+            self.work[log.phase].rebuild(log.trials)
 
     def _known(self, event: Mapping[str, Any]) -> None:
         curve = [(int(epoch), float(value)) for epoch, value in event["curve"]]
@@ -261,9 +275,14 @@ class SweepLog:
         log.records = {name: self.retrainings[name] for name in log.planned if name in self.retrainings}
         log.recorded_s, log.facts = before.recorded_s, before.facts
         self.retraining = log
+        self.work[RETRAIN] = self._retraining_work()
+        self.work[RETRAIN].rebuild(log.trials)
 
     def _retraining_log(self, runs: Mapping[str, Configuration]) -> TrialLog:
         return TrialLog(RETRAIN, self.plan.task.objective, len(runs), self.plan.retrain_epochs, planned=runs)
+
+    def _retraining_work(self) -> Work:
+        return Work([self.plan.retrain_epochs], self.retraining.planned, self.plan.task.objective)
 
     def _tested(self, event: Mapping[str, Any]) -> None:
         values = {

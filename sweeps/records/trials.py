@@ -116,6 +116,25 @@ class TrialRecord:
         self.train_s += report.train_s
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownTrial:
+    """A trial of an older sweep that the sampler knows from the start."""
+
+    config: Configuration
+    status: str
+    curve: list[tuple[int, float]]
+    """Epoch, and the best value of the objective up to it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tested:
+    """What a retrained model scored on the test split."""
+
+    epoch: int
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
 class Fact(NamedTuple):
     """Something that a scheduler must know again after a restart."""
 

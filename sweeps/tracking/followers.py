@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ae.errors import UserError
 from sweeps.config.plan import Plan
 from sweeps.config.words import one_line
+from sweeps.records.eta import TimeLeft
 from sweeps.records.trials import RETRAIN, Report, TrialLog, TrialRecord
 from sweeps.tracking.prometheus import PrometheusGauges
 from sweeps.tracking.tensorboard import TensorBoard
@@ -51,14 +52,20 @@ class Follower(Protocol):
         """The phase is over; no trial is open any more."""
 
 
-def followers_of(plan: Plan, log: TrialLog) -> list[Follower]:
-    """TensorBoard, the plan's tracker if it has one, and gauges for Prometheus where somebody may read them."""
+def followers_of(plan: Plan, log: TrialLog, left: Callable[[], TimeLeft | None] = lambda: None) -> list[Follower]:
+    """TensorBoard, the plan's tracker if it has one, and gauges for Prometheus where somebody may read them.
+
+    Args:
+        plan: of the sweep.
+        log: of the phase.
+        left: gives what the whole sweep may still take.
+    """
     varied = [*plan.varied, "seed"] if log.phase == RETRAIN else plan.varied
     followers: list[Follower] = [TensorBoard(plan.folder, log, varied)]
     if plan.resources.track:
         followers.append(TrackerThread(plan.resources.track, _tracker(plan.resources.track).follower(plan, log)))
     if plan.resources.dashboard or plan.resources.address:
-        followers.append(PrometheusGauges(plan, log))
+        followers.append(PrometheusGauges(plan, log, left))
     return followers
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
 
 from ray.util.metrics import Gauge
 
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
-from sweeps.records.eta import seconds_left
+from sweeps.records.eta import TimeLeft
 from sweeps.records.trials import SEARCH, STATUSES, STOPPED, TrialLog, TrialRecord
 
 UPDATE_S = 2.0
@@ -28,7 +29,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sweep_epochs_most": ("epochs if every trial trained to its last", ()),
     "sweep_epochs_per_second": (f"epochs per second, over the last {PACE_S:g} s", ()),
     "sweep_seconds_gone": ("seconds that the phase has taken", ()),
-    "sweep_seconds_left": ("seconds to the end of the phase, at the pace so far", ()),
+    "sweep_seconds_left": ("seconds to the end of the whole sweep: at least, and at most", ("bound",)),
     "sweep_rung_reached": ("trials that trained to a rung's epoch", ("rung",)),
     "sweep_rung_promoted": ("trials that trained past a rung's epoch", ("rung",)),
     "sweep_rung_stopped": ("trials stopped at a rung", ("rung",)),
@@ -43,10 +44,11 @@ class PrometheusGauges:
     Args:
         plan: gives the tags and the rungs.
         log: what to publish.
+        left: gives what the whole sweep may still take.
     """
 
-    def __init__(self, plan: Plan, log: TrialLog) -> None:
-        self.log, self.rungs = log, rung_epochs(plan.budget)
+    def __init__(self, plan: Plan, log: TrialLog, left: Callable[[], TimeLeft | None] = lambda: None) -> None:
+        self.log, self.left, self.rungs = log, left, rung_epochs(plan.budget)
         tags = {"sweep": plan.name, "task": plan.task.name, "phase": log.phase}
         self.gauges = {
             name: Gauge(name, description=text, tag_keys=(*tags, *more)).set_default_tags(tags)
@@ -93,7 +95,9 @@ class PrometheusGauges:
         self._set("sweep_epochs_most", log.most_epochs)
         self._set("sweep_epochs_per_second", self._epochs_per_second())
         self._set("sweep_seconds_gone", log.elapsed_s)
-        self._set("sweep_seconds_left", seconds_left(log))
+        if left := self.left():
+            self._set("sweep_seconds_left", left.low_s, bound="low")
+            self._set("sweep_seconds_left", left.high_s, bound="high")
         if log.phase == SEARCH:
             self._publish_rungs()
         if log.requested <= NAMED_TRIALS:
