@@ -11,7 +11,7 @@ from ray import tune
 
 from ae.seeds import SeededTraining
 from ae.training import Training
-from sweeps import rebuild
+from sweeps import rebuild, replay
 from sweeps.engine.trial import SweepTrial
 from sweeps.run import main
 from sweeps.storage.checkpoints import Checkpoints
@@ -161,6 +161,25 @@ def test_a_sweep_is_judged_by_the_mean_and_says_so_everywhere(seeded, summary_of
     assert summary["search"]["epochs_trained"] == summary["search"]["epochs_possible"] == 4 * 4 * 3
     assert summary["best"]["val"]["loss"] == statistics.fmean(summary["best"]["per_seed"])
     assert "mean of 3 seeds" in (seeded / "report.html").read_text()
+
+
+def test_a_replay_says_what_fewer_seeds_would_have_found(seeded, log_of, shown, tmp_path):
+    status, output, _ = shown(replay.main, seeded, "--output", tmp_path, "--workers", "1")
+    assert status == 0
+    assert "Judged by the mean of fewer of the 3 seeds, 1 worker" in output
+    table = pd.read_csv(tmp_path / "replay_seeds.csv")
+    every = table[table["scheduler"] == "none"]
+    assert every[["seeds", "choices", "epochs"]].to_numpy().tolist() == [[1, 3, 16], [2, 3, 32], [3, 1, 48]]
+    trials = log_of(seeded).search.trials
+    regrets, best = [], min(record.best for record in trials)
+    for seed in range(3):
+        chosen = min(trials, key=lambda record: min(report.per_seed[seed] for report in record.reports))
+        regrets.append(chosen.best - best)
+    assert every["regret"].tolist()[0] == pytest.approx(statistics.fmean(regrets))
+    assert every["regret_worst"].tolist()[0] == pytest.approx(max(regrets))
+    assert every["regret"].tolist()[2] == 0
+    assert table["epochs"].max() == 48
+    assert not (seeded / "replay_seeds.csv").exists()
 
 
 def test_tables_that_are_written_anew_are_the_same(seeded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,11 +19,9 @@ from sweeps.config.words import SMOKE
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.report import replay_figure, replay_table
 from sweeps.report.guard import output_file
-from sweeps.scheduling.simulation import Recording, Result, Setting, recording_of, simulate
+from sweeps.scheduling.seeds import judged_by_seeds
+from sweeps.scheduling.simulation import TO_THE_END, Recording, Result, Setting, recording_of, simulate
 from sweeps.storage.folder import FIGURES
-
-TO_THE_END = Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1)
-"""Every trial to its last epoch on one worker: what the settings are compared with."""
 
 
 def replay(
@@ -39,7 +38,8 @@ def replay(
 ) -> None:
     """Replay a recorded sweep under every combination of settings; or, with `check`, predict a real sweep.
 
-    Writes `replay.csv` and `figures/replay.png`, and prints the table.
+    Writes `replay.csv` and `figures/replay.png`, and prints the table. Where each trial has several seeds, it prints
+    what fewer of them would have found, too, and writes that to `replay_seeds.csv`.
 
     Args:
         folder: results folder of a sweep in which every trial trained to its last epoch.
@@ -77,8 +77,41 @@ def replay(
         replay_table.LEGEND,
         highlight=False,
     )
+    if recording.seeds > 1:
+        by_seeds = with_fewer_seeds(recording, full, asked)
+        console.print(replay_table.by_seeds(by_seeds, recording.seeds), replay_table.SEEDS_LEGEND, highlight=False)
+        paths.append(_write_table(by_seeds, (output or folder) / "replay_seeds.csv"))
     notes = [f"note: {SMOKE}"] if plan.smoke else []
     console.print("\n".join([*notes, *map(str, paths)]), soft_wrap=True, highlight=False, markup=False)
+
+
+def with_fewer_seeds(recording: Recording, full: Result, asked: Sequence[Setting]) -> pd.DataFrame:
+    """What the mean of 1, 2, ... of the recorded seeds would have found, one row per scheduler and number of seeds.
+
+    Args:
+        recording: of trials with several seeds.
+        full: every trial with all its seeds to its last epoch: what costs are compared with.
+        asked: settings; the first one of each scheduler is taken, and `TO_THE_END` before them.
+    """
+    first, rows = {TO_THE_END.scheduler: TO_THE_END}, []
+    for setting in asked:
+        first.setdefault(setting.scheduler, setting)
+    for judged in judged_by_seeds(recording, first.values()):
+        epochs = statistics.fmean(result.epochs for result in judged.results)
+        rows.append(
+            {
+                **asdict(judged.setting),
+                "seeds": judged.seeds,
+                "choices": len(judged.results),
+                "epochs": epochs,
+                "epochs_percent": 100 * epochs / full.epochs,
+                "wall_s": statistics.fmean(result.wall_s for result in judged.results),
+                "found_percent": 100 * statistics.fmean(regret <= 0 for regret in judged.regrets),
+                "regret": statistics.fmean(judged.regrets),
+                "regret_worst": max(judged.regrets),
+            }
+        )
+    return pd.DataFrame(rows).astype({"grace_period": "Int64", "reduction_factor": "Int64"})
 
 
 def _settings(
@@ -141,13 +174,18 @@ def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFram
 
 def _write(frame: pd.DataFrame, plan: Plan, folder: Path) -> list[Path]:
     """Write the table and the figure; returns their paths."""
-    table, figure = folder / "replay.csv", folder / FIGURES / "replay.png"
-    with output_file(table):
-        folder.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(table, index=False)
+    table, figure = _write_table(frame, folder / "replay.csv"), folder / FIGURES / "replay.png"
     with output_file(figure):
         replay_figure.draw(frame, plan.task, figure)
     return [table, figure]
+
+
+def _write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table; returns its path."""
+    with output_file(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(path, index=False)
+    return path
 
 
 def predictions(
@@ -192,4 +230,9 @@ def _check_same(recorded: Plan, real: SweepStatus) -> None:
 def _given(plan: Plan) -> dict[str, Any]:
     """What a replay takes from the recording, and a sweep that is compared with it must share."""
     same = {name: getattr(plan, name) for name in ("space", "base", "trials", "subset", "data", "options")}
-    return {"task": plan.task.name, **same, "eval_every": plan.budget.eval_every}
+    return {
+        "task": plan.task.name,
+        **same,
+        "eval_every": plan.budget.eval_every,
+        "seeds_per_trial": plan.seeds_per_trial,
+    }

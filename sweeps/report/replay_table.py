@@ -17,6 +17,12 @@ LEGEND = (
     "trial to its last epoch on one worker"
 )
 
+SEEDS_LEGEND = (
+    "regret: how much worse the configuration found is than the best, both by their best mean over all recorded seeds "
+    "to the last epoch, so all seeds to the last epoch have none; mean, and worst, over the choices of seeds. found: "
+    "the share of choices that have none"
+)
+
 
 def replayed(frame: pd.DataFrame, metric: str) -> Table:
     """The settings, one block per number of workers.
@@ -51,6 +57,31 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['regret']:.2g}" if row["regret"] else "0",
         row["trial"],
     )
+
+
+def by_seeds(frame: pd.DataFrame, seeds: int) -> Table:
+    """What the means of fewer seeds would have found, one block per scheduler.
+
+    Args:
+        frame: as `sweeps.pipeline.replay.with_fewer_seeds` makes it.
+        seeds: that were recorded.
+    """
+    title = f"Judged by the mean of fewer of the {seeds} seeds, {counted(frame['workers'].iloc[-1], 'worker')}"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    for name in ("", "grace\nperiod", "factor", "seeds", "epochs", "%", "found,\n%", "regret", "worst"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for scheduler, block in frame.groupby("scheduler", sort=False):
+        for place, row in enumerate(block.to_dict("records")):
+            given = (row["grace_period"], row["reduction_factor"])
+            setting = (str(scheduler), *("" if pd.isna(value) else str(value) for value in given))
+            table.add_row(
+                *(("", "", "") if place else setting),
+                str(row["seeds"]),
+                *(f"{row[name]:.0f}" for name in ("epochs", "epochs_percent", "found_percent")),
+                *(f"{row[name]:.2g}" if row[name] else "0" for name in ("regret", "regret_worst")),
+            )
+        table.add_section()
+    return table
 
 
 def checked(title: str, rows: Iterable[tuple[int, str, float, float]]) -> Table:

@@ -35,6 +35,10 @@ class Setting:
     """Reports without an improvement after which a trial ends; None for no such rule."""
 
 
+TO_THE_END = Setting(scheduler="none", grace_period=None, reduction_factor=None, workers=1)
+"""Every trial to its last epoch on one worker: what other settings are compared with."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
     """The learning curves of a sweep in which every trial trained to its last epoch."""
@@ -44,6 +48,8 @@ class Recording:
     curves: dict[str, list[Report]]
     """The reports of each trial, by name, in the order in which the search asked for the trials."""
     configs: dict[str, Configuration]
+    seeds: int = 1
+    """Seeds that each trial trained; its values are the means over them."""
 
 
 def recording_of(plan: Plan, log: SweepLog) -> Recording:
@@ -65,6 +71,7 @@ def recording_of(plan: Plan, log: SweepLog) -> Recording:
         budget=plan.budget,
         curves={name: list(record.reports) for name, record in records.items()},
         configs={name: record.config for name, record in records.items()},
+        seeds=plan.seeds_per_trial,
     )
 
 
@@ -74,7 +81,7 @@ class Result:
 
     setting: Setting
     epochs: int
-    """Trained, by all the trials."""
+    """Trained, by all the trials with all their seeds."""
     train_s: float
     """Seconds in training and validation, of all the trials."""
     wall_s: float
@@ -122,7 +129,8 @@ class Simulation:
         given = {"grace_period": setting.grace_period, "reduction_factor": setting.reduction_factor}
         budget = replace(recording.budget, **{name: value for name, value in given.items() if value is not None})
         objective = recording.objective
-        self.log = TrialLog(SEARCH, objective, len(recording.curves), budget.max_epochs)
+        number = len(recording.curves)
+        self.log = TrialLog(SEARCH, objective, number, budget.max_epochs, seeds_per_trial=recording.seeds)
         self.rules = StoppingRules(objective=objective, patience=setting.patience)
         self.scheduler = make_scheduler(setting.scheduler, budget, objective, setting.workers)
         self.to_come, self.configs = deque(recording.curves), recording.configs
