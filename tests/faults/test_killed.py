@@ -25,6 +25,35 @@ def test_a_trial_killed_mid_epoch_goes_on_from_its_last_validation(start, small,
     print(f"lost: the epoch that it was in; {twice()} whole epochs trained twice")
 
 
+@pytest.fixture
+def whole_seeds(start, small):
+    """The results folder of the small sweep with two seeds per trial, and its options."""
+    options = (*small[0], "--seeds-per-trial", "2")
+    session = start(*options, "--name", "whole")
+    assert session.end() == 0, session.output
+    return small[1].with_name("whole"), options
+
+
+@pytest.mark.parametrize("what", ["trial", "driver"])
+def test_one_killed_between_two_seeds_goes_on_from_its_last_validation(start, small, whole_seeds, tmp_path, what):
+    """The second seed of trial 0003 waits in its fifth epoch; the first one has trained it."""
+    (whole, options), folder, log = whole_seeds, small[1], tmp_path / "epochs.log"
+    log.unlink()
+    session = start(*options, faults=LONG | {"seed": 1})
+    session.reach(folder, "0003", 4)
+    while "8 0.01 0 27 5\n" not in log.read_text():
+        time.sleep(0.01)
+    assert "8 0.01 1 27 5\n" not in log.read_text()
+    for pid in session.trials() if what == "trial" else [session.process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    if what == "driver":
+        session.clear()
+        session = start("--resume", folder)
+    assert session.end() == 0, session.output
+    assert_same(folder, whole)
+    assert log.read_text().count("8 0.01 0 27 5\n") == 2, "the first seed trained the epoch again"
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_trial_killed_while_it_is_saved_at_a_rung_goes_on_or_fails_alone(start, small, twice, times):
     options, folder = small

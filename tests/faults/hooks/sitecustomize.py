@@ -105,6 +105,8 @@ def provoke(training):
             training.weights[0].data.fill_(float("nan"))
     if configuration.hidden_size != FAULTS.get("hidden_size") or epoch != FAULTS.get("epoch", epoch):
         return
+    if configuration.seed != FAULTS.get("seed", configuration.seed):
+        return
     if FAULTS["kind"] == "wait":
         time.sleep(FAULTS["seconds"])
     if FAULTS["kind"] == "errors" and counted("errors") < len(FAULTS["messages"]):
