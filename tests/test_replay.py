@@ -4,7 +4,6 @@ import json
 import math
 import re
 import shutil
-import statistics
 from dataclasses import fields, replace
 
 import pandas as pd
@@ -20,7 +19,6 @@ from sweeps.config.rungs import rung_epochs
 from sweeps.pipeline.replay import TO_THE_END, compared
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import FINISHED, PAUSED, RUNNING, STOPPED, Report
-from sweeps.scheduling.seeds import judged_by_seeds
 from sweeps.scheduling.simulation import Recording, Setting, Simulation, recording_of, simulate
 
 SECONDS = 2.0
@@ -115,43 +113,6 @@ def test_a_diverged_trial_is_not_the_best():
     assert (result.trial, result.best, result.epochs) == ("0001", 0.2, 6)
     with pytest.raises(UserError, match="every one diverged"):
         simulate(recording([[math.nan] * 4]), setting("asha"))
-
-
-def of_seeds(*trials):
-    """A recording of trials with several seeds: for each trial and epoch the losses of its seeds."""
-    means = recording([[statistics.fmean(losses) for losses in trial] for trial in trials])
-    curves = {
-        name: [report._replace(per_seed=losses) for report, losses in zip(reports, trial, strict=True)]
-        for (name, reports), trial in zip(means.curves.items(), trials, strict=True)
-    }
-    return replace(means, curves=curves, seeds=3)
-
-
-def test_one_seed_may_choose_a_trial_that_the_mean_of_all_would_not():
-    lucky, steady = [(0.9, 0.9, 0.9), (0.1, 0.9, 0.8)], [(0.6, 0.6, 0.6), (0.44, 0.44, 0.44)]
-    one, two, all_three = judged_by_seeds(of_seeds(lucky, steady), [setting("none")])
-    assert [result.trial for result in one.results] == ["0000", "0001", "0001"]
-    assert one.regrets == pytest.approx([0.6 - 0.44, 0, 0])
-    assert [result.trial for result in two.results] == ["0001"] * 3
-    assert (all_three.regrets, len(all_three.results)) == ([0], 1)
-    assert [one.results[0].epochs, two.results[0].epochs, all_three.results[0].epochs] == [4, 8, 12]
-    assert [judged.results[0].train_s for judged in (one, all_three)] == pytest.approx([8 / 3, 8])
-
-
-def test_early_stopping_of_fewer_seeds_sees_their_values_alone_and_regret_means_the_last_epoch():
-    late, early = [(0.5, 0.9, 0.9), (0.2, 0.2, 0.2)], [(0.6, 0.6, 0.6), (0.5, 0.5, 0.5)]
-    one, _, all_three = judged_by_seeds(of_seeds(late, early), [setting("asha")])
-    assert [result.trial for result in one.results] == ["0000", "0001", "0001"]
-    assert all_three.regrets == pytest.approx([0.3]), "at the rung the mean of all is in favour of the other trial"
-    assert all_three.results[0].epochs == 3 * 3
-
-
-def test_a_trial_with_a_seed_that_diverged_is_lost_whichever_seeds_are_left():
-    diverging = [(0.1, 0.1, 0.1), (0.1, math.nan)]
-    whole = of_seeds(diverging, [(0.5, 0.5, 0.5), (0.4, 0.4, 0.4)])
-    assert {result.trial for judged in judged_by_seeds(whole, [setting("none")]) for result in judged.results} == {
-        "0001"
-    }
 
 
 @pytest.fixture

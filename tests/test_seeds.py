@@ -9,16 +9,23 @@ import pandas as pd
 import pytest
 from ray import tune
 
+from ae import tasks
+from ae.configuration import Configuration
 from ae.seeds import SeededTraining
-from ae.training import Training
+from ae.task import Budget, Objective
+from ae.training import DeviceSplit, Training
 from sweeps import rebuild, replay
 from sweeps.engine.trial import SweepTrial
+from sweeps.records.trials import Report
 from sweeps.run import main
+from sweeps.scheduling.seeds import judged_by_seeds
+from sweeps.scheduling.simulation import TO_THE_END, Recording, Setting
 from sweeps.storage.checkpoints import Checkpoints
 
 TASK = "synthetic-smooth"
 SMALL = ("--subset", "60", "--max-epochs", "4", "--eval-every", "1", "--grace-period", "1", "--reduction-factor", "2")
 FEW = ("--top-k", "1", "--seeds", "2", "--retrain-epochs", "1", "--max-concurrent", "1")
+ASHA = Setting(scheduler="asha", grace_period=1, reduction_factor=2, workers=1)
 SPACE = "lr: [0.001, 0.01]\nhidden_size: [4, 8]\nbatch_size: 32\n"
 
 
@@ -115,15 +122,10 @@ def test_one_seed_that_diverges_ends_the_trial_and_the_report_ends_with_it(new_t
     assert len(report["per_seed"]) == 2, "the third seed is not trained on"
 
 
-def test_a_metric_that_is_no_number_with_one_seed_has_no_mean(mnist, monkeypatch):
-    from ae import tasks
-    from ae.configuration import Configuration
-    from ae.training import DeviceSplit
-
-    task, seen = tasks.find("mnist-cls"), []
+def test_a_metric_that_is_no_number_has_no_mean_and_costs_no_trial(mnist):
+    task = tasks.find("mnist-cls")
 
     def measure(model, *arguments):
-        seen.append(model)
         return task.measure(model, *arguments) | {"third": task.measure(model, *arguments)["loss"] * math.inf}
 
     splits = DeviceSplit(mnist.train, "cpu"), DeviceSplit(mnist.validation, "cpu")
@@ -161,6 +163,49 @@ def test_a_sweep_is_judged_by_the_mean_and_says_so_everywhere(seeded, summary_of
     assert summary["search"]["epochs_trained"] == summary["search"]["epochs_possible"] == 4 * 4 * 3
     assert summary["best"]["val"]["loss"] == statistics.fmean(summary["best"]["per_seed"])
     assert "mean of 3 seeds" in (seeded / "report.html").read_text()
+
+
+def of_seeds(*trials):
+    """A recording of two epochs of trials with three seeds: for each trial and epoch the losses of its seeds."""
+    curves = {
+        f"{number:04d}": [
+            Report(epoch, 0.5, {"loss": statistics.fmean(losses)}, 2.0, 0.0, 0.0, best=None, per_seed=losses)
+            for epoch, losses in enumerate(trial, 1)
+        ]
+        for number, trial in enumerate(trials)
+    }
+    return Recording(
+        objective=Objective(metric="loss", mode="min"),
+        budget=Budget(max_epochs=2, eval_every=1, grace_period=1, reduction_factor=2),
+        curves=curves,
+        configs=dict.fromkeys(curves, Configuration()),
+        seeds=3,
+    )
+
+
+def test_one_seed_may_choose_a_trial_that_the_mean_of_all_would_not():
+    lucky, steady = [(0.9, 0.9, 0.9), (0.1, 0.9, 0.8)], [(0.6, 0.6, 0.6), (0.44, 0.44, 0.44)]
+    one, two, all_three = judged_by_seeds(of_seeds(lucky, steady), [TO_THE_END])
+    assert [result.trial for result in one.results] == ["0000", "0001", "0001"]
+    assert one.regrets == pytest.approx([0.6 - 0.44, 0, 0])
+    assert [result.trial for result in two.results] == ["0001"] * 3
+    assert (all_three.regrets, len(all_three.results)) == ([0], 1)
+    assert [one.results[0].epochs, two.results[0].epochs, all_three.results[0].epochs] == [4, 8, 12]
+    assert [judged.results[0].train_s for judged in (one, all_three)] == pytest.approx([8 / 3, 8])
+
+
+def test_early_stopping_of_fewer_seeds_sees_their_values_alone_and_regret_means_the_last_epoch():
+    late, early = [(0.5, 0.9, 0.9), (0.2, 0.2, 0.2)], [(0.6, 0.6, 0.6), (0.5, 0.5, 0.5)]
+    one, _, all_three = judged_by_seeds(of_seeds(late, early), [ASHA])
+    assert [result.trial for result in one.results] == ["0000", "0001", "0001"]
+    assert all_three.regrets == pytest.approx([0.3]), "at the rung the mean of all is in favour of the other trial"
+    assert all_three.results[0].epochs == 3 * 3
+
+
+def test_a_trial_with_a_seed_that_diverged_is_lost_whichever_seeds_are_left():
+    diverging = [(0.1, 0.1, 0.1), (0.1, math.nan)]
+    whole = of_seeds(diverging, [(0.5, 0.5, 0.5), (0.4, 0.4, 0.4)])
+    assert {result.trial for judged in judged_by_seeds(whole, [TO_THE_END]) for result in judged.results} == {"0001"}
 
 
 def test_a_replay_says_what_fewer_seeds_would_have_found(seeded, log_of, shown, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def with_fewer_seeds(recording: Recording, full: Result, asked: Sequence[Setting
         epochs = statistics.fmean(result.epochs for result in judged.results)
         rows.append(
             {
-                **asdict(judged.setting),
+                **_columns(judged.setting),
                 "seeds": judged.seeds,
                 "choices": len(judged.results),
                 "epochs": epochs,
@@ -140,6 +140,12 @@ def setting_of(scheduler: str, grace_period: int, reduction_factor: int, workers
     )
 
 
+def _columns(setting: Setting) -> dict[str, Any]:
+    """What tells a setting from others, in every table."""
+    names = ("workers", "scheduler", "grace_period", "reduction_factor", *(["patience"] if setting.patience else []))
+    return {name: getattr(setting, name) for name in names}
+
+
 def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFrame:
     """One row per setting: its cost and regret, compared with `full`, every trial trained to its last epoch on one
     worker.
@@ -153,11 +159,9 @@ def compared(results: Sequence[Result], full: Result, plan: Plan) -> pd.DataFram
         setting = result.setting
         own = (setting.scheduler, setting.grace_period, setting.reduction_factor, setting.patience)
         more, less = (full, result) if plan.task.objective.mode == "max" else (result, full)
-        given = asdict(setting)
         rows.append(
             {
-                **{name: given[name] for name in ("workers", "scheduler", "grace_period", "reduction_factor")},
-                **({"patience": setting.patience} if setting.patience else {}),
+                **_columns(setting),
                 "epochs": result.epochs,
                 "epochs_percent": 100 * result.epochs / full.epochs,
                 "wall_s": result.wall_s,
