@@ -94,7 +94,7 @@ def check_files(main: Callable[[Sequence[str]], int], files: Mapping[str, bytes]
     """Run a command line on files; {} in an argument stands for their folder."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
-            (Path(folder) / name).parent.mkdir(exist_ok=True)
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).write_bytes(content)
         return check(main, *(str(argument).replace("{}", folder) for argument in arguments))
 

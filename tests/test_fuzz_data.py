@@ -14,7 +14,7 @@ from fuzzing import check_files, damaged, encoded, fuzz, main
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ae.data.idx import FILES
+from ae.data.idx import FILES, TRAIN_IMAGES, TRAIN_LABELS
 
 # Prices
 
@@ -141,3 +141,18 @@ def test_damaged_idx_files_load_or_give_one_line(name, data, zipped, header):
     content = damaged(data, gzip.compress(content, mtime=0) if zipped else content)
     files[f"{name}.gz" if zipped else name] = content
     check_files(main, files, "--task", "mnist-cls", "--results", "{}/results", "--data={}")
+
+
+PLACES = ("", "", "raw/", "MNIST/raw/", "below/", "below/raw/", ".hidden/", "train-images.idx3-ubyte.gz/")
+NAMES = (*FILES, *(name.replace("-idx", ".idx") for name in FILES), *(f"emnist-{name}.gz" for name in FILES), "x.npz")
+
+
+@fuzz(60)
+@given(
+    task=st.sampled_from(["mnist-cls", "mnist-rec", "mnist-pixel"]),
+    names=st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(NAMES)).map("".join), max_size=14),
+    odd=st.dictionaries(st.integers(0, 13), st.sampled_from([idx(TRAIN_IMAGES), idx(TRAIN_LABELS)[:-1], b"", b"text"])),
+)
+def test_idx_files_of_any_names_and_places_load_or_give_one_line(task, names, odd):
+    files = {name: odd.get(place, idx(name)) for place, name in enumerate(names)}
+    check_files(main, files, "--task", task, "--results", "{}/results", "--data={}")

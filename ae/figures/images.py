@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ae.figures import BLUE, write
 
-FEW_CLASSES = 10
-"""Up to so many classes, a confusion matrix has room for zeros, and image pairs for every class in one row."""
+FEW_CLASSES, MANY_CLASSES = 10, 64
+"""A confusion matrix has zeros up to the first number of classes, and counts and every name up to the second."""
+PAIRS_PER_ROW = 10
 
 
 def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], class_names: Sequence[str], path: Path) -> Path:
@@ -27,23 +28,26 @@ def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], class_na
     counts_CC = np.zeros((classes, classes), dtype=int)
     np.add.at(counts_CC, (labels_N, predicted_N), 1)
     errors_CC = counts_CC * (1 - np.eye(classes, dtype=int))
-    few, side = classes <= FEW_CLASSES, max(6.0, 0.3 * classes)
+    few, many = classes <= FEW_CLASSES, classes > MANY_CLASSES
+    side = max(6.0, 0.3 * min(classes, MANY_CLASSES))
     figure = Figure(figsize=(side, 0.9 * side))
     axes = figure.subplots()
     picture = axes.imshow(errors_CC, cmap="Oranges", vmin=0, vmax=max(1, errors_CC.max()))
-    for row, column in np.ndindex(classes, classes) if few else np.argwhere(counts_CC):
+    for row, column in np.ndindex(classes, classes) if few else () if many else np.argwhere(counts_CC):
         right, dark = row == column, errors_CC[row, column] > 0.6 * errors_CC.max()
         colour = BLUE if right else "white" if dark else "black" if counts_CC[row, column] else "#c9ced6"
-        weight = "bold" if right else "normal"
+        weight = "bold" if right and few else "normal"
         text = str(counts_CC[row, column])
-        axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9 if few else 6.5)
+        axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9 if few else 6)
     accuracy = np.trace(counts_CC) / counts_CC.sum()
     wrong = counts_CC.sum() - np.trace(counts_CC)
     axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {wrong:,} of {counts_CC.sum():,} test images wrong")
     axes.set(xlabel="predicted class", ylabel="true class")
+    named = range(0, classes, -(-classes // MANY_CLASSES))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(range(classes), class_names)
+        axis.set_ticks(named, [class_names[place] for place in named])
         axis.set_tick_params(labelsize=None if few else 8)
+    axes.xaxis.set_tick_params(rotation=90 if many else 0)
     figure.colorbar(picture, label="wrong images", shrink=0.8)
     return write(figure, path)
 
@@ -55,7 +59,7 @@ def first_of_each(labels_N: NDArray[Any]) -> list[int]:
 
 def image_pairs(images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], titles: Sequence[str], path: Path) -> Path:
     """Images above their reconstructions, each with its MSE; pixels are in [0, 1]."""
-    columns = min(len(titles), FEW_CLASSES)
+    columns = min(len(titles), PAIRS_PER_ROW)
     rows = -(-len(titles) // columns)
     figure = Figure(figsize=(max(3.6, 1.1 * columns), 2.7 * rows))
     grid = figure.subplots(2 * rows, columns, squeeze=False)

@@ -58,7 +58,7 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
 
 
 TASK = Task(
-    description="classify and reconstruct MNIST digits, 28 rows of 28 pixels; loss (MSE + cross-entropy) / 2",
+    description="classify and reconstruct images, such as MNIST's 28 rows of 28 pixels; loss (MSE + cross-entropy) / 2",
     load=mnist.load_labelled,
     measure=measure,
     objective=Objective(metric="accuracy", mode="max"),

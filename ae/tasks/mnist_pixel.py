@@ -60,7 +60,7 @@ def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
 
 TASK = replace(
     mnist_rec.TASK,
-    description="reconstruct MNIST digits, 784 steps of one pixel; loss MSE",
+    description="reconstruct images pixel by pixel, such as MNIST's 784 pixels; loss MSE",
     load=load,
     base=Configuration(lr=0.005, clip=0.1, batch_size=32, init="chrono", schedule="one-cycle"),
     figures=draw,

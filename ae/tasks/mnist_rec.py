@@ -58,7 +58,7 @@ def _pairs(
 
 
 TASK = Task(
-    description="reconstruct MNIST digits, 28 rows of 28 pixels; loss MSE",
+    description="reconstruct images, such as MNIST's 28 rows of 28 pixels; loss MSE",
     load=mnist.load,
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
