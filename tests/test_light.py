@@ -8,7 +8,7 @@ import pytest
 
 from sweeps.cli import VERBS
 
-HEAVY = {"torch", "ray", "optuna", "pandas", "matplotlib", "scipy", "sklearn", "torchvision"}
+HEAVY = {"torch", "ray", "optuna", "pandas", "matplotlib", "scipy", "sklearn"}
 
 
 @pytest.fixture

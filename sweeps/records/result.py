@@ -22,7 +22,7 @@ from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED, TrialLog
 if TYPE_CHECKING:
     from torch import Tensor
 
-PACKAGES = ("torch", "torchvision", "ray", "optuna", "numpy", "pandas")
+PACKAGES = ("torch", "ray", "optuna", "numpy", "pandas")
 
 
 def versions() -> dict[str, str]:
