@@ -71,7 +71,7 @@ def find(folder: Path) -> DataSet:
         UserError: if there is no data set or, equally near, more than one; the message says what is there.
     """
     if not os.path.isdir(folder):  # unlike Path.is_dir, False for a name too long
-        raise UserError(f"{folder}: not a folder; --data takes a folder with four idx files, plain or .gz")
+        raise UserError(f"{folder}: not a folder; --data takes the folder with the four idx files, plain or .gz")
     below = [path for path in _visible(folder) if path.is_dir()]
     levels = [[folder], below, [path / "raw" for path in below]]
     sets = [[found for place in level for found in _sets(place)] for level in levels]
@@ -80,7 +80,7 @@ def find(folder: Path) -> DataSet:
             whole = [found for found in level if needed <= found.paths.keys()]
             if len(whole) > 1:
                 names = _few([str(found.paths[TRAIN_IMAGES].relative_to(folder)) for found in whole])
-                rule = "--data takes a folder with one data set: give another folder, or move the files of one"
+                rule = "--data takes a folder with one data set: give that folder, or move the files of one into a folder of their own"
                 raise UserError(f"{folder}: more than one data set: {names}; {rule}")
             if whole:
                 return whole[0]
