@@ -80,7 +80,7 @@ def find(folder: Path) -> DataSet:
             whole = [found for found in level if needed <= found.paths.keys()]
             if len(whole) > 1:
                 names = _few([str(found.paths[TRAIN_IMAGES].relative_to(folder)) for found in whole])
-                rule = "--data takes a folder with one data set: give that folder, or move the files of one into a folder of their own"
+                rule = "--data takes a folder with one data set, so move the files of one into a folder of their own"
                 raise UserError(f"{folder}: more than one data set: {names}; {rule}")
             if whole:
                 return whole[0]
