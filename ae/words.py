@@ -22,10 +22,16 @@ def nearest(typed: str, names: Iterable[str], synonyms: Mapping[str, str] | None
         names: those that exist.
         synonyms: what other programs call them, in lower case without separators.
     """
-    known = {**(synonyms or {}), **{plain(name): name for name in names}}
-    likeness = {spelling: SequenceMatcher(None, spelling, plain(typed)).ratio() for spelling in known}
-    best = max(likeness, key=lambda spelling: likeness[spelling])  # the first of equal ones
-    return known[best] if likeness[best] >= LEAST_LIKENESS else None
+    spelling = plain(typed)
+    own, others = {plain(name): name for name in names}, synonyms or {}
+    if spelling in others and spelling not in own:
+        return others[spelling]
+    for known in (own, others):
+        likeness = {other: SequenceMatcher(None, other, spelling).ratio() for other in known}
+        best = max(likeness, key=lambda other: likeness[other], default="")  # the first of equal ones
+        if likeness.get(best, 0) >= LEAST_LIKENESS:
+            return known[best]
+    return None
 
 
 def plain(name: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from ae import kernels, tasks
 from ae.data.idx import FILES
-from sweeps.config.arguments import parse
+from sweeps.config.command_line import parse
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan_file import load, write
 from sweeps.config.resume import resumed_plan

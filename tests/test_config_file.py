@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ae import tasks
-from sweeps.config import arguments
+from sweeps.config import arguments, command_line
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan_file import load
 from sweeps.config.resume import resumed_plan
@@ -50,7 +50,7 @@ def plan_of(tmp_path):
 
     def plan_of(*options):
         words = [*map(str, options), "--results", str(tmp_path)]
-        found = arguments.parse(words)
+        found = command_line.parse(words)
         plan = (
             resumed_plan(load(tmp_path / found.resume), found, words) if "resume" in found else new_plan(found, words)
         )

@@ -119,6 +119,34 @@ def test_more_trials_than_memory_can_hold_are_refused(options):
     assert check(main, "--task", "mnist-cls", "--dry-run", *options) == 2
 
 
+# Files of options
+
+KEYS = st.one_of(st.sampled_from([name[2:].replace("-", "_") for name in options.parser().options]), TEXTS)
+
+
+@fuzz(80)
+@given(st.dictionaries(KEYS, st.one_of(VALUES, NESTED), max_size=4))
+def test_any_options_in_a_file_give_a_plan_or_one_line(found):
+    content = encoded(yaml.safe_dump(found, allow_unicode=True))
+    check_files(main, {"sweep.yaml": content}, "--config", "{}/sweep.yaml", "--results", "{}", "--dry-run")
+    check_files(
+        main, {"a.yaml": content}, "--config", "{}/a.yaml", "--results", "{}", "--task", "sp500-rec", "--print-config"
+    )
+
+
+@fuzz(40)
+@given(st.sampled_from(["", "seed: ", "task: mnist-cls\nspace: {", "- "]), st.one_of(TEXTS.map(encoded), st.binary()))
+def test_any_file_of_options_gives_a_plan_or_one_line(start, rest):
+    line = ("--config", "{}/sweep.yaml", "--results", "{}", "--task", "mnist-cls", "--dry-run")
+    check_files(main, {"sweep.yaml": encoded(start) + rest}, *line)
+
+
+@pytest.mark.parametrize("content", ODD_YAML)
+def test_a_strange_file_of_options_is_refused(content):
+    line = ("--config", "{}/sweep.yaml", "--results", "{}", "--task", "mnist-cls", "--dry-run")
+    assert check_files(main, {"sweep.yaml": encoded(content)}, *line) == 2
+
+
 # Saved models
 
 

@@ -16,7 +16,7 @@ RUN = [
     ("--task mnist_cls", "error: --task: no task is called 'mnist_cls'; did you mean mnist-cls? The tasks are "),
     ("--task MNIST-CLS", "error: --task: no task is called 'MNIST-CLS'; did you mean mnist-cls? The tasks are "),
     ("--task mnst-rec", "error: --task: no task is called 'mnst-rec'; did you mean mnist-rec? The tasks are "),
-    ("mnist-cls", "error: 'mnist-cls' belongs to no option; write --task mnist-cls\n"),
+    ("mnist-cls --smoke", "error: 'mnist-cls' belongs to no option; write --task mnist-cls\n"),
     ("--epochs 20", "error: no option is called --epochs; did you mean --max-epochs?\n"),
     ("--max_epochs 20", "error: no option is called --max_epochs; did you mean --max-epochs?\n"),
     ("--num-trials 20", "error: no option is called --num-trials; did you mean --trials?\n"),
@@ -36,6 +36,16 @@ RUN = [
         "--learning-rate 0.01",
         "error: learning-rate is a hyperparameter, not an option; put it into a search space (--space) as "
         "'lr: [VALUE, VALUE]'\n",
+    ),
+    ("--taks mnist-cls", "error: no option is called --taks; did you mean --task?\n"),
+    (
+        "--sampler bayes",
+        "error: --sampler must be one of tpe, gp, random, cmaes, got 'bayes'; did you mean --sampler tpe?\n",
+    ),
+    (
+        "--track tensorboard",
+        "error: --track must be one of mlflow, wandb, got 'tensorboard'; TensorBoard files are always written, "
+        "without an option\n",
     ),
     ("--frobnicate", "error: no option is called --frobnicate; --help shows all of them\n"),
     ("--dashboard true", "error: --dashboard takes no value, got 'true'\n"),
@@ -111,7 +121,7 @@ def nowhere(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("typed", "line"), RUN)
 def test_a_mistake_in_the_main_job(nowhere, shown, typed, line):
-    task = () if "--task" in typed or typed == "mnist-cls" else ("--task", "mnist-cls")
+    task = () if typed.startswith(("--ta", "mnist")) else ("--task", "mnist-cls")
     check(shown(cli.main, "run", *task, *typed.split()), line)
     assert sorted(path.name for path in nowhere.iterdir()) == sorted(SPACES)
 
@@ -120,6 +130,16 @@ def test_a_mistake_in_the_main_job(nowhere, shown, typed, line):
 def test_a_mistake_in_another_command(nowhere, shown, verb, typed, line):
     check(shown(importlib.import_module(f"sweeps.{verb}").main, *typed.split()), line)
     assert sorted(path.name for path in nowhere.iterdir()) == sorted(SPACES)
+
+
+@pytest.mark.parametrize("verb", ["run --resume", "show", "replay", "evaluate", "rebuild", "compare"])
+def test_a_mistyped_results_folder(begun, shown, verb):
+    folder = begun(name="wider")
+    typed = folder.with_name("widder")
+    status, output, error = shown(cli.main, *verb.split(), typed)
+    assert (status, output, error.count("\n")) == (2, "", 1)
+    assert f"{typed}: not the results folder of a sweep" in error
+    assert error.endswith(f"; did you mean {folder}?\n")
 
 
 def check(ended, line):

@@ -15,6 +15,7 @@ from ae.training import Training, final_metrics
 from sweeps import replay, show
 from sweeps.config import arguments as options
 from sweeps.config import space
+from sweeps.config.command_line import named_task
 
 DOCUMENTS = (
     *("README.md", "cluster/README.md", "docs/ARCHITECTURE.md"),
@@ -89,7 +90,7 @@ def commands(request):
 @pytest.mark.parametrize(
     ("script", "command_line", "least"),
     [
-        ("run", lambda words: options.parser(options.named_task(words)), 15),
+        ("run", lambda words: options.parser(named_task(words)), 15),
         ("replay", lambda words: replay.command_line(), 5),
         ("show", lambda words: show.command_line(), 1),
     ],

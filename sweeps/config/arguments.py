@@ -1,22 +1,15 @@
-"""The command line of the main job."""
+"""The options of the main job."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from pathlib import Path
+from dataclasses import fields
 from typing import get_args, get_type_hints
 
 from ae import tasks
-from ae.errors import UserError
 from ae.task import Task
-from ae.words import plain
-from sweeps.config import config_file, synonyms
 from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, TRACKERS
-from sweeps.config.parser import Parser, UnknownOption
-from sweeps.config.plan_file import load
-from sweeps.config.space import HYPERPARAMETERS
+from sweeps.config.parser import Parser
 from sweeps.config.values import count, duration_s, number, or_none, path, place, share, whole
 from sweeps.config.words import option
 
@@ -26,8 +19,9 @@ examples:
   python sweeps/run.py --task mnist-cls                      the grid, with early stopping
   python sweeps/run.py --task mnist-cls --smoke              the whole path in about a minute
   python sweeps/run.py --task mnist-cls --dry-run            what would run, and nothing else
-  python sweeps/run.py --task mnist-cls --search optuna --trials 40 --sampler tpe
-  python sweeps/run.py --task mnist-cls --space my_space.yaml --search optuna
+  python sweeps/run.py --task mnist-cls --trials 40          40 configurations that Optuna chooses
+  python sweeps/run.py --task mnist-cls --space my_space.yaml
+  python sweeps/run.py --config my_sweep.yaml                options from a file
   python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
   python sweeps/run.py --task mnist-cls --address auto --storage s3://bucket/sweeps --name a --or-resume
 
@@ -43,75 +37,6 @@ GROWING = ("trials", "top_k", "seeds")
 """Options to which a later session may add."""
 TYPES = {int: whole, float: number}
 """How a task's own options are read."""
-
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line, and under them those of its --config, which becomes a `ConfigFile`.
-
-    Raises:
-        UserError: one line on the first that is wrong.
-    """
-    first = _first_look(arguments)
-    file = config_file.read(first.config[-1]) if first.config else None
-    said = {name: file.text(name) if file else "" for name in ("--task", "--resume")}
-    task = _task(first.task or said["--task"], first.resume or said["--resume"])
-    line = parser(task)
-    try:
-        typed = vars(line.parse(arguments))
-    except UnknownOption as error:
-        hint = None if error.is_certain else _elsewhere(error.typed, task)
-        raise (UserError(hint) if hint else error) from None
-    if not file:
-        return argparse.Namespace(**typed)
-    found = file.options(line, lambda name: _elsewhere(name, task))
-    for name, other in (("resume", "or_resume"), ("or_resume", "resume")):
-        if name in typed:
-            found.pop(other, None)
-    rest = {name: entry for name, entry in file.entries.items() if line.options[name].dest not in typed}
-    return argparse.Namespace(**{**found, **typed, "config": replace(file, entries=rest)})
-
-
-def _elsewhere(typed: str, task: Task | None) -> str | None:
-    """What an option is, if it belongs to another task, or is a hyperparameter."""
-    name = plain(typed)
-    owners = [
-        other for other in tasks.names() if name in {plain(one.name) for one in fields(tasks.find(other).options)}
-    ]
-    if owners:
-        this = f"; {task.name} does not have it" if task else "; give --task"
-        return f"{typed} is an option of the task{'s' if owners[1:] else ''} {', '.join(owners)}{this}"
-    known = {plain(one): one for one in HYPERPARAMETERS} | synonyms.HYPERPARAMETERS
-    if name not in known:
-        return None
-    example = f"'{known[name]}: [VALUE, VALUE]'"
-    return f"{typed.lstrip('-')} is a hyperparameter, not an option; put it into a search space (--space) as {example}"
-
-
-def named_task(arguments: Sequence[str]) -> Task | None:
-    """The task that a command line names, by --task or by the folder it resumes; the parser adds its options."""
-    first = _first_look(arguments)
-    return _task(first.task, first.resume)
-
-
-def _first_look(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options that decide which others there are."""
-    only = Parser(prog=PROG, add_help=False)
-    only.add_argument("--task", default="")
-    only.add_argument("--resume", default="", type=place)
-    only.add_argument("--config", action="append", type=path)
-    first = only.parse_known_args(arguments)[0]
-    if len(first.config or ()) > 1:
-        raise UserError(f"--config must be one file, got {' and '.join(map(str, first.config))}")
-    return first
-
-
-def _task(name: str, folder: str) -> Task | None:
-    if name in tasks.names():
-        return tasks.find(name)
-    try:
-        return load(Path(folder)).task if folder else None
-    except UserError:  # what is wrong with the folder is said when it is resumed
-        return None
 
 
 def parser(task: Task | None = None) -> Parser:
@@ -145,7 +70,7 @@ def _add_what(parser: Parser) -> None:
     what.add_argument("--smoke", action=flag, help="the whole path on a subset, in about a minute")
     what.add_argument("--data", type=path, metavar="PATH", help="your own data (default: what comes with the task)")
     what.add_argument("--subset", type=whole, metavar="N", help="train on N sequences; the other splits shrink too")
-    what.add_argument("--name", help="name of the results folder (default: the time)")
+    what.add_argument("--name", metavar="NAME", help="name of the results folder (default: the time)")
     what.add_argument(
         "--resume", type=place, metavar="DIR", help="resume a sweep: a results folder, or STORAGE/TASK/NAME"
     )
@@ -173,12 +98,24 @@ def _add_config(parser: Parser) -> None:
 
 def _add_search(parser: Parser) -> None:
     search = parser.add_argument_group("search")
-    search.add_argument("--search", metavar="KIND", help="grid (default) or optuna")
     search.add_argument(
-        "--trials", type=count, metavar="N", help="trials of --search optuna (default: the task's; +N adds some)"
+        "--search",
+        metavar="KIND",
+        help="grid: every configuration of it (default); optuna: a sampler chooses --trials of them",
     )
-    search.add_argument("--sampler", metavar="NAME", help=f"for --search optuna: {', '.join(SAMPLERS)} (default: tpe)")
-    search.add_argument("--space", type=path, metavar="FILE.yaml", help="your own search space (see the README)")
+    search.add_argument(
+        "--trials",
+        type=count,
+        metavar="N",
+        help="configurations to try, by --search optuna (default: the task's; +N adds some with --resume)",
+    )
+    search.add_argument("--sampler", metavar="NAME", help=f"who chooses them: {', '.join(SAMPLERS)} (default: tpe)")
+    search.add_argument(
+        "--space",
+        type=path,
+        metavar="FILE.yaml",
+        help="your own search space, with lines such as 'lr: [0.001, 0.01]' (see the README)",
+    )
     search.add_argument(
         "--warm-start", type=path, metavar="DIR", help="an older sweep that --search optuna learns from"
     )
@@ -191,16 +128,18 @@ def _add_search(parser: Parser) -> None:
     search.add_argument(
         "--target", type=or_none(number), metavar="VALUE", help="end the search when a validation is as good as VALUE"
     )
-    search.add_argument("--seed", type=whole, help="seed of the sampler and the trials (default: 0)")
+    search.add_argument("--seed", type=whole, metavar="N", help="seed of the sampler and the trials (default: 0)")
 
 
 def _add_budget(parser: Parser) -> None:
-    budget = parser.add_argument_group("budget and early stopping, in epochs (defaults: the task's)")
-    budget.add_argument("--max-epochs", type=whole, metavar="N", help="epochs of a trial")
+    budget = parser.add_argument_group("budget and early stopping (defaults: the task's)")
+    budget.add_argument("--max-epochs", type=whole, metavar="N", help="epochs of a trial that is not stopped")
     budget.add_argument("--eval-every", type=whole, metavar="N", help="epochs between two validations")
     budget.add_argument("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)} (default: asha)")
     budget.add_argument("--grace-period", type=whole, metavar="N", help="epochs before a trial may be stopped")
-    budget.add_argument("--reduction-factor", type=whole, metavar="N", help="one of N trials trains past each rung")
+    budget.add_argument(
+        "--reduction-factor", type=whole, metavar="N", help="of N trials that are compared, one trains on"
+    )
     budget.add_argument(
         "--patience",
         type=whole,
@@ -210,15 +149,24 @@ def _add_budget(parser: Parser) -> None:
 
 
 def _add_retraining(parser: Parser) -> None:
-    final = parser.add_argument_group("retraining")
+    final = parser.add_argument_group(
+        "retraining", "The best configurations train once more, from scratch; then each is tested once."
+    )
     final.add_argument(
         "--top-k",
         type=count,
         metavar="K",
-        help="configurations to retrain (default: the task's, mostly 3; +K adds some)",
+        help="configurations to retrain (default: the task's, mostly 3; +K adds some with --resume)",
     )
-    final.add_argument("--retrain-epochs", type=whole, metavar="N", help="epochs of each (default: the task's)")
-    final.add_argument("--seeds", type=count, metavar="N", help="seeds that retrain each (default: 3; +N adds some)")
+    final.add_argument(
+        "--retrain-epochs", type=whole, metavar="N", help="epochs of each retraining (default: the task's)"
+    )
+    final.add_argument(
+        "--seeds",
+        type=count,
+        metavar="N",
+        help="retrainings of each configuration (default: 3; +N adds some with --resume)",
+    )
 
 
 def _add_resources(parser: Parser) -> None:
@@ -240,16 +188,20 @@ def _add_resources(parser: Parser) -> None:
         "--time-limit",
         type=or_none(duration_s),
         dest="time_limit_s",
-        metavar="S",
-        help="fail a trial that reports nothing for S seconds, after one retry (default: no limit)",
+        metavar="TIME",
+        help="fail a trial that reports nothing for so long (10m, 1h30, seconds), after one retry (default: no limit)",
     )
-    where.add_argument("--device", help=f"{', '.join(DEVICES)} (default: auto)")
+    where.add_argument("--device", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(
         "--core",
+        metavar="NAME",
         help="LSTM code on the CPU: fast (compiled C++), stock (nn.LSTM), or auto (fast if it compiles; default)",
     )
     where.add_argument(
-        "--address", type=or_none(str), help="address of a running Ray cluster; auto on a machine of the cluster"
+        "--address",
+        type=or_none(str),
+        metavar="HOST:PORT",
+        help="join a running Ray cluster; auto on a machine of the cluster (default: this machine alone)",
     )
     flag = argparse.BooleanOptionalAction
     where.add_argument("--dashboard", action=flag, help="start Ray's dashboard, reachable from this machine only")

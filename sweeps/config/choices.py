@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ae.errors import UserError
-from ae.words import did_you_mean, nearest
+from ae.words import did_you_mean, nearest, plain
 from sweeps.config import synonyms
 
 SEARCHES = ("grid", "optuna")
@@ -73,6 +73,6 @@ def check_choice(name: str, value: Any, allowed: Iterable[Any]) -> None:
     if value is None or value in names:
         return
     meant = nearest(str(value), names, synonyms.CHOICES.get(name))
-    raise UserError(
-        f"--{name} must be one of {', '.join(names)}, got {value!r}{did_you_mean(meant and f'--{name} {meant}')}"
-    )
+    always = synonyms.ALWAYS.get(plain(str(value)))
+    hint = did_you_mean(meant and f"--{name} {meant}") or (f"; {always}" if always else "")
+    raise UserError(f"--{name} must be one of {', '.join(names)}, got {value!r}{hint}")

@@ -59,7 +59,7 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     data = absolute_path(given.get("data"))
     if data and not os.path.exists(data):  # False for a name that is too long
         raise UserError(f"--data {data}: there is no such file or folder")
-    search, space = _search_and_space(given, task)
+    search, space, reason = _search_and_space(given, task)
     counts = _counts(given, task, len(spaces.points(space)) if search == "grid" else None)
     budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, counts)
     base, name = _base(task, budget, given.get("seed", 0)), _name(given)
@@ -88,6 +88,8 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         patience=given.get("patience"),
     )
     check_new_folder(plan)
+    if reason:
+        log.warning("%s", reason)
     return plan
 
 
@@ -134,33 +136,30 @@ def absolute_path(path: Path | None) -> Path | None:
     return path.absolute() if path else None
 
 
-def _search_and_space(given: dict[str, Any], task: Task) -> tuple[str, spaces.Space]:
-    """The kind of search, and what it varies, once the options that decide them agree."""
+def _search_and_space(given: dict[str, Any], task: Task) -> tuple[str, spaces.Space, str]:
+    """The kind of search, and what it varies, once the options that decide them agree; and why, if it must be told."""
     search = given.get("search")
     check_choice("search", search, SEARCHES)
     if search == "grid" and (wrong := [name for name in ("trials", "sampler") if name in given]):
         fix = f"leave out --search grid, or {option(wrong[0])}"
         raise UserError(f"{option(wrong[0])} goes with --search optuna; a grid runs all of its configurations: {fix}")
     space = spaces.read(given["space"], task.base) if given.get("space") else None
-    if search is None:
-        reason = _needs_optuna(given, space or {})
-        search = "optuna" if reason else "grid"
-        if reason:
-            log.warning("%s means --search optuna, since %s", *reason)
+    reason = _needs_optuna(given, space or {}) if search is None else ""
+    search = search or ("optuna" if reason else "grid")
     if space is None:
         space = spaces.parse(task.grid if search == "grid" else task.space, task.base, f"task {task.name}")
-    return search, space
+    return search, space, reason
 
 
-def _needs_optuna(given: dict[str, Any], space: spaces.Space) -> tuple[str, str] | None:
-    """What can only mean a search by Optuna, and why; None if a grid will do."""
+def _needs_optuna(given: dict[str, Any], space: spaces.Space) -> str:
+    """What can only mean a search by Optuna, and why; empty if a grid will do."""
     for name, reason in NEEDS_OPTUNA.items():
         if given.get(name) is not None:
-            return f"{option(name)} {given[name]}", reason
+            return f"{option(name)} {given[name]} means --search optuna, since {reason}"
     for name, dimension in space.items():
         if isinstance(dimension, dict):
-            return f"a range of {name}", "a grid needs lists of values"
-    return None
+            return f"a range of {name} means --search optuna, since a grid needs lists of values"
+    return ""
 
 
 def _name(given: dict[str, Any]) -> str:

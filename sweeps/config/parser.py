@@ -40,7 +40,7 @@ class UnknownOption(UserError):
             meant: the command's option that was probably meant.
             is_certain: whether only its spelling differs, or it is a known name for the same.
         """
-        hint = did_you_mean(meant) or "; --help shows all of them"
+        hint = did_you_mean(meant) or f"; {synonyms.ALWAYS.get(plain(typed), '--help shows all of them')}"
         super().__init__(f"no option is called {typed}{hint}")
         self.typed = typed
         self.meant = meant
@@ -99,7 +99,7 @@ class Parser(argparse.ArgumentParser):
         meant = self.unknown(typed.partition("=")[0]) if "=" in typed else None
         if meant and meant.is_certain:
             return UserError(f"{typed}: an option begins with --; {meant}")
-        before = self.options.get(arguments[arguments.index(typed) - 1])
+        before = self.options.get(arguments[max(0, arguments.index(typed) - 1)])
         if before and before.nargs == 0:
             return UserError(f"{before.option_strings[0]} takes no value, got {typed!r}")
         hint = f"see {self.prog} --help"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -12,6 +13,7 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.files import write_whole
 from ae.task import Budget, Objective
+from ae.words import did_you_mean, nearest
 from sweeps.config import space as spaces
 from sweeps.config.plan import Plan, Resources
 from sweeps.storage.folder import PLAN
@@ -55,11 +57,20 @@ def load(folder: Path) -> Plan:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         inside = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{PLAN}")))
-        rule = f"it has no {PLAN}" + (f", but there are {inside}" if inside else "")
+        rule = f"it has no {PLAN}" + (f", but there are {inside}" if inside else did_you_mean(nearest_folder(folder)))
         raise UserError(f"{folder}: not the results folder of a sweep: {rule}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     return parse(content, folder, path)
+
+
+def nearest_folder(folder: Path) -> str | None:
+    """The results folder that one which is not there probably means."""
+    if os.path.exists(folder):  # False for a name that is too long
+        return None
+    beside = {path.parent.name: str(path.parent) for path in folder.parent.glob(f"*/{PLAN}")}
+    name = nearest(folder.name, beside) if beside else None
+    return beside[name] if name else None
 
 
 def parse(content: bytes, folder: Path, path: Path | str) -> Plan:

@@ -23,7 +23,7 @@ OPTIONS = _by_spelling(
         "--gpus-per-trial": "gpus gpu ngpus numgpus gpupertrial",
         "--device": "accelerator cuda usecuda",
         "--time-limit": "timeout trialtimeout",
-        "--time-budget": "timebudgets maxtime totaltime walltime",
+        "--time-budget": "budget timebudgets maxtime totaltime walltime",
         "--scheduler": "pruner earlystopping",
         "--search": "searchalg method strategy algorithm algo",
         "--grace-period": "minepochs mint minresource warmup nwarmupsteps",
@@ -38,7 +38,7 @@ OPTIONS = _by_spelling(
         "--top-k": "top k nbest best topn",
         "--retrain-epochs": "finalepochs refitepochs",
         "--smoke": "smoketest fastdevrun quick test",
-        "--list": "tasks listtasks ls",
+        "--list": "listtasks ls",
         "--address": "rayaddress cluster head",
         "--storage": "storagepath bucket uploaddir s3",
         "--dashboard": "includedashboard ui",
@@ -47,9 +47,17 @@ OPTIONS = _by_spelling(
         "--task": "problem benchmark model",
         "--patience": "earlystoppingpatience",
         "--target": "stopat goal",
+        "--verbose": "debug v loglevel",
+        "--symbols": "tickers ticker stocks",
+        "--field": "column price",
+        "--start": "from startdate begin since",
+        "--end": "to enddate until",
+        "--window": "windowsize seqlen sequencelength lookback",
         "--try": "enqueue enqueuetrial pointstoevaluate",
     }
 )
+ALWAYS = {"tensorboard": "TensorBoard files are always written, without an option"}
+"""What needs no option."""
 SHOW_OPTIONS = _by_spelling({"--watch": "follow f refresh interval w", "--trials": "n limit top lines rows"})
 """Those of `show.py`, where they mean something else."""
 HYPERPARAMETERS = _by_spelling(

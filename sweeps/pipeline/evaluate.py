@@ -16,7 +16,7 @@ from ae.errors import UserError
 from ae.saved import DESCRIPTION, describe, load
 from ae.splits import Split
 from ae.task import Task
-from ae.words import counted
+from ae.words import counted, did_you_mean
 from sweeps.config import plan_file
 from sweeps.config.space import HYPERPARAMETERS
 from sweeps.config.words import SMOKE, settings
@@ -51,7 +51,8 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
     """
     best = folder / BEST
     if not os.path.isdir(best):  # False for a name that is too long
-        raise UserError(f"{folder}: not the results folder of a sweep with a saved model: it has no {BEST}/")
+        hint = did_you_mean(plan_file.nearest_folder(folder))
+        raise UserError(f"{folder}: not the results folder of a sweep with a saved model: it has no {BEST}/{hint}")
     task, saved = _finished(best)
     path = data or (Path(saved["data"]) if saved["data"] else None)
     say(console, f"{task.name}: reading {path or 'the data'}, and testing the model in {best}")

@@ -18,7 +18,8 @@ from ae import tasks
 from ae.errors import UserError
 from ae.splits import Splits
 from ae.words import counted
-from sweeps.config.arguments import parse, parser
+from sweeps.config.arguments import parser
+from sweeps.config.command_line import parse
 from sweeps.config.config_file import located, text
 from sweeps.config.description import describe
 from sweeps.config.new_plan import new_plan
