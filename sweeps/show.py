@@ -1,4 +1,4 @@
-"""Show a sweep that is running or has ended: how far it is, the best trials, their learning curves. Changes nothing."""
+"""Show a sweep that is running or has ended: how far it is, its best trials, or one of them. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_line().parse(arguments)
         from rich.console import Console
 
+        if options.trial:
+            from sweeps.report.trial_page import show_trial
+
+            show_trial(options.folder, options.trial, Console())
+            return
         from sweeps.report.terminal import show  # with pandas, which --help does without
 
         show(options.folder, options.watch, options.trials, Console())
@@ -30,13 +35,19 @@ def command_line() -> Parser:
     """The options."""
     parser = Parser(prog="python sweeps/show.py", description=__doc__, own_synonyms=SHOW_OPTIONS)
     parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
-    parser.add_argument(
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument(
         "--watch",
         type=seconds,
         nargs="?",
         const=2.0,
         metavar="S",
         help="refresh every S seconds (2), or 1m and the like, until the sweep ends",
+    )
+    one.add_argument(
+        "--trial",
+        metavar="NAME",
+        help="one trial (0003) or retraining (0003-seed1): configuration, curve, events, checkpoints, error",
     )
     parser.add_argument("--trials", type=positive, default=10, metavar="N", help="lines of the table (default: 10)")
     return parser

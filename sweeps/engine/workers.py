@@ -8,7 +8,6 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from pyarrow.fs import FileSelector, FileSystem
 from ray import tune
 
 from ae.splits import Split
@@ -17,7 +16,7 @@ from sweeps.engine.phase import Phase
 from sweeps.engine.room import Room, Watch
 from sweeps.engine.trial import SweepTrial
 from sweeps.engine.tune_side import TuneCallback, TuneScheduler, TuneSearcher, name_of
-from sweeps.storage.filesystem import join
+from sweeps.storage.ray_files import phase_folders, ray_folder, trial_folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +90,9 @@ def _tune_config(plan: Plan, phase: Phase) -> tune.TuneConfig:
 
 
 def _run_config(plan: Plan, phase: Phase, watch: Watch) -> tune.RunConfig:
-    place = join(plan.place, "ray")
     return tune.RunConfig(
-        name=_unused(place, phase.name),
-        storage_path=place,
+        name=_unused(plan.place, phase.name),
+        storage_path=ray_folder(plan.place),
         callbacks=[TuneCallback(phase), watch],
         verbose=1 if plan.resources.verbose else 0,
         checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=0, checkpoint_at_end=False),
@@ -113,11 +111,10 @@ def _os_error(error: BaseException | None) -> OSError | None:
 
 def _unused(place: str, phase: str) -> str:
     """The name of Tune's folder for one phase of one session: search, search-2, ..."""
-    filesystem, root = FileSystem.from_uri(place)
-    there = {file.base_name for file in filesystem.get_file_info(FileSelector(root, allow_not_found=True))}
+    there = phase_folders(place)
     names = itertools.chain([phase], (f"{phase}-{session}" for session in itertools.count(2)))
     return next(name for name in names if name not in there)
 
 
 def _trial_name(trial: Any) -> str:
-    return f"trial-{name_of(trial)}"
+    return trial_folder(name_of(trial))

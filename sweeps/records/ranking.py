@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +31,7 @@ class Column:
     """The lowest is the last to be left out."""
     name: str
     cells: list[str]
-    """Empty for the curves, which are drawn once their width is known."""
+    """One per row; the curves are drawn once their width is known."""
 
     @property
     def width(self) -> int:
@@ -55,21 +55,35 @@ def ranking(
         is_over: whether the phase is over, so that its open trials were interrupted.
     """
     columns = _columns(log, records, varied, console, is_over)
-    room, shown = console.width + GAP, set[str]()
+    shown, room = fitting(columns, console.width)
+    ready = [
+        replace(column, cells=_curves(log, records, console, column.width - GAP + room))
+        if column.name == CURVE
+        else column
+        for column in shown
+    ]
+    best = 0 if records and records[0].best is not None else None
+    return drawn(ready, best), [column.name for column in columns if column not in shown]
+
+
+def fitting(columns: Sequence[Column], width: int) -> tuple[list[Column], int]:
+    """The columns for which there is room, in their order; and the characters that are left."""
+    room, names = width + GAP, set[str]()
     for place, column in enumerate(sorted(columns, key=lambda column: column.priority)):
         if place < ALWAYS or column.width <= room:
-            shown.add(column.name)
+            names.add(column.name)
             room -= column.width
+    return [column for column in columns if column.name in names], room
+
+
+def drawn(columns: Sequence[Column], marked: int | None = None) -> Table:
+    """A table of these columns; one row may be marked."""
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
-    cells = []
     for column in columns:
-        if column.name in shown:
-            table.add_column(column.name, no_wrap=True)
-            is_curve = column.name == CURVE
-            cells.append(_curves(log, records, console, column.width - GAP + room) if is_curve else column.cells)
-    for record, row in zip(records, zip(*cells, strict=True), strict=True):
-        table.add_row(*row, style="green" if record.best is not None and record is records[0] else "")
-    return table, [column.name for column in columns if column.name not in shown]
+        table.add_column(column.name, no_wrap=True)
+    for place, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        table.add_row(*row, style="green" if place == marked else "")
+    return table
 
 
 def _columns(
