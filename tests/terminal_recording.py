@@ -11,6 +11,7 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -89,7 +90,10 @@ def record(
     screen = pyte.HistoryScreen(columns + BEYOND, rows, history=100_000)
     stream = pyte.ByteStream(screen)
     found, began = Recording(columns=columns), time.monotonic()
-    child, terminal = _start(command, columns, rows, _environment() if env is None else dict(env), folder)
+    terminal, other_end = pty.openpty()
+    fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = _start(command, _environment() if env is None else dict(env), folder, other_end)
+    os.close(other_end)
     try:
         while time.monotonic() - began < limit_s:
             changed = _feed(terminal, stream, found)
@@ -102,25 +106,24 @@ def record(
                 break
     finally:
         os.close(terminal)
-        found.status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        found.status = process.wait()
         found.seconds = time.monotonic() - began
     found.scrollback = [_text(line, screen.columns) for line in screen.history.top] + found.frames[-1].lines
     return found
 
 
-def _start(
-    command: Sequence[str], columns: int, rows: int, env: dict[str, str], folder: Path | None
-) -> tuple[int, int]:
-    """The process, and the terminal's other end."""
-    child, terminal = pty.fork()
-    if child == 0:
-        try:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.chdir(folder or ".")
-            os.execvpe(command[0], list(command), env)
-        finally:
-            os._exit(127)
-    return child, terminal
+def _start(command: Sequence[str], env: dict[str, str], folder: Path | None, terminal: int) -> subprocess.Popen[bytes]:
+    """The process, the terminal being that of its session, so that Ctrl-C reaches it."""
+    return subprocess.Popen(
+        list(command),
+        env=env,
+        cwd=folder,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
 
 
 def _environment() -> dict[str, str]:
