@@ -74,7 +74,7 @@ def record(
     env: Mapping[str, str] | None = None,
     folder: Path | None = None,
     act: Callable[[Frame], bytes] = lambda frame: b"",
-    limit_s: float = 240.0,
+    limit_s: float = 540.0,
 ) -> Recording:
     """Run a command in a pseudo-terminal.
 

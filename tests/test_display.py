@@ -125,13 +125,14 @@ def test_the_last_frame_stays_and_says_how_the_search_ended(busy, monkeypatch):
         return [line.rstrip() for line in screen.display if line.strip()]
 
     display.open()
-    assert seen()[1].endswith(" left")
+    assert seen()[0] == "a search"
+    assert seen()[2].endswith(" left")
     assert screen.cursor.hidden
     display.tell("Stopping")
     display.live.refresh()
-    assert seen()[1] == "Stopping"
+    assert seen()[2] == "Stopping"
     display.close()
-    title, counts, rungs, _, *rows = seen()
+    _, title, counts, rungs, _, *rows = seen()
     assert title.startswith("mnist-cls/sweep: search interrupted after 0:00:")
     assert counts == "1 finished, 1 diverged, 5 interrupted, 9 to come, 17/144 epochs"
     assert rungs.startswith("rungs: 6 reached epoch 1")

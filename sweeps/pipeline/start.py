@@ -36,6 +36,7 @@ from sweeps.storage.fetch import exists, fetch, refuse_existing
 from sweeps.storage.filesystem import absolute, check_storage, join
 from sweeps.storage.folder import PLAN
 from sweeps.tracking.display import say
+from sweeps.tracking.steps import Step
 
 log = logging.getLogger(__name__)
 
@@ -79,24 +80,24 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         print(describe(plan))
         return 0
     if plan.storage:
-        say(console, f"looking at the storage {plan.storage}")
-        check_storage(plan.storage)
-        if not before:
-            refuse_existing(plan.place)
-    say(console, f"{plan.task.name}: reading {plan.data or 'the data'}")
-    splits = load_splits(plan, bool(before), given.get("subset"))
-    plan = _with_hash(plan, bool(before))
+        with Step(console, f"looking at the storage {plan.storage}"):
+            check_storage(plan.storage)
+            if not before:
+                refuse_existing(plan.place)
+    with Step(console, f"{plan.task.name}: reading {plan.data or 'the data'}"):
+        splits = load_splits(plan, bool(before), given.get("subset"))
+        plan = _with_hash(plan, bool(before))
     return _sweep(plan, before, splits)
 
 
 def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
     """Run the sweep, and say in one line why it cannot go on if something outside it fails."""
     console = Console()
-    say(console, "loading PyTorch, Ray and Optuna")
     try:
-        import torch
+        with Step(console, "loading PyTorch, Ray and Optuna"):
+            import torch
 
-        from sweeps.pipeline.sweep import run_sweep  # imports ray, which --help, --list and --dry-run do without
+            from sweeps.pipeline.sweep import run_sweep  # imports ray, which --help, --list and --dry-run do without
 
         heed_signals()
         torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower

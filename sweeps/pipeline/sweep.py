@@ -67,19 +67,24 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
         OSError: if results cannot be written any more; what was written is kept.
     """
     check_tracker(plan)
-    say(console, f"joining the Ray cluster at {plan.resources.address}" if plan.resources.address else "starting Ray")
-    with ray_session(plan) as dashboard:
+    address = plan.resources.address
+    with contextlib.ExitStack() as stack:
+        with Step(console, f"joining the Ray cluster at {address}" if address else "starting Ray"):
+            dashboard = stack.enter_context(ray_session(plan))
+            room = Room.now(plan)
+            device = room.device()
+            check_nodes(room)
         if dashboard:
             say(console, f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)")
-        room = Room.now(plan)
-        device = room.device()
-        check_nodes(room)
         if not before:
             folder.make(plan.folder, plan_file.text(plan))
         with folder.locked(plan.folder):
             if before and plan_file.text(plan_file.load(plan.folder)) != plan_file.text(before):
                 raise UserError(f"{plan.folder} was resumed by another process; try again")
-            return _Sweep(plan, room, splits, device, console).run(before)
+            status = _Sweep(plan, room, splits, device, console).run(before)
+        with Step(console, "stopping Ray", only_live=True):
+            stack.close()
+    return status
 
 
 class _Sweep:
@@ -123,6 +128,9 @@ class _Sweep:
             self._report()
             if not result.interrupted and not result.tested:
                 self._end("failed")
+            if self.mirror:
+                with Step(self.console, f"copying the results to {plan.storage}", only_live=True):
+                    stack.close()
         if result.interrupted:
             return INTERRUPTED
         if result.tested:

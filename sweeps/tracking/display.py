@@ -44,12 +44,11 @@ class Display:
         self.printed = -LINE_S
 
     def open(self) -> None:
-        """Start the live display, or print the title."""
+        """Print the title, and start the live display."""
+        self._line(self.title)
         if progress.can_refresh(self.console):
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=REFRESHES)
             self.live.start(refresh=True)
-        else:
-            self._line(self.title)
 
     def begin(self, record: TrialRecord) -> None:
         """A trial that starts has no line of its own."""

@@ -20,10 +20,11 @@ class Step:
     Args:
         console: where to.
         title: what is being done, in words.
+        only_live: say nothing without a live display, after the closing words.
     """
 
-    def __init__(self, console: Console, title: str) -> None:
-        self.console, self.title, self.part = console, title, ""
+    def __init__(self, console: Console, title: str, *, only_live: bool = False) -> None:
+        self.console, self.title, self.part, self.only_live = console, title, "", only_live
         self.live: Live | None = None
         self.began = self.printed = time.monotonic()
 
@@ -33,7 +34,7 @@ class Step:
                 get_renderable=self.render, console=self.console, refresh_per_second=REFRESHES, transient=True
             )
             self.live.start(refresh=True)
-        else:
+        elif not self.only_live:
             self._line()
         return self
 
