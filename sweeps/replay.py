@@ -15,7 +15,7 @@ from sweeps.cli import run_command
 from sweeps.config import synonyms
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.parser import Parser
-from sweeps.config.values import path, positive
+from sweeps.config.values import path, positive, positives
 
 EPILOG = """\
 example:
@@ -61,18 +61,18 @@ def command_line() -> Parser:
     parser.add_argument(
         "--grace-period",
         dest="grace_periods",
-        type=numbers,
+        type=positives,
         metavar="LIST",
         help="in epochs (default: 1, 2 and 4 times the sweep's own)",
     )
     parser.add_argument(
         "--reduction-factor",
         dest="reduction_factors",
-        type=numbers,
+        type=positives,
         metavar="LIST",
         help="default: the sweep's own",
     )
-    parser.add_argument("--workers", type=numbers, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
+    parser.add_argument("--workers", type=positives, default=[1, 2, 8, 64], metavar="LIST", help="default: 1,2,8,64")
     parser.add_argument(
         "--patience",
         type=positive,
@@ -97,15 +97,6 @@ def scheduler_names(text: str) -> list[str]:
             rule = f"must be of {', '.join(SCHEDULERS)}, separated by commas"
             raise argparse.ArgumentTypeError(f"{rule}, got {name!r}{meant}")
     return names
-
-
-def numbers(text: str) -> list[int]:
-    """Whole numbers from 1, separated by commas."""
-    try:
-        return [positive(part) for part in text.split(",")]
-    except argparse.ArgumentTypeError:
-        rule = "must be whole numbers >= 1, separated by commas"
-        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}") from None
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """--config FILE.yaml and --print-config: a sweep as a file."""
 
+import argparse
 from dataclasses import replace
 
 import pytest
 
 from ae import tasks
-from sweeps.config import arguments, command_line
+from sweeps.config import arguments, command_line, config_file
 from sweeps.config.new_plan import new_plan
+from sweeps.config.parser import Parser
 from sweeps.config.plan_file import load
 from sweeps.config.resume import resumed_plan
 from sweeps.run import main
@@ -235,3 +237,13 @@ def test_what_only_optuna_can_do_means_optuna_and_says_so(planned, config, caplo
     plan = planned(*(option.replace("{}", file) for option in options))
     assert plan.search == search
     assert [record.getMessage() for record in caplog.records] == ([told] if told else [])
+
+
+def test_an_option_that_may_be_repeated_takes_a_list(config):
+    parser = Parser(argument_default=argparse.SUPPRESS)
+    parser.add_argument("--try", action="append", dest="tried")
+    file = config("try:\n  - {lr: 0.003, clip: none}\n  - hidden_size=96\n")
+    assert config_file.read(file).options(parser, lambda name: None) == {
+        "tried": ["lr=0.003 clip=none", "hidden_size=96"]
+    }
+    assert config_file.read(config("try: lr=1e-3")).options(parser, lambda name: None) == {"tried": ["lr=1e-3"]}

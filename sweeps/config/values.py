@@ -48,6 +48,15 @@ def positive(text: str) -> int:
     return value
 
 
+def positives(text: str) -> list[int]:
+    """Whole numbers from 1, separated by commas."""
+    try:
+        return [positive(part) for part in text.split(",")]
+    except ArgumentTypeError:
+        rule = "must be whole numbers >= 1, separated by commas"
+        raise ArgumentTypeError(f"{rule}, got {text!r}") from None
+
+
 def number(text: str) -> float:
     """A number, also as 1_000 or 1,000."""
     value = _float(text)
