@@ -190,6 +190,18 @@ def test_a_log_of_a_build_server_has_plain_lines_though_it_asks_for_colour(log, 
     assert [line.split(" after")[0] for line in console.file.getvalue().splitlines()] == ["a search", "ended", "test"]
 
 
+def test_a_dumb_terminal_has_plain_lines(log, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal(io.BytesIO(), encoding="utf-8")
+    display = Display(log, SEARCH, "a search", Console(width=40, file=stream))
+    display.open()
+    display.close()
+    stream.seek(0)
+    text = stream.read()
+    assert text.startswith("a search\nended after 0:00:0")
+    assert "\x1b" not in text
+
+
 @pytest.mark.parametrize(
     ("accuracies", "words"), [((), "no validation yet"), ([float("nan")], "every validated trial failed or diverged")]
 )

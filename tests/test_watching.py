@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ae.words import counted
-from sweeps import compare, replay, show
+from sweeps import compare, evaluate, replay, show
 from sweeps.config.words import duration, spread
 from sweeps.records.sparkline import BARS, span, sparkline
 from sweeps.report import comparison
@@ -81,6 +81,19 @@ def test_a_finished_sweep_is_shown_with_its_best_trials_first(swept, shown, summ
     assert f" 4/4    {best['best_accuracy']:.4g} " in ranking[0]
     assert ranking[0].split()[-2:] == ["0.01", str(best["hidden_size"])]
     assert any(block in ranking[0] for block in BARS)
+
+
+def test_a_smoke_run_says_that_its_figures_mean_nothing(smoke, kept, shown, tmp_path):
+    output, folder = smoke
+    words = "This is a smoke run: its figures mean nothing."
+    assert words in output.splitlines()
+    assert words in (folder / "report.html").read_text()
+    assert words in shown(show.main, folder)[1]
+    assert f"note: {words}" in shown(evaluate.main, folder)[1]
+    assert (
+        "smoke runs, whose figures mean nothing: grid" in shown(compare.main, folder, "--output", tmp_path / "x.png")[1]
+    )
+    assert "smoke" not in shown(show.main, kept("mnist-rec/asha"))[1]
 
 
 def test_a_running_sweep_is_shown_and_not_touched(held, shown):
