@@ -1,8 +1,8 @@
-"""Numbers and names in messages."""
+"""Numbers, names and lists in messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 
 LEAST_LIKENESS = 0.65
@@ -42,3 +42,9 @@ def plain(name: str) -> str:
 def did_you_mean(name: str | None) -> str:
     """The question, after a semicolon; nothing without a name."""
     return f"; did you mean {name}?" if name else ""
+
+
+def listed(names: Sequence[str], *, most: int = 5) -> str:
+    """Names in a message, only the first few of them: 'AAA, BBB and 3 more'."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

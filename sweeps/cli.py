@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -72,6 +73,7 @@ def run_command(work: Callable[[], int | None]) -> int:
     Characters that the terminal lacks, and output that nobody reads, are no errors. A user's mistake costs one line and
     status 2, a Ctrl-C status 130. Any other exception is a bug: one line, the traceback in a file, and status 1.
     """
+    _show_what_was_read()
     with safe_output():
         try:
             return work() or 0
@@ -87,3 +89,10 @@ def run_command(work: Callable[[], int | None]) -> int:
             return 130
         except Exception as error:
             return report_bug(error, None, "the command")
+
+
+def _show_what_was_read() -> None:
+    """Show how the data was understood on stderr, where Python shows warnings."""
+    if logging.lastResort:
+        logging.lastResort.setLevel(logging.INFO)  # other loggers than this one still show warnings only
+    logging.getLogger("ae.data").setLevel(logging.INFO)

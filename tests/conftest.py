@@ -6,6 +6,7 @@ import gzip
 import importlib
 import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from ae import kernels, tasks
+from ae.data import sp500
 from ae.data.idx import FILES
 from sweeps.config.command_line import parse
 from sweeps.config.new_plan import new_plan
@@ -36,6 +38,21 @@ def pytest_itemcollected(item):
 def mnist():
     """The task mnist-cls with 300 training images."""
     return tasks.find("mnist-cls").load(None).subset(300)
+
+
+@pytest.fixture
+def understood(caplog):
+    """Loads a table of prices; gives the splits and how the log says that the table was understood."""
+    caplog.set_level(logging.INFO, logger="ae.data")
+
+    def understood(path, **options):
+        caplog.clear()
+        splits = sp500.load(path, sp500.Options(**options))
+        (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+        assert line.startswith(str(path))
+        return splits, line.split(": ", 1)[1]
+
+    return understood
 
 
 @pytest.fixture(scope="session")

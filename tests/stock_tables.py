@@ -16,6 +16,12 @@ from ae.splits import Splits
 
 SYMBOLS = [f"S{number:02d}" for number in range(10)]
 DAYS = 12
+SHARED = Path(__file__).parents[1].parent / "shared"
+"""Beside the repository on some machines."""
+REAL = SHARED / "data" / "sp500" / "sp500_2014_2017.csv.gz"
+"""All 505 stocks."""
+CASES = SHARED / "cases"
+"""Tables as people bring them."""
 
 
 def prices(symbols: list[str] = SYMBOLS, days: int = DAYS) -> pd.DataFrame:
@@ -69,3 +75,31 @@ def refusal(path: Path | None, **options: object) -> str:
         load(path, Options(**options))
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def check_same(splits: Splits, expected: Splits) -> None:
+    for name in ("train", "validation", "test"):
+        one, other = getattr(expected, name), getattr(splits, name)
+        np.testing.assert_array_equal(one.inputs_NTF, other.inputs_NTF)
+        pd.testing.assert_frame_equal(one.info, other.info)
+
+
+def wide(table: pd.DataFrame, column: str = "high") -> pd.DataFrame:
+    """A column per stock."""
+    return table.pivot(index="date", columns="symbol", values=column).rename_axis(index="Date", columns=None)
+
+
+def two_rows(table: pd.DataFrame, *, stock_first: bool = False, names: bool = True) -> pd.DataFrame:
+    """A column per field and stock, as yfinance gives them."""
+    parts = {column.title(): wide(table, column) for column in ("close", "high", "low", "open")}
+    frame = pd.concat(parts, axis=1, names=["Price", "Ticker"] if names else [None, None])
+    return frame.swaplevel(axis=1) if stock_first else frame
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(float).set_axis(pd.to_datetime(frame.index).rename("Date"), axis=0)
+
+
+def write(text: str, path: Path) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path

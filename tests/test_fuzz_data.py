@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import struct
+import zipfile
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,7 +21,22 @@ from ae.data.idx import FILES, TRAIN_IMAGES, TRAIN_LABELS
 # Prices
 
 ODD_CELLS = ["", "NA", "nan", "inf", "-1", "0", "1e308", "1e-320", "1e400", "abc", "1_0", "0x1f", "True", "1+2j", "\0"]
-ODD_CELLS += ['"', '"12', '1"2', "a,b", "é", "2015-01-06", "A0"]
+ODD_CELLS += [
+    '"',
+    '"12',
+    '1"2',
+    "a,b",
+    "é",
+    "2015-01-06",
+    "A0",
+    "$1",
+    "1,5",
+    "1.234,5",
+    "-",
+    "#N/A",
+    "01/05/2015",
+    "5.1.15",
+]
 CELLS = st.one_of(st.sampled_from(ODD_CELLS), st.floats(1, 100).map(str), st.text(max_size=5))
 ENDS = st.sampled_from([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\n\n", "\r"]])
 PRICE_OPTIONS = (
@@ -56,8 +73,40 @@ def tables(draw: st.DrawFn) -> bytes:
     return encoded("".join(",".join(row) + random.choice(ends) for row in [list(WHOLE), *table]))
 
 
+@st.composite
+def strange_tables(draw: st.DrawFn) -> bytes:
+    """A table in one of the layouts, with any separator, dates and prices in any notation, and some cells replaced."""
+    random = draw(st.randoms(use_true_random=False))
+    frame = WHOLE.assign(
+        high=WHOLE["high"].map(
+            draw(st.sampled_from(["{:.2f}", "${:,.2f}", "{:.0f},5", "1.{:03.0f},25", "{:03.0f},000"])).format
+        ),
+        date=(pd.to_datetime(WHOLE["date"]) + pd.Timedelta(days=8)).dt.strftime(
+            draw(st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%y", "%Y%m%d"]))
+        ),
+    )
+    layout = draw(st.sampled_from(["rows", "columns", "two header rows", "one stock"]))
+    if layout in ("columns", "two header rows"):
+        frame = frame.pivot(index="date", columns="symbol", values="high")
+        frame = frame if layout == "columns" else pd.concat({"High": frame, "Low": frame}, axis=1)
+    table = list(csv.reader(io.StringIO(frame.to_csv(index=layout in ("columns", "two header rows")))))
+    table = [row[1:] for row in table] if layout == "one stock" else table
+    for cell in draw(st.lists(CELLS, max_size=4)):
+        row = random.choice(table)
+        row[random.randrange(len(row))] = cell
+    if draw(st.booleans()):
+        del table[draw(st.integers(0, len(table) - 1))]
+    text = io.StringIO()
+    csv.writer(text, delimiter=draw(st.sampled_from(",;\t|"))).writerows(table)
+    return encoded(text.getvalue())
+
+
 def packed(table: pd.DataFrame, ending: str) -> bytes:
     buffer = io.BytesIO()
+    if ending == ".zip":
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("prices.csv", table.to_csv(index=False))
+        return buffer.getvalue()
     if ending == ".parquet":
         table.to_parquet(buffer)
         return buffer.getvalue()
@@ -71,7 +120,18 @@ def test_any_table_of_prices_loads_or_gives_one_line(table, option):
     check_files(main, {"prices.csv": table}, *PRICES, "--data={}/prices.csv", option)
 
 
-@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+@fuzz(150)
+@given(
+    table=strange_tables(),
+    name=st.sampled_from(["prices.csv", "prices.txt", "S1.tsv"]),
+    option=st.sampled_from(PRICE_OPTIONS[1:]),
+)
+def test_a_table_in_any_form_loads_or_gives_one_line(table, name, option):
+    check_files(main, {f"data/{name}": table}, *PRICES, f"--data={{}}/data/{name}", option)
+    check_files(main, {f"data/{name}": table, "data/S2.csv": table}, *PRICES, "--data={}/data", option)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".zip"])
 @fuzz(40)
 @given(data=st.data())
 def test_a_damaged_file_of_prices_loads_or_gives_one_line(ending, data):

@@ -148,7 +148,7 @@ def test_a_fault_in_a_folder_names_the_file_and_its_row(tmp_path):
 
 def test_a_missing_column_is_refused_with_the_columns_that_there_are(tmp_path):
     path = save(prices().drop(columns="high"), tmp_path)
-    assert "no column 'high'; the columns are symbol, date, open, low, close, volume" in refusal(path)
+    assert "no column 'high'; the columns are symbol, date, open, low, close and 1 more" in refusal(path)
     assert "no column 'symbol'" in refusal(save(prices().drop(columns="symbol"), tmp_path))
     assert "no column 'date'" in refusal(save(prices().drop(columns="date"), tmp_path))
     assert "more than one column 'high'" in refusal(save(prices().rename(columns={"low": "high"}), tmp_path))
@@ -174,7 +174,7 @@ def test_an_unknown_symbol_is_refused_with_those_close_to_it(tmp_path):
         ("prices.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc", "cannot be read"),
         ("prices.parquet", b"symbol,date,high\n", "cannot be read"),
         ("prices.parquet", b"", "cannot be read"),
-        ("prices.xlsx", b"", "must be a folder or end in .csv.gz, .csv, .parquet"),
+        ("prices.xlsx", b"", "must be a folder or end in .csv, .csv.gz, .tsv"),
     ],
 )
 def test_an_unreadable_file_is_refused(tmp_path, name, content, expected):

@@ -2,12 +2,16 @@
 
 Shape suffixes: N sequences, T time steps (days), F features.
 
-A stock's days are the days for which the table has a row; missing days are not added. Only rows selected by --symbols,
---start and --end are checked. Each fault has a rule; each count is one line in the log.
+The table may have any layout of `ae.data.price_layout` and any form of `ae.data.table_files`; the log tells how it was
+understood. A stock's days are the days for which the table has a row; missing days are not added. Only rows selected by
+--symbols, --start and --end are checked. Each fault has a rule; each count is one line in the log.
 
 | fault | what happens |
 | --- | --- |
-| missing price | filled with the price of the day before; dropped before a stock's first price; both counted |
+| missing price (empty, -, #N/A, NaN, ...) | filled with the price of the day before; counted |
+| missing before a stock's first price | dropped; counted |
+| missing after a stock's last price, where stocks are in columns | dropped: the stock has ended |
+| split that is not adjusted, or a price wrong by a factor | kept; a warning per stock with day and factor |
 | history shorter than --min-days or --window | the stock is dropped; counted |
 | days that do not fill a window | the oldest days are dropped; counted |
 | constant sequence (minimum = maximum) | dropped; counted, with symbols |
@@ -15,12 +19,16 @@ A stock's days are the days for which the table has a row; missing days are not 
 | two rows for one stock and day, same price | one is kept; counted |
 | two rows for one stock and day, different prices | error with both rows |
 | rows out of order | sorted |
+| $1,234.50, 1.234,50 and the like | read; whether a comma is a decimal one follows from the whole columns |
 | price that is not a number, infinite, zero or negative | error with row and column |
-| date that is not YYYY-MM-DD (a time after it is ignored) | error with row and column |
+| dates as MM/DD/YYYY, YYYYMMDD and the like (a time after them is ignored) | read, all in one form |
+| dates that fit two forms, such as 01/04/2016 alone | error with both forms |
+| date in another form than the others, or in none | error with row and column |
 | row without a symbol, or with more cells than the header | error |
 | line break in a cell, from an unclosed quotation mark | error with row and column |
 | price too far from the days before for float32 in their scale | error with the stock |
-| missing or repeated column | error with the existing columns |
+| missing or repeated column | error with existing columns |
+| file without these prices among several | left out and named; error if it is as many as the others and has dates |
 | unknown symbol in --symbols | error with similar symbols |
 | no rows, in a file or from --start to --end | error |
 | missing or unreadable file, or another format | error |
@@ -43,17 +51,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ae.data import prices
+from ae.data import price_checks, prices
 from ae.data.price_scale import Scale, moving, normalise, prices_of, restore
 from ae.errors import UserError
 from ae.splits import SPLIT_SEED, Split, Splits
-from ae.words import counted
+from ae.words import counted, listed
 
 SAMPLE = Path(__file__).parent / "sp500_sample" / "sp500_dataset.csv.gz"
 SAMPLE_FIELD = "close"
 SAMPLE_WINDOW = 250
 """Default length of a sequence of the embedded sample, in days; about one year of trading."""
 DEFAULT_FIELD = "high"
+UNKNOWN_FIELD = "price"
+"""What the prices are called if neither the table nor the user says which they are."""
 MIN_STOCKS = 5
 """Smallest number of stocks that a 60/20/20 split leaves one of in each part."""
 ALIKE = 0.9
@@ -72,7 +82,8 @@ class Options:
         default=DEFAULT_FIELD,
         metadata={"help": "column of the prices (default: high; the embedded sample has only close)"},
     )
-    """Column of the table, in any case. The embedded sample has only closing prices and ignores the default."""
+    """Column of the table, in any case. The embedded sample has only closing prices and ignores the default. A table
+    with nothing but a column per stock does not say which prices it has: the option says what they are called."""
     symbols: str | None = dataclasses.field(default=None, metadata={"help": "only these stocks, separated by commas"})
     """None uses all stocks."""
     start: str | None = dataclasses.field(default=None, metadata={"help": "first day, YYYY-MM-DD"})
@@ -88,7 +99,7 @@ class Options:
     window has, or without a window as many as the longest history."""
 
     def __post_init__(self) -> None:
-        if self.field.strip().lower() in ("", "date", "symbol", "name"):
+        if self.field.strip().lower() in ("", "date", "symbol", "ticker", "name"):
             raise UserError(f"--field must name a column of prices, got {self.field!r}")
         if self.symbols is not None and not self.wanted():
             raise UserError(f"--symbols must name a stock, got {self.symbols!r}")
@@ -124,8 +135,8 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     """Normalised prices, with 60 % of the stocks to train, 20 % to validate and 20 % to test.
 
     Args:
-        path: a .csv, .csv.gz or .parquet file with the columns symbol (or Name), date and the price, or a folder with
-            one such file per symbol; None loads the embedded sample of 20 stocks.
+        path: a table of prices, or a folder or .zip file with several, see `prices.read_prices`; None loads the
+            embedded sample of 20 stocks.
         options: which prices, and how to cut them.
         hold_out_last: scale each sequence without looking at its last day, for a task that predicts this day.
 
@@ -139,6 +150,7 @@ def load(path: Path | None, options: Options, *, hold_out_last: bool = False) ->
     """
     table, name, field, window = _read_and_repair(path, options)
     table, dropped = _drop_short(table, name, window or 0, options.min_days)
+    price_checks.warn_of_factors(table, source=name)
     days = window or options.min_days or int(table.groupby("symbol").size().max())
     least = 4 if hold_out_last else 2
     if days < least:
@@ -178,26 +190,22 @@ def _day(option: str, text: str | None) -> date | None:
 
 def _read_and_repair(path: Path | None, options: Options) -> tuple[pd.DataFrame, str, str, int | None]:
     """The repaired rows, a description of the data, the column of the prices, and the length of a window."""
-    price = options.field.strip().lower()
+    field = options.field.strip().lower()
     if path is None:
-        if price not in (DEFAULT_FIELD, SAMPLE_FIELD):
+        if field not in (DEFAULT_FIELD, SAMPLE_FIELD):
             raise UserError(f"--field {options.field}: the embedded sample has closing prices only; leave --field out")
-        price = SAMPLE_FIELD
-        name = "embedded sample of S&P 500 closing prices (skfolio, BSD-3-Clause)"
-        table = _read_sample()
-    else:
-        name = f"{path} ({price} prices)"
-        table = prices.read_prices(path, price)
+        field = SAMPLE_FIELD
+    table = prices.read_prices(path or SAMPLE, field)
+    if not table.field_known and field == DEFAULT_FIELD:
+        field = UNKNOWN_FIELD
+    of_field = "" if field == UNKNOWN_FIELD else f" ({field} prices)"
+    name = f"{path}{of_field}" if path else "embedded sample of S&P 500 closing prices (skfolio, BSD-3-Clause)"
     start, end = options.days()
-    table = prices.select_rows(table, source=name, symbols=options.wanted(), start=start, end=end)
+    rows = prices.select_rows(table, source=name, symbols=options.wanted(), start=start, end=end)
+    if path:
+        log.info("%s: %s", name, prices.understood(table, rows))
     window = options.window or (SAMPLE_WINDOW if path is None else None)
-    return prices.repair_rows(table, source=name, field=price), name, price, window
-
-
-def _read_sample() -> pd.DataFrame:
-    wide = pd.read_csv(SAMPLE)
-    long = wide.assign(row=wide.index + 2).melt(["Date", "row"], var_name="symbol", value_name="price")
-    return long.rename(columns={"Date": "date"}).assign(file=SAMPLE.name)
+    return prices.repair_rows(rows, source=name), name, field, window
 
 
 def _drop_short(table: pd.DataFrame, name: str, window: int, min_days: int | None) -> tuple[pd.DataFrame, int]:
@@ -226,7 +234,7 @@ def _cut(table: pd.DataFrame, name: str, days: int, *, windows: bool) -> tuple[p
 def _varying(sequences: pd.DataFrame, seen_NT: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
     keep_N = moving(seen_NT)
     if not keep_N.all():
-        symbols = ", ".join(sequences.loc[~keep_N, "symbol"].unique())
+        symbols = listed(list(sequences.loc[~keep_N, "symbol"].unique()))
         dropped = counted(int((~keep_N).sum()), "constant sequence")
         log.warning("%s: %s dropped: %s", name, dropped, symbols)
     return keep_N
@@ -267,15 +275,12 @@ def _warn_of_twins(table: pd.DataFrame, splits: Splits, name: str) -> None:
     scaled = (returns - returns.mean()) / returns.std(ddof=0)
     tested = scaled.columns.isin(_symbols(splits.test))
     alike = scaled.loc[:, tested].T @ scaled.loc[:, ~tested] / len(scaled)
-    pairs = [f"{alike.index[one]} like {alike.columns[other]}" for one, other in np.argwhere(alike.to_numpy() > ALIKE)]
-    if pairs:
+    closest = alike.max(axis=1)[lambda highest: highest > ALIKE].index
+    if len(closest):
+        pairs = [f"{symbol} like {alike.loc[symbol].idxmax()}" for symbol in closest]
         count = counted(len(pairs), "test stock")
-        log.warning(
-            "%s: %s moving like a training or validation stock, so the test is too easy: %s",
-            name,
-            count,
-            ", ".join(pairs),
-        )
+        what = "moving like a training or validation stock, so the test is too easy"
+        log.warning("%s: %s %s: %s", name, count, what, listed(pairs))
 
 
 def _symbols(split: Split) -> set[str]:
