@@ -1,9 +1,15 @@
 """Whole sweeps as a person at a terminal sees them."""
 
+import json
+import shutil
 import sys
+import time
+from contextlib import ExitStack
 
 import pytest
 from terminal_recording import record
+
+from sweeps.storage.folder import locked
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 COPIED = ("Resume with:", "Report:")
@@ -61,3 +67,30 @@ def test_a_ctrl_c(sweep):
     assert not found.frames[-1].cursor_hidden
     assert sum("search interrupted after" in line for line in found.scrollback) == 1
     assert any(line.startswith("Resume with: python sweeps/run.py --resume ") for line in found.scrollback)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(60, 14), (140, 40)])
+def test_a_watched_sweep_leaves_its_last_page_alone(columns, rows, kept, tmp_path, request):
+    folder, lock = shutil.copytree(kept("mnist-rec/asha"), tmp_path / "watched"), ExitStack()
+    begun = {"event": "session_begun", "time": time.time(), "session": "b", "host": "", "device": "cpu"}
+    with (folder / "events.jsonl").open("a") as file:
+        file.write(json.dumps(begun) + "\n")
+    lock.enter_context(locked(folder))
+    seen = []
+
+    def act(frame):
+        if "running, last event" in " ".join(frame.lines):
+            seen.append(frame)
+            if len(seen) == 3:
+                lock.close()
+        return b""
+
+    script = request.config.rootpath / "sweeps" / "show.py"
+    command = [sys.executable, str(script), "watched", "--watch", "0.5"]
+    found = record(command, columns=columns, rows=rows, folder=tmp_path, act=act)
+    assert found.status == 0
+    assert too_wide(found) == []
+    assert all(frame.scrolled == 0 for frame in seen), "a page is no higher than the terminal"
+    assert sum(line.startswith("mnist-rec/asha  grid of 12") for line in found.scrollback) == 1
+    assert "and 2 more; --trials N shows N" in found.scrollback
+    assert not found.frames[-1].cursor_hidden

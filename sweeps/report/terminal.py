@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import time
 from collections.abc import Sequence
@@ -23,8 +22,6 @@ from sweeps.records.ranking import ranking
 from sweeps.records.status import SweepStatus, read_status
 from sweeps.records.trials import DIVERGED, FINISHED, SEARCH, TrialLog
 
-HEADING = 3
-"""Lines of the table besides those of its trials."""
 SPLITS = {"val": "in validation", "test": "on the test split"}
 
 
@@ -41,9 +38,10 @@ def show(folder: Path, watch_s: float | None, lines: int, console: Console) -> N
         UserError: if the folder is not that of a sweep.
     """
     status = read_status(folder)
-    if watch_s is not None:
+    if watch_s is not None and status.is_running:
         status = _watch(status, watch_s, lines, console)
-    console.print(page(status, lines, console))
+    else:
+        console.print(page(status, lines, console))
     if not status.is_running and _can_resume(status):
         command = f"Resume with: python sweeps/run.py --resume {shlex.quote(str(status.plan.folder))}"
         console.print(command, soft_wrap=True, highlight=False, markup=False)
@@ -51,12 +49,21 @@ def show(folder: Path, watch_s: float | None, lines: int, console: Console) -> N
 
 def _watch(status: SweepStatus, watch_s: float, lines: int, console: Console) -> SweepStatus:
     """Refresh the page while a process runs the sweep, on a terminal; returns the sweep as it is then."""
-    live = Live(console=console, auto_refresh=False, transient=True)
-    with live if can_refresh(console) else contextlib.nullcontext():
+
+    def later() -> SweepStatus:
+        time.sleep(watch_s)
+        return read_status(status.plan.folder)
+
+    if can_refresh(console):
+        with Live(console=console, auto_refresh=False) as live:
+            while status.is_running:
+                live.update(page(status, lines, console, console.height), refresh=True)
+                status = later()
+            live.update(page(status, lines, console))
+    else:
         while status.is_running:
-            live.update(page(status, lines, console, console.height), refresh=can_refresh(console))
-            time.sleep(watch_s)
-            status = read_status(status.plan.folder)
+            status = later()
+        console.print(page(status, lines, console))
     return status
 
 
@@ -88,7 +95,8 @@ def page(status: SweepStatus, lines: int, console: Console, height: int | None =
             parts.append(_best(status.retraining, plan, width))
     if status.search.records:
         if height:
-            lines = max(1, min(lines, height - len(console.render_lines(Group(*parts))) - HEADING))
+            most = Group(*parts, *table(status, lines, console))
+            lines = max(1, min(lines, len(status.search.records)) - max(0, _rows(most, console) + 2 - height))
         parts += [Text(), *table(status, lines, console)]
     return Group(*parts)
 
@@ -147,6 +155,11 @@ def phase(status: SweepStatus, log: TrialLog, console: Console) -> list[Renderab
 
 def _best(log: TrialLog, plan: Plan, width: int) -> Text:
     return Text(folded(f"  {progress.best(log, plan.varied)}".split(", "), width), style="green")
+
+
+def _rows(shown: RenderableType, console: Console) -> int:
+    """Its height, in lines."""
+    return len(console.render_lines(shown))
 
 
 def table(status: SweepStatus, lines: int, console: Console) -> list[RenderableType]:
