@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from sweeps.records.trials import Report
 from sweeps.scheduling.simulation import TO_THE_END, Recording, Result, Setting, Simulation, simulate
+
+MOST_CHOICES = 30
+"""Most choices of the seeds for each number of them; up to six seeds these are all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +29,9 @@ class Judged:
 
 
 def judged_by_seeds(recording: Recording, settings: Iterable[Setting]) -> Iterator[Judged]:
-    """The settings, each with every number of seeds from one to all that were recorded.
+    """The settings, each with every number of seeds from one to all that were recorded, under every choice of these.
 
-    Every seed is in equally many of the choices: those with the seeds that follow each other, in a circle.
+    Where there are more than MOST_CHOICES, so many are drawn at random, the same in each call.
     """
     whole = Simulation(recording, TO_THE_END)
     whole.run()
@@ -35,11 +40,17 @@ def judged_by_seeds(recording: Recording, settings: Iterable[Setting]) -> Iterat
     best, sign = truth[log.ranked()[0].name], 1 if recording.objective.mode == "min" else -1
     for setting in settings:
         for seeds in range(1, number + 1):
-            choices = [[(first + place) % number for place in range(seeds)] for first in range(number)]
-            chosen = choices if seeds < number else choices[:1]
-            results = [simulate(with_seeds(recording, places), setting) for places in chosen]
+            results = [simulate(with_seeds(recording, places), setting) for places in _choices(number, seeds)]
             regrets = [sign * (truth[result.trial] - best) for result in results]
             yield Judged(setting=setting, seeds=seeds, results=results, regrets=regrets)
+
+
+def _choices(number: int, seeds: int) -> Sequence[Sequence[int]]:
+    """Choices of so many seeds, by their places."""
+    if math.comb(number, seeds) <= MOST_CHOICES:
+        return list(itertools.combinations(range(number), seeds))
+    random = Random(0)
+    return [random.sample(range(number), seeds) for _ in range(MOST_CHOICES)]
 
 
 def with_seeds(recording: Recording, places: Sequence[int]) -> Recording:
