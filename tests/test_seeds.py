@@ -14,7 +14,7 @@ from ae.configuration import Configuration
 from ae.seeds import SeededTraining
 from ae.task import Budget, Objective
 from ae.training import DeviceSplit, Training
-from sweeps import rebuild, replay
+from sweeps import rebuild, replay, show
 from sweeps.engine.trial import SweepTrial
 from sweeps.records.trials import Report
 from sweeps.run import main
@@ -225,6 +225,13 @@ def test_a_replay_says_what_fewer_seeds_would_have_found(seeded, log_of, shown, 
     assert every["regret"].tolist()[2] == 0
     assert table["epochs"].max() == 48
     assert not (seeded / "replay_seeds.csv").exists()
+
+
+def test_the_page_of_a_trial_has_the_value_of_each_seed(seeded, log_of, shown):
+    best = log_of(seeded).search.ranked()[0]
+    output = shown(show.main, seeded, "--trial", best.name)[1]
+    each = ", ".join(f"{value:.4g}" for value in best.best_per_seed)
+    assert f"loss is the mean of 3 seeds, at epoch {best.best_epoch}: {each}" in output
 
 
 def test_tables_that_are_written_anew_are_the_same(seeded):

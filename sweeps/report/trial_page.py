@@ -109,6 +109,10 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
         Text(folded(["configuration:", *(settings(record.config, [name]) for name in names)], width)),
         Text(folded(["varied in this sweep:", *varied], width), style="dim"),
     ]
+    if record.best_per_seed:
+        each = [f"{value:.4g}" for value in record.best_per_seed]
+        told = f"{metric} is the mean of {log.seeds_per_trial} seeds, at epoch {record.best_epoch}:"
+        lines.insert(2, Text(folded([told, *each], width)))
     if record.warning:
         lines.append(Text(folded([f"warning: {record.warning}"], width)))
     if record.retried:
