@@ -58,9 +58,11 @@ class DeviceSplit:
             self.labels_N = None if split.labels_N is None else on_device(split.labels_N)
             self.observed_SF = None if split.observed_SF is None else on_device(split.observed_SF)
             self.starts_N, self.lengths_N = on_device(split.starts_N), on_device(split.lengths_N)
-        shape = (len(split), -1, split.features)
-        self.inputs_NTF = self.steps_SF.view(shape) if split.is_dense else None
-        """All sequences, if they have one length and follow each other."""
+            self.centre_NF = None if split.centre_NF is None else on_device(split.centre_NF)
+            self.spread_NF = None if split.spread_NF is None else on_device(split.spread_NF)
+        is_plain = split.is_dense and split.observed_SF is None and split.centre_NF is None
+        self.inputs_NTF = self.steps_SF.view(len(split), -1, split.features) if is_plain else None
+        """All sequences, if they have one length and follow each other, and are complete."""
         self.is_even = bool((split.lengths_N == split.lengths_N[:1]).all())
         """Whether all sequences have one length."""
         self.longest = int(split.lengths_N.max())
@@ -76,7 +78,7 @@ class DeviceSplit:
     def batch(self, where: Tensor | slice) -> Batch:
         """The sequences at an index tensor or slice."""
         labels_B = None if self.labels_N is None else self.labels_N[where]
-        if self.inputs_NTF is not None and self.observed_SF is None:
+        if self.inputs_NTF is not None:
             return Batch(self.inputs_NTF[where], labels_B)
         starts_B, lengths_B = self.starts_N[where], self.lengths_N[where]
         longest = self.longest if self.is_even else int(lengths_B.max())
@@ -86,6 +88,8 @@ class DeviceSplit:
         if not self.is_even:  # steps after the end of the last sequence do not exist
             where_BT = torch.minimum(where_BT, (starts_B + lengths_B - 1)[:, None])
         inputs_BTF, real_BTF = self.steps_SF[where_BT], None
+        if self.centre_NF is not None and self.spread_NF is not None:
+            inputs_BTF = (inputs_BTF - self.centre_NF[where, None]) / self.spread_NF[where, None]
         if not self.is_even:
             inputs_BTF, real_BTF = inputs_BTF * inside_BT1, inside_BT1.expand_as(inputs_BTF)
         if self.observed_SF is not None:

@@ -5,9 +5,9 @@ Shape suffixes: N sequences, T time steps, F features, S time steps of all seque
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Split:
     """Time steps of each sequence, at least 1."""
     observed_SF: NDArray[np.bool_] | None = None
     """False where a value is missing in the data; None if none is."""
+    centre_NF: NDArray[np.float32] | None = None
+    """What a batch subtracts from each sequence; None if its steps are as the model reads them."""
+    spread_NF: NDArray[np.float32] | None = None
+    """What a batch then divides it by."""
     labels_N: NDArray[np.int64] | None = None
     """Class of each sequence, an index into `class_names`; None if the data has no classes."""
     class_names: tuple[str, ...] | None = None
@@ -78,21 +82,34 @@ class Split:
 
     @property
     def inputs_NTF(self) -> NDArray[np.float32]:
-        """All sequences as one array.
+        """All sequences as one array, as the model reads them.
 
         Raises:
             ValueError: if their lengths differ.
         """
         if self.is_dense:
-            return self.steps_SF.reshape(len(self), -1, self.features)
-        if not (self.lengths_N == self.lengths_N[:1]).all():
+            inputs_NTF = self.steps_SF.reshape(len(self), -1, self.features)
+        elif (self.lengths_N == self.lengths_N[:1]).all():
+            inputs_NTF = self.steps_SF[self.starts_N[:, None] + np.arange(self.lengths_N[0])]
+        else:
             raise ValueError(f"sequences must have one length, got {self.lengths_N.min()} to {self.lengths_N.max()}")
-        return self.steps_SF[self.starts_N[:, None] + np.arange(self.lengths_N[0])]
+        if self.centre_NF is None or self.spread_NF is None:
+            return inputs_NTF
+        return (inputs_NTF - self.centre_NF[:, None]) / self.spread_NF[:, None]
 
     def sequence(self, index: int) -> NDArray[np.float32]:
-        """The steps (T, F) of one sequence."""
+        """One sequence (T, F), as the model reads it."""
         start = self.starts_N[index]
-        return self.steps_SF[start : start + self.lengths_N[index]]
+        steps_TF = self.steps_SF[start : start + self.lengths_N[index]]
+        if self.centre_NF is None or self.spread_NF is None:
+            return steps_TF
+        return (steps_TF - self.centre_NF[index]) / self.spread_NF[index]
+
+    def unscaled(self, values_TF: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+        """Values of one sequence as the model gives them, without what a batch does to its inputs."""
+        if self.centre_NF is None or self.spread_NF is None:
+            return values_TF
+        return values_TF * self.spread_NF[index] + self.centre_NF[index]
 
     def head(self, count: int) -> Split:
         """The first `count` sequences; splits are shuffled, so these are a random sample."""
@@ -109,6 +126,8 @@ class Split:
             starts_N=starts_N - first,
             lengths_N=lengths_N,
             observed_SF=None if self.observed_SF is None else self.observed_SF[first:last],
+            centre_NF=None if self.centre_NF is None else self.centre_NF[where_N],
+            spread_NF=None if self.spread_NF is None else self.spread_NF[where_N],
             labels_N=None if self.labels_N is None else self.labels_N[where_N],
             info=None if self.info is None else self.info.iloc[where_N],
         )
@@ -123,6 +142,12 @@ class Splits:
     test: Split
     source: str
     """Where the data comes from; the report prints it."""
+    abnormal_validation: Split | None = None
+    """Abnormal sequences for the threshold of a detection; they neither train a model nor choose one."""
+    abnormal_test: Split | None = None
+    """Abnormal sequences for the test of a detection."""
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    """What prepares new data as this was prepared, as JSON values; saved with the model."""
 
     def subset(self, count: int) -> Splits:
         """The first `count` training sequences, and the same share of the other splits.
@@ -135,8 +160,9 @@ class Splits:
         if count >= len(self.train):
             return self
         share = count / len(self.train)
-        cut = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        names = ("train", "validation", "test", "abnormal_validation", "abnormal_test")
+        cut = {name: getattr(self, name) for name in names if getattr(self, name)}
         smaller = {name: split.head(max(1, round(share * len(split)))) for name, split in cut.items()}
         verbs = ("train", "validate", "test")
-        sizes = ", ".join(f"{len(split):,} to {verb}" for split, verb in zip(smaller.values(), verbs, strict=True))
+        sizes = ", ".join(f"{len(split):,} to {verb}" for split, verb in zip(smaller.values(), verbs, strict=False))
         return replace(self, source=f"{self.source}; a subset: {sizes}", **smaller)

@@ -103,14 +103,18 @@ class Task:
     load: Callable[[Path | None, Any], Splits]
     """Reads the data at a path, or the embedded data for None, as the options say; UserError if they are wrong."""
     options: type = NoOptions
-    """Dataclass of the task's own command-line options, each an int, float, str or None. A field's metadata holds its
-    "help" for --help."""
+    """Dataclass of the task's own command-line options, each an int, float, bool, str or None. A field's metadata holds
+    its "help" for --help, and "path" for a path of data."""
+    variant: Callable[[Task, Any], Task] = lambda task, options: task
+    """The task as its options want it, with other heads or another loss; `Task.with_options` calls it."""
     measure: Callable[[LSTM_AE, Batch], dict[str, Tensor]]
     """Means over the sequences of a batch: first "loss", which training minimises, then other metrics."""
     objective: Objective
     base: Configuration
     """The default configuration; a trial replaces the hyperparameters that the search varies."""
     budget: Budget
+    budget_of: Callable[[Splits], Budget] | None = None
+    """The default budget for some data; None where `budget` fits all data of the task."""
     figures: Callable[[LSTM_AE, Splits, Path], list[Path]]
     """Draws the data and the trained model's output on the test split into a folder; returns the files in order."""
     model: Callable[[Split], Mapping[str, Any]] = features_alone
@@ -123,8 +127,10 @@ class Task:
     """Training sequences to use by default; None uses all."""
     smoke_subset: int = 3000
     """Training sequences of --smoke, few enough that it takes about a minute on two cores."""
-    test_metrics: Callable[[LSTM_AE, Split], dict[str, float]] = lambda model, split: {}
+    test_metrics: Callable[[LSTM_AE, Splits], dict[str, float]] = lambda model, splits: {}
     """More metrics of a final model on the test split."""
+    facts: Callable[[LSTM_AE, Splits], dict[str, Any]] = lambda model, splits: {}
+    """What else is saved with a final model, as JSON values, from the training and validation splits alone."""
     baseline: Callable[[Splits, Configuration], dict[str, float]] = lambda splits, configuration: {}
     """Test metrics of a simple method, to compare the winner with; called after selection."""
     remark: Callable[[Mapping[str, float]], str] = lambda test: ""
@@ -133,6 +139,10 @@ class Task:
     """Trials of --search optuna."""
     name: str = ""
     """As typed on the command line; `ae.tasks.find` sets it from the file's name."""
+
+    def with_options(self, options: Any) -> Task:
+        """The task as these options, an instance of `self.options`, want it."""
+        return self.variant(self, options)
 
     def build(self, configuration: Configuration, train: Split) -> LSTM_AE:
         """A newly initialised model for data like this; its weights come from torch's global random generator."""

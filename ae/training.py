@@ -17,7 +17,7 @@ from ae.batches import DeviceSplit, evaluation_batch
 from ae.configuration import Configuration
 from ae.kernels import use_fast
 from ae.model import LSTM_AE, Output
-from ae.splits import Split
+from ae.splits import Splits
 from ae.task import Task
 from ae.threads import Threads
 
@@ -167,15 +167,15 @@ def _as_one(model: LSTM_AE) -> list[nn.Parameter]:
     return [whole]
 
 
-def final_metrics(task: Task, model: LSTM_AE, split: Split) -> dict[str, float]:
+def final_metrics(task: Task, model: LSTM_AE, splits: Splits) -> dict[str, float]:
     """Every metric of a final model on the test split, including `task.test_metrics`; call it after selection only.
 
     Args:
         task: provides the metrics.
         model: on the CPU.
-        split: the test split.
+        splits: whose test split it is; thresholds come from the validation split.
     """
-    return evaluate(task, model, DeviceSplit(split, "cpu")) | task.test_metrics(model, split)
+    return evaluate(task, model, DeviceSplit(splits.test, "cpu")) | task.test_metrics(model, splits)
 
 
 @torch.inference_mode()

@@ -63,8 +63,9 @@ def test_data_is_read_without_torch_unless_it_needs_it(imported, tmp_path):
 
 
 def test_the_slow_stages_before_the_first_trial_are_announced(smoke):
-    first, second, third, search, *_ = smoke[0].splitlines()
+    first, understood, second, third, search, *_ = smoke[0].splitlines()
     assert first == "mnist-cls: reading the data"
+    assert understood.startswith("MNIST, 60,000 + 10,000 images")
     assert second == "loading PyTorch, Ray and Optuna"
     assert third == "starting Ray"
     assert search.startswith("mnist-cls: search, ")

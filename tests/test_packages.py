@@ -100,11 +100,11 @@ def check(note, folder):
     [
         (["run.py", "--list"], 0, "config"),
         (["run.py", "--task", "mnist-cls", "--dry-run"], 0, "config"),
-        (["show.py", "--help"], 0, "report"),
-        (["compare.py", "--help"], 0, "report"),
-        (["replay.py", "--help"], 0, "scheduling"),
-        (["evaluate.py", "--help"], 0, "pipeline"),
-        (["rebuild.py", "--help"], 0, "search"),
+        (["show.py", "--help"], 0, "config"),
+        (["compare.py", "--help"], 0, "config"),
+        (["replay.py", "--help"], 0, "config"),
+        (["evaluate.py", "--help"], 0, "config"),
+        (["rebuild.py", "--help"], 0, "config"),
         (["show.py", "nowhere"], 2, "records"),
     ],
 )

@@ -38,7 +38,7 @@ def test_the_task_to_add_trains_and_draws(blocks, tmp_path, monkeypatch):
     train = DeviceSplit(splits.train, "cpu")
     training = Training(task, task.base, train, train)
     assert training.train_epoch() > training.train_epoch()
-    assert final_metrics(task, training.model, splits.test)["loss"] > 0
+    assert final_metrics(task, training.model, splits)["loss"] > 0
     assert task.figures(training.model, splits, tmp_path)
 
 

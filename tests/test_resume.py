@@ -10,7 +10,7 @@ import pytest
 from sweeps import evaluate, rebuild, show
 from sweeps.config import plan_file
 from sweeps.config.plan_file import load
-from sweeps.pipeline import start
+from sweeps.pipeline.data import DataReader
 from sweeps.records.sweep_log import SweepLog
 from sweeps.run import main
 
@@ -215,14 +215,14 @@ def test_what_follows_from_the_events_can_be_rebuilt(sweep, ctrl_c, capsys):
 @pytest.mark.usefixtures("one_ray")
 def test_a_session_that_another_one_overtook_writes_nothing(begun, capsys, monkeypatch):
     folder = begun("--smoke")
-    plan, load_splits = load(folder), start.load_splits
+    plan, splits = load(folder), DataReader.splits
     overtaken = replace(plan, budget=replace(plan.budget, seeds=5))
 
     def overtake(*arguments):
         plan_file.write(overtaken)
-        return load_splits(*arguments)
+        return splits(*arguments)
 
-    monkeypatch.setattr(start, "load_splits", overtake)
+    monkeypatch.setattr(DataReader, "splits", overtake)
     assert main(["--resume", str(folder)]) == 2
     assert capsys.readouterr().err == f"error: {folder} was resumed by another process; try again\n"
     assert load(folder).seeds == 5

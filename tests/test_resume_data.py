@@ -21,7 +21,7 @@ def with_data(tmp_path, planned):
     data = save_folder(prices(), tmp_path)
     plan = planned("--data", data, "--results", data / "results", task="sp500-rec", name="begun")
     plan.folder.mkdir(parents=True)
-    plan_file.write(replace(plan, data_sha256=data_hash.sha256(data)))
+    plan_file.write(replace(plan, data_sha256=data_hash.sha256([data])))
     return plan.folder, data
 
 
@@ -46,7 +46,7 @@ def test_data_that_is_the_same_has_the_same_hash(with_data):
     (data / ".DS_Store").touch()
     (folder / "trials.csv").touch()
     (data / "S03_data.csv").touch()
-    assert data_hash.sha256(data) == load(folder).data_sha256 != ""
+    assert data_hash.sha256([data]) == load(folder).data_sha256 != ""
 
 
 def test_a_model_is_evaluated_on_the_sweep_s_data_or_with_a_note_on_other(with_data, capsys):
@@ -71,7 +71,7 @@ def test_data_that_has_moved_is_found_where_the_user_says(with_data, tmp_path, m
     shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("results"))
     plan = resumed(folder, "--data", "copy")
     assert plan.data == tmp_path / "copy"
-    data_hash.check(plan.data, plan.data_sha256)
+    data_hash.check(plan.data_paths, plan.data_sha256)
     plan_file.write(plan)
     assert resumed(folder).data == plan.data, "later sessions know it"
     (tmp_path / "copy" / "S03_data.csv").unlink()

@@ -68,7 +68,7 @@ def test_its_figures_are_written(task, splits, tmp_path):
 
 
 def test_its_remark_follows_from_its_test_metrics_and_its_baseline(task, splits):
-    test = final_metrics(task, task.build(task.base, splits.train).eval(), splits.test)
+    test = final_metrics(task, task.build(task.base, splits.train).eval(), splits)
     baseline = task.baseline(splits, task.base)
     assert not test.keys() & baseline.keys()
     assert "\n" not in task.remark(test | baseline)

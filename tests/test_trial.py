@@ -26,7 +26,7 @@ def new_trial(mnist, tmp_path):
     def new(config, **changes):
         data = {"train": mnist.train, "validation": mnist.validation}
         rest = {
-            "task": "mnist-cls",
+            "task": tasks.find("mnist-cls"),
             "eval_every": 2,
             "threads": 1,
             "spare": None,
@@ -133,8 +133,7 @@ def test_an_objective_that_is_nan_while_the_loss_is_finite_is_a_diverged_trial(n
         measured = task.measure(*arguments)
         return measured | {"accuracy": measured["accuracy"] * math.nan}
 
-    monkeypatch.setattr("sweeps.engine.trial.find", lambda name: replace(task, measure=measure))
-    report = new_trial(config()).train()
+    report = new_trial(config(), task=replace(task, measure=measure)).train()
     assert math.isfinite(report["train_loss"])
     assert report["ends"]
     assert math.isnan(report["val_loss"]), "so that the record says that it has diverged"

@@ -130,7 +130,7 @@ class OpenTable:
                 decimal=mark,
                 header=None,
                 skiprows=header_rows,
-                names=range(max(len(row) for row in self.head[:header_rows])),
+                names=range(max(len(row) for row in self.head[: max(1, header_rows)])),
                 dtype=dict.fromkeys(text, str),
                 na_values=missing,
                 index_col=False,  # otherwise an extra cell in the first row would shift every column by one

@@ -80,6 +80,6 @@ TASK = Task(
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
     figures=draw,
     model=lambda train: {**features_alone(train), "predict": True},
-    test_metrics=forecast.rolling,
+    test_metrics=lambda model, splits: forecast.rolling(model, splits.test),
     remark=remark,
 )

@@ -22,7 +22,7 @@ import numpy as np
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.measures import beside_pca, pca, reconstruction
-from ae.splits import Split, Splits
+from ae.splits import Splits
 from ae.task import Budget, Objective, Task
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 SHOWN_STOCKS = ("AMZN", "GOOGL")
 
 
-def test_metrics(model: LSTM_AE, split: Split) -> dict[str, float]:
+def test_metrics(model: LSTM_AE, splits: Splits) -> dict[str, float]:
     """rmse_dollars: the root mean squared error of the reconstructed prices, in dollars."""
     from ae.training import forward_all
 
+    split = splits.test
     assert split.info is not None
     reconstructed_NT = forward_all(model, split.inputs_NTF).reconstruction_BTO.numpy()[:, :, 0]
     errors_NT = price_scale.restore(reconstructed_NT, price_scale.Scale.from_info(split.info)) - price_scale.prices_of(

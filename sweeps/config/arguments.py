@@ -10,7 +10,7 @@ from ae import tasks
 from ae.task import Task
 from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, TRACKERS
 from sweeps.config.parser import Parser
-from sweeps.config.values import count, duration_s, number, or_none, path, place, share, whole
+from sweeps.config.values import absolute_text, count, duration_s, number, or_none, path, place, share, whole
 from sweeps.config.words import option
 
 PROG = "python sweeps/run.py"
@@ -222,4 +222,8 @@ def _add_own_options(parser: argparse.ArgumentParser, task: Task) -> None:
     types = get_type_hints(task.options)
     for one in fields(task.options):
         kind = next(kind for kind in get_args(types[one.name]) or (types[one.name],) if kind is not type(None))
-        group.add_argument(option(one.name), type=TYPES.get(kind, kind), help=one.metadata["help"])
+        if kind is bool:
+            group.add_argument(option(one.name), action=argparse.BooleanOptionalAction, help=one.metadata["help"])
+        else:
+            read = absolute_text if one.metadata.get("path") else TYPES.get(kind, kind)
+            group.add_argument(option(one.name), type=read, help=one.metadata["help"])

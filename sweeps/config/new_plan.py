@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from ae import tasks
 from ae.configuration import Configuration
 from ae.errors import UserError
+from ae.splits import Splits
 from ae.task import Budget, Task
 from sweeps.config import space as spaces
 from sweeps.config.arguments import GROWING
@@ -39,12 +40,20 @@ BUDGET = ("max_epochs", "eval_every", "grace_period", "reduction_factor", "retra
 """Options that are fields of a budget."""
 
 
-def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
+Read = Callable[[Task, Path | None, Any], Splits]
+
+
+def _load(task: Task, data: Path | None, options: Any) -> Splits:
+    return task.load(data, options)
+
+
+def new_plan(options: argparse.Namespace, arguments: Sequence[str], read: Read = _load) -> Plan:
     """The plan that a command line means.
 
     Args:
         options: what the parser made of the arguments; options that were left out are missing.
         arguments: as typed.
+        read: reads the data, for a task whose default budget depends on it.
 
     Raises:
         UserError: one line on what is wrong with them.
@@ -55,10 +64,15 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
     for name in GROWING:
         if isinstance(given.get(name), More):
             raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
-    task, smoke = _task(given["task"]), given.get("smoke", False)
+    smoke = given.get("smoke", False)
+    own = task_options(_task(given["task"]), given)
+    task = _task(given["task"]).with_options(own)
     data = absolute_path(given.get("data"))
     if data and not os.path.exists(data):  # False for a name that is too long
         raise UserError(f"--data {data}: there is no such file or folder")
+    if task.budget_of and not smoke:
+        splits = read(task, data, own)
+        task = replace(task, budget=task.budget_of(splits.subset(given["subset"]) if "subset" in given else splits))
     search, space, reason = _search_and_space(given, task)
     counts = _counts(given, task, len(spaces.points(space)) if search == "grid" else None)
     budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, counts)
@@ -76,7 +90,7 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str]) -> Plan:
         base=base,
         seed=base.seed,
         data=data,
-        options=task_options(task, given),
+        options=own,
         subset=given.get("subset", task.smoke_subset if smoke else task.subset),
         storage=absolute(given["storage"]) if given.get("storage") else given.get("storage"),
         warm_start=absolute_path(given.get("warm_start")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,12 @@ class Plan:
     def levels(self) -> list[int]:
         """Epochs at which trials are promoted or not, ascending, and last the epochs of a whole trial."""
         return [*(rung_epochs(self.budget) if SCHEDULERS[self.scheduler].halves else ()), self.budget.max_epochs]
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """What the user brings: `data`, and the paths among the task's own options."""
+        named = [getattr(self.options, one.name) for one in fields(self.options) if one.metadata.get("path")]
+        return [Path(path) for path in (self.data, *named) if path]
 
     @property
     def varied(self) -> list[str]:

@@ -106,7 +106,7 @@ def check_objective(plan: Plan) -> None:
     Raises:
         UserError: if it was.
     """
-    now, then = tasks.find(plan.task.name).objective, plan.task.objective
+    now, then = tasks.find(plan.task.name).with_options(plan.options).objective, plan.task.objective
     if now != then:
         raise UserError(
             f"{plan.folder / PLAN}: the sweep ranks trials by {then.metric} ({then.mode}), the task {plan.task.name} "
@@ -117,7 +117,9 @@ def check_objective(plan: Plan) -> None:
 def _plan(found: dict[str, Any], folder: Path) -> Plan:
     budget, base = _build(Budget, found["budget"]), _build(Configuration, found["base"])
     task = tasks.find(found["task"])
-    task = replace(task, objective=_build(Objective, found["objective"]), budget=budget, base=base)
+    options = _build(task.options, found["options"])
+    objective = _build(Objective, found["objective"])
+    task = replace(task.with_options(options), objective=objective, budget=budget, base=base)
     if task.objective.mode not in ("min", "max") or not isinstance(task.objective.metric, str):
         raise ValueError("objective must have a metric, and the mode min or max")
     commands = [command for command in found["commands"] if command and all(isinstance(c, str) for c in command)]
@@ -135,7 +137,7 @@ def _plan(found: dict[str, Any], folder: Path) -> Plan:
         budget=budget,
         base=base,
         data=Path(found["data"]) if found["data"] else None,
-        options=_build(task.options, found["options"]),
+        options=options,
         warm_start=Path(found["warm_start"]) if found["warm_start"] else None,
         resources=_build(Resources, found["resources"]),
         commands=tuple(map(tuple, commands)),

@@ -25,6 +25,11 @@ def path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # a user that does not exist stays as typed
 
 
+def absolute_text(text: str) -> str:
+    """A path, absolute, in which ~ is the user's home, as text: a task's options are plain values."""
+    return str(path(text).absolute())
+
+
 def place(text: str) -> str:
     """A URI as it is, or a path in which ~ is the user's home."""
     return text if "://" in text or not text else str(path(text))

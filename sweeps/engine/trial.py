@@ -18,7 +18,7 @@ from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.seeds import SeededTraining
 from ae.splits import Split
-from ae.tasks import find
+from ae.task import Task
 from sweeps.engine.spare import SpareCores
 from sweeps.storage.checkpoints import Checkpoints
 
@@ -46,7 +46,7 @@ class SweepTrial(tune.Trainable):
     def setup(
         self,
         config: dict[str, Any],
-        task: str,
+        task: Task,
         train: Split,
         validation: Split,
         checkpoints: str,
@@ -69,7 +69,7 @@ class SweepTrial(tune.Trainable):
         if device == "cuda":  # cuDNN's LSTM would round its factors to TF32, and its sums might differ between runs
             torch.backends.cudnn.allow_tf32 = False
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        self.task, self.eval_every, self.core = find(task), eval_every, core
+        self.task, self.eval_every, self.core = task, eval_every, core
         self.checkpoints, self.session, self.time_limit_s = Checkpoints(checkpoints), session, time_limit_s
         self.device, self.splits = device, (train, validation)
         self.on_device: tuple[DeviceSplit, DeviceSplit] | None = None

@@ -32,7 +32,7 @@ class Workers:
         plan = room.plan
         with_data = tune.with_parameters(
             SweepTrial,
-            task=plan.task.name,
+            task=plan.task,
             train=train,
             validation=validation,
             checkpoints=plan.checkpoints,

@@ -14,7 +14,7 @@ from rich.console import Console
 from ae import tasks
 from ae.errors import UserError
 from ae.saved import DESCRIPTION, describe, load
-from ae.splits import Split
+from ae.splits import Split, Splits
 from ae.task import Task
 from ae.words import counted, did_you_mean
 from sweeps.config import plan_file
@@ -59,10 +59,10 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
     splits = task.load(path, saved["options"])
     plan = plan_file.load(folder) if (folder / PLAN).exists() else None
     if data is None and path and plan:
-        data_hash.check(path, plan.data_sha256)
+        data_hash.check([path, *plan.data_paths[1:]], plan.data_sha256)
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
-    metrics = _metrics(task, best, splits.test, saved["class_names"] or [], path or best)
+    metrics = _metrics(task, best, splits, saved["class_names"] or [], path or best)
     model = settings(saved["configuration"], [*HYPERPARAMETERS, "seed"])
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
     lines.append(f"model: {model}; the winner's seed with the best validation")
@@ -78,14 +78,14 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
     say(console, "\n".join(lines))
 
 
-def _metrics(task: Task, best: Path, split: Split, class_names: list[Any], data: Path) -> dict[str, float]:
+def _metrics(task: Task, best: Path, splits: Splits, class_names: list[Any], data: Path) -> dict[str, float]:
     import torch
 
     from ae.training import final_metrics
 
     torch.set_num_threads(1)  # as in the sweep
     model = load(best)
-    return final_metrics(task, model, _as_trained(split, model, class_names, data))
+    return final_metrics(task, model, replace(splits, test=_as_trained(splits.test, model, class_names, data)))
 
 
 def _as_trained(split: Split, model: LSTM_AE, class_names: list[Any], data: Path) -> Split:

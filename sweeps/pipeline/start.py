@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import errno
-import logging
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +15,6 @@ from rich.console import Console
 from ae import tasks
 from ae.errors import UserError
 from ae.splits import Splits
-from ae.words import counted
 from sweeps.config.arguments import parser
 from sweeps.config.command_line import parse
 from sweeps.config.config_file import located, text
@@ -26,19 +23,16 @@ from sweeps.config.new_plan import new_plan
 from sweeps.config.plan import Plan
 from sweeps.config.plan_file import load
 from sweeps.config.resume import resumed_plan
-from sweeps.config.words import option
 from sweeps.engine.signals import heed_signals
+from sweeps.pipeline.data import DataReader, with_hash
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import FAILED
-from sweeps.storage import data_hash
 from sweeps.storage.crash import report_bug
 from sweeps.storage.fetch import exists, fetch, refuse_existing
 from sweeps.storage.filesystem import absolute, check_storage, join
 from sweeps.storage.folder import PLAN
 from sweeps.tracking.display import say
 from sweeps.tracking.steps import Step
-
-log = logging.getLogger(__name__)
 
 
 def start(arguments: Sequence[str]) -> int:
@@ -63,7 +57,8 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         return 0
     console = Console()
     before = _plan_to_resume(options, console)
-    plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments)
+    data = DataReader(Console(quiet=True) if given.get("print_config") else console)
+    plan = resumed_plan(before, options, arguments) if before else new_plan(options, arguments, data.read)
     if given.get("print_config"):
         print(text(plan, given, parser(plan.task)), end="")
         return 0
@@ -84,9 +79,8 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             check_storage(plan.storage)
             if not before:
                 refuse_existing(plan.place)
-    with Step(console, f"{plan.task.name}: reading {plan.data or 'the data'}"):
-        splits = load_splits(plan, bool(before), given.get("subset"))
-        plan = _with_hash(plan, bool(before))
+    splits = data.splits(plan, bool(before), given.get("subset"))
+    plan = with_hash(plan, bool(before))
     return _sweep(plan, before, splits)
 
 
@@ -164,28 +158,3 @@ def _is_done(before: Plan, plan: Plan) -> bool:
     found = SweepLog.read(before)
     failed = any(record.status == FAILED for record in found.retraining.trials)
     return found.is_finished and not failed and plan.commands == before.commands
-
-
-def load_splits(plan: Plan, resumed: bool, typed_subset: int | None = None) -> Splits:
-    """The plan's data; a warning if it has fewer training sequences than the user typed.
-
-    Raises:
-        UserError: if it cannot be read, naming the file.
-    """
-    if resumed and plan.data and not os.path.exists(plan.data):  # False for a name that is too long
-        raise UserError(f"--data {plan.data}: there is no such file or folder; --data PATH says where it is now")
-    splits = plan.task.load(plan.data, plan.options)
-    if typed_subset is not None and typed_subset > len(splits.train):
-        there = counted(len(splits.train), "training sequence")
-        log.warning("%s %s is more than there is, all are used: %s", option("subset"), f"{typed_subset:,}", there)
-    return splits if plan.subset is None else splits.subset(plan.subset)
-
-
-def _with_hash(plan: Plan, resumed: bool) -> Plan:
-    """The plan of a new sweep with the hash of its data; data of a resumed one must be the same."""
-    if plan.data is None:
-        return plan
-    if resumed:
-        data_hash.check(plan.data, plan.data_sha256)
-        return plan
-    return replace(plan, data_sha256=data_hash.sha256(plan.data))

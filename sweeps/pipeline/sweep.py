@@ -12,7 +12,9 @@ from functools import partial
 
 from rich.console import Console
 
+from ae.configuration import Configuration
 from ae.errors import UserError
+from ae.model import LSTM_AE
 from ae.saved import save
 from ae.splits import Splits
 from ae.training import final_metrics
@@ -27,7 +29,7 @@ from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
 from sweeps.records.eta import time_left
-from sweeps.records.result import SweepResult
+from sweeps.records.result import Model, SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
 from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH
@@ -246,12 +248,16 @@ class _Sweep:
         for number, (config, model) in enumerate(models, 1):
             if not model.test:
                 step.now(f"model {number} of {len(models)}")
-                network = task.build(config, self.splits.train)
-                network.load_state_dict(model.weights)
-                model.test = final_metrics(task, network.eval(), self.splits.test)
+                model.test = final_metrics(task, self._network(config, model), self.splits)
                 facts = {"epoch": model.epoch, "validation": model.validation, "test": model.test}
                 log.add("tested", trial=model.name, **facts)
                 log.flush()
+
+    def _network(self, config: Configuration, model: Model) -> LSTM_AE:
+        """A retrained model, ready to evaluate."""
+        network = self.plan.task.build(config, self.splits.train)
+        network.load_state_dict(model.weights)
+        return network.eval()
 
     def _keep_best(self) -> None:
         """Write the winner's model with the best validation into `best/`, with its test metrics once it has any."""
@@ -265,6 +271,7 @@ class _Sweep:
             plan.task.model(self.splits.train),
             model.weights,
             **facts,
+            **plan.task.facts(self._network(winner.config, model), self.splits),
             data=str(plan.data) if plan.data else None,
             options=asdict(plan.options),
             subset=plan.subset,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ae.errors import UserError
@@ -13,30 +14,36 @@ CHUNK = 1 << 20
 """Bytes read at once."""
 
 
-def check(data: Path, expected: str) -> None:
+def check(data: Sequence[Path], expected: str) -> None:
     """Compare data with the hash that the sweep began with; an empty hash is not compared.
 
     Raises:
         UserError: if the data differs, or a file cannot be read.
     """
     if expected and sha256(data) != expected:
-        raise UserError(f"--data {data}: is not what the sweep began with; restore it, or begin a new sweep")
+        named = ", ".join(map(str, data))
+        raise UserError(f"--data {named}: is not what the sweep began with; restore it, or begin a new sweep")
 
 
-def sha256(data: Path) -> str:
-    """The hash of a file, or of the names and contents of a folder's files, without hidden files and results folders.
+def sha256(data: Sequence[Path]) -> str:
+    """The hash of files, and of the names and contents of folders' files, without hidden files and results folders.
 
     Raises:
         UserError: if a file cannot be read.
     """
-    found = sorted(data.rglob("*")) if data.is_dir() else [data]
-    results = {path.parent for path in found if path.name == PLAN}
     whole = hashlib.sha256()
+    for place in data:
+        _add(whole, place)
+    return whole.hexdigest()
+
+
+def _add(whole: hashlib._Hash, place: Path) -> None:
+    found = sorted(place.rglob("*")) if place.is_dir() else [place]
+    results = {path.parent for path in found if path.name == PLAN}
     for path in found:
-        name = path.relative_to(data)
+        name = path.relative_to(place)
         if path.is_file() and not results & set(path.parents) and not any(part.startswith(".") for part in name.parts):
             whole.update(os.fsencode(name.as_posix()) + b"\0" + _sha256(path))
-    return whole.hexdigest()
 
 
 def _sha256(path: Path) -> bytes:

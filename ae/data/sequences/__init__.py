@@ -1,0 +1,1 @@
+"""Sequences as users bring them: files, layouts, windows, missing values, scaling, splits."""

@@ -1,0 +1,163 @@
+"""Sequences from .npy, .npz, .ts and .arff files. Nothing in them is unpickled.
+
+Shape suffixes: N sequences, T time steps, F features.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ae.data.sequences.options import Options
+from ae.data.sequences.raw import Raw, raw_of, sizes
+from ae.errors import UserError
+from ae.words import counted
+
+VALUE_KEYS = ("x", "data", "values", "sequences", "series", "inputs", "arr_0")
+LABEL_KEYS = ("y", "label", "labels", "class")
+
+
+def read_numpy(path: Path, options: Options) -> Raw:
+    """Sequences from a .npy or .npz file.
+
+    An array (N, T, F) or (N, T) has N sequences; (T,) is one long series, and so is (T, F) with --layout series or
+    --window. An .npz file has one such array, perhaps with labels as `y`, or one array (T, F) or (T,) per sequence.
+
+    Raises:
+        UserError: if the file is damaged, holds Python objects, or arrays of another kind.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, SyntaxError) as error:
+        why = "it holds Python objects, which are not unpickled" if "allow_pickle" in str(error) else str(error)
+        raise UserError(f"{path}: cannot be read: {' '.join(why.split())}; save plain arrays of numbers") from None
+    labels = next((arrays.pop(name) for name in list(arrays) if name.lower() in LABEL_KEYS), None)
+    if not arrays:
+        raise UserError(f"{path}: holds no array of values; save one, such as np.savez(path, x=values, y=labels)")
+    main = next((name for name in arrays if name.lower() in VALUE_KEYS), None)
+    if main is None and len(arrays) == 1:
+        main = next(iter(arrays))
+    raw = _each(arrays, path) if main is None else from_array(arrays[main], options, str(path))
+    return raw if labels is None else _with_labels(raw, labels, path)
+
+
+def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
+    """Sequences from one array, (N, T, F), (N, T), (T,) or, as one series, (T, F).
+
+    Raises:
+        UserError: if it has other dimensions, no numbers, or no values.
+    """
+    values = _numbers(values, source)
+    is_series = values.ndim == 1 or (values.ndim == 2 and _means_series(options))
+    if values.ndim not in (1, 2, 3):
+        raise UserError(f"{source}: an array must be (N, T, F), (N, T) or (T,), got {values.ndim} dimensions")
+    if is_series:
+        values_TF = values.reshape(len(values), -1)
+        what, columns = f"one series of {len(values_TF):,} steps", _named(values_TF.shape[1])
+        return raw_of([values_TF], names=["series"], columns=columns, understood=what, is_series=True)
+    values_NTF = values[:, :, None] if values.ndim == 2 else values
+    count, steps, features = values_NTF.shape
+    return Raw(
+        values_SF=values_NTF.reshape(count * steps, features),
+        starts_N=np.arange(count, dtype=np.int64) * steps,
+        lengths_N=np.full(count, steps, dtype=np.int64),
+        names_N=np.array([str(number) for number in range(count)], dtype=object),
+        columns=_named(features),
+        understood=f"{counted(count, 'sequence')} of {steps:,} steps",
+    )
+
+
+def read_ts(path: Path) -> Raw:
+    """Sequences from a .ts file of the UCR and UEA archives, plain or .gz; read by aeon, an optional package.
+
+    Raises:
+        UserError: if aeon is not installed, or the file is damaged.
+    """
+    try:
+        from aeon.datasets import load_from_ts_file
+    except ImportError:
+        fix = "pip install 'lstm-ae-sweeps[ts]'"
+        raise UserError(f"{path}: .ts files are read by aeon, which is not installed; {fix}") from None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            plain = path
+            if path.suffix == ".gz":
+                plain = Path(folder) / path.stem
+                plain.write_bytes(gzip.decompress(path.read_bytes()))
+            values, labels = load_from_ts_file(str(plain))
+    except Exception as error:  # aeon raises whatever its parser meets
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from None
+    sequences = [_numbers(np.asarray(one), str(path)).T for one in values]
+    if not sequences:
+        raise UserError(f"{path}: has no sequences")
+    names, columns = [str(number) for number in range(len(sequences))], _named(sequences[0].shape[1])
+    raw = raw_of(sequences, names=names, columns=columns, understood=sizes([len(one) for one in sequences]))
+    return _with_labels(raw, np.asarray(labels), path) if labels is not None and len(labels) == len(raw) else raw
+
+
+def read_arff(path: Path) -> tuple[pd.DataFrame, str | None]:
+    """The table in an .arff file, and the name of its class attribute, the last one that is nominal.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    from scipy.io import arff
+
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        rows, meta = arff.loadarff(io.StringIO(content.decode()))
+    except Exception as error:  # scipy raises whatever its parser meets
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from None
+    frame = pd.DataFrame(rows)
+    nominal = [name for name, kind in zip(meta.names(), meta.types(), strict=True) if kind == "nominal"]
+    for name in nominal:
+        frame[name] = frame[name].str.decode("utf-8")
+    return frame, nominal[-1] if nominal else None
+
+
+def _each(arrays: dict[str, NDArray[Any]], path: Path) -> Raw:
+    sequences = [_numbers(array, f"{path}, {name}") for name, array in arrays.items()]
+    sequences = [one[:, None] if one.ndim == 1 else one for one in sequences]
+    for name, one in zip(arrays, sequences, strict=True):
+        if one.ndim != 2 or one.shape[1] != sequences[0].shape[1]:
+            first = next(iter(arrays))
+            rule = f"every array must be (T,) or (T, {sequences[0].shape[1]}) as {first} is"
+            raise UserError(f"{path}: {rule}, got {name} of shape {arrays[name].shape}")
+    columns = _named(sequences[0].shape[1])
+    return raw_of(sequences, names=list(arrays), columns=columns, understood=sizes([len(one) for one in sequences]))
+
+
+def _with_labels(raw: Raw, labels: NDArray[Any], path: Path) -> Raw:
+
+    texts = np.array([str(label) for label in labels.ravel().tolist()], dtype=object)
+    if raw.is_series and len(texts) == len(raw.values_SF):
+        return replace(raw, labels_S=texts)
+    if len(texts) != len(raw):
+        raise UserError(f"{path}: must have one label per sequence ({len(raw):,}), got {len(texts):,}")
+    return replace(raw, labels_N=texts)
+
+
+def _numbers(values: NDArray[Any], source: str) -> NDArray[np.floating[Any]]:
+    if values.dtype.kind not in "fiub":
+        raise UserError(f"{source}: values must be numbers, got {values.dtype}")
+    if not values.size:
+        raise UserError(f"{source}: the array of shape {values.shape} is empty; a sequence needs a value")
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _means_series(options: Options) -> bool:
+    return options.layout == "series" or (options.layout is None and options.window is not None)
+
+
+def _named(count: int) -> tuple[str, ...]:
+    return tuple(f"feature {number}" for number in range(1, count + 1)) if count > 1 else ("value",)

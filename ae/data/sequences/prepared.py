@@ -1,0 +1,129 @@
+"""From sequences in a file to a split that a model reads; the same for training and for new data.
+
+Shape suffixes: N sequences, F features, S time steps of all sequences together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ae.data.sequences.raw import Raw
+from ae.data.sequences.scaling import Scaler, own_scale
+from ae.splits import Split
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What turns data into sequences as a model was trained on; saved with the model as JSON."""
+
+    columns: tuple[str, ...]
+    """The names of the features, in order."""
+    scaler: Scaler
+    window: int | None
+    """Steps of a window; None for sequences that stay whole."""
+    stride: int
+    is_series: bool
+    """Whether the training data was one long series."""
+    classes: tuple[str, ...] | None
+    """The classes of the labels; None if the data has none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {
+            "columns": list(self.columns),
+            "scaler": self.scaler.to_json(),
+            "window": self.window,
+            "stride": self.stride,
+            "is_series": self.is_series,
+            "classes": None if self.classes is None else list(self.classes),
+        }
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Prepared:
+        """What `to_json` described.
+
+        Raises:
+            ValueError: if a part is missing or of another kind.
+        """
+        try:
+            return cls(
+                columns=tuple(map(str, facts["columns"])),
+                scaler=Scaler.from_json(facts["scaler"]),
+                window=None if facts["window"] is None else int(facts["window"]),
+                stride=int(facts["stride"]),
+                is_series=bool(facts["is_series"]),
+                classes=None if facts["classes"] is None else tuple(map(str, facts["classes"])),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"what prepares the data is incomplete: {error}") from None
+
+    def split(self, raw: Raw) -> Split:
+        """Sequences, or windows, as a split: scaled, in their order, with a copy of their own steps alone."""
+        raw = compact(raw)
+        steps_SF = self.scaler.scaled(raw.values_SF)
+        centre_NF, spread_NF = None, None
+        if self.scaler.kind == "per-sequence":
+            centre_NF, spread_NF = own_scale(steps_SF, raw.starts_N, raw.lengths_N)
+        return Split(
+            steps_SF=steps_SF,
+            starts_N=raw.starts_N,
+            lengths_N=raw.lengths_N,
+            observed_SF=raw.observed_SF,
+            centre_NF=centre_NF,
+            spread_NF=spread_NF,
+            labels_N=self._codes(raw),
+            class_names=self.classes if raw.labels_N is not None else None,
+            info=_info(raw),
+        )
+
+    def _codes(self, raw: Raw) -> NDArray[np.int64] | None:
+        """The number of each sequence's class."""
+        if raw.labels_N is None or self.classes is None:
+            return None
+        codes = {name: code for code, name in enumerate(self.classes)}
+        return np.array([codes[label] for label in raw.labels_N], dtype=np.int64)
+
+
+def compact(raw: Raw) -> Raw:
+    """The same sequences with their own steps alone: one after another, or where they overlap, in the data's order."""
+    overlap = _overlaps(raw)
+    if overlap:
+        used_S = np.zeros(len(raw.values_SF) + 1, dtype=np.int64)
+        np.add.at(used_S, raw.starts_N, 1)
+        np.add.at(used_S, raw.starts_N + raw.lengths_N, -1)
+        steps_S = np.flatnonzero(used_S.cumsum()[:-1] > 0)
+        starts_N = np.searchsorted(steps_S, raw.starts_N)
+    else:
+        ends_N = raw.lengths_N.cumsum()
+        starts_N = ends_N - raw.lengths_N
+        steps_S = np.arange(int(raw.lengths_N.sum())) + np.repeat(raw.starts_N - starts_N, raw.lengths_N)
+    return replace(
+        raw,
+        values_SF=raw.values_SF[steps_S],
+        observed_SF=None if raw.observed_SF is None else raw.observed_SF[steps_S],
+        labels_S=None if raw.labels_S is None else raw.labels_S[steps_S],
+        index_S=None if raw.index_S is None else raw.index_S[steps_S],
+        starts_N=starts_N.astype(np.int64),
+    )
+
+
+def _overlaps(raw: Raw) -> bool:
+    order_N = np.argsort(raw.starts_N, kind="stable")
+    return bool((raw.starts_N[order_N][1:] < (raw.starts_N + raw.lengths_N)[order_N][:-1]).any())
+
+
+def _info(raw: Raw) -> pd.DataFrame:
+    """One row per sequence: name, offset in it, label, and the index of the first and the last step."""
+    facts: dict[str, Any] = {"name": raw.names_N, "offset": 0 if raw.offsets_N is None else raw.offsets_N}
+    if raw.labels_N is not None:
+        facts["label"] = raw.labels_N
+    if raw.index_S is not None:
+        facts["first"] = raw.index_S[raw.starts_N]
+        facts["last"] = raw.index_S[raw.starts_N + raw.lengths_N - 1]
+    return pd.DataFrame(facts)

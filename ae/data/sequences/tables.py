@@ -1,0 +1,232 @@
+"""Sequences from tables: one per row, rows with an id, or one long series.
+
+Shape suffixes: N sequences, T time steps, F features, S rows of a table.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ae.data.sequences.layout import Roles, are_steps, roles_of
+from ae.data.sequences.options import Options
+from ae.data.sequences.raw import Raw, sizes
+from ae.data.table_files import OpenTable, TableFile
+from ae.errors import UserError
+from ae.words import counted, listed
+
+log = logging.getLogger(__name__)
+
+
+def read_table(file: TableFile, options: Options) -> Raw:
+    """Sequences from a table file.
+
+    A table without a header has the columns 1, 2, ...
+
+    Raises:
+        UserError: if it cannot be read or understood, or a cell is wrong; one line names the place.
+    """
+    opened = file.open()
+    names, header_rows = _header(opened)
+    body = [[str(cell).strip() for cell in row] for row in opened.head[header_rows:]]
+
+    def is_number(at: int) -> bool:
+        cells = [row[at] for row in body if at < len(row) and row[at]]
+        return not cells or any(_is_number(cell) for cell in cells)
+
+    roles = roles_of(names, options, is_number, str(file))
+    cells = opened.cells(header_rows, text=roles.texts, numbers=roles.values)
+    if options.columns is None:
+        roles = _numeric_only(roles, cells, names, str(file))
+    return raw_from(cells, names, roles, str(file))
+
+
+def read_frame(frame: pd.DataFrame, options: Options, source: str) -> Raw:
+    """Sequences from a DataFrame; its index is left out unless it has a name.
+
+    Raises:
+        UserError: as `read_table`.
+    """
+    if frame.index.names != [None]:
+        frame = frame.reset_index()
+    names = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
+    if not len(frame):
+        raise UserError(f"{source}: has no rows; a table needs rows")
+    kinds = [frame.iloc[:, at].dtype.kind for at in range(len(names))]
+    roles = roles_of(names, options, lambda at: kinds[at] in "fiub", source)
+    cells = frame.set_axis(pd.RangeIndex(len(names)), axis=1).set_axis(pd.RangeIndex(1, len(frame) + 1), axis=0)
+    return raw_from(cells, names, roles, source)
+
+
+def raw_from(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: str) -> Raw:
+    """Sequences from the cells of a table, whose index has the row numbers and whose columns are positions."""
+    values_SF = _values(cells, names, roles, source)
+    if roles.layout == "rows":
+        return _rows(cells, names, roles, values_SF)
+    times_S = None if roles.time is None else _times(cells[roles.time], names[roles.time], source)
+    ids_S = np.full(len(cells), "series", dtype=object)
+    if roles.id is not None:
+        ids_S = _texts(cells[roles.id])
+    order_S, starts_N, codes_S = _order(ids_S, times_S)
+    if times_S is not None:
+        _refuse_repeats(cells, codes_S, times_S, order_S, names, roles, source)
+    lengths_N = np.diff([*starts_N, len(order_S)])
+    is_series = roles.layout == "series"
+    what = f"one series of {len(order_S):,} steps" if is_series else sizes(lengths_N.tolist())
+    labels_S = None if roles.label is None else _labels(cells[roles.label])[order_S]
+    return Raw(
+        values_SF=values_SF[order_S],
+        starts_N=starts_N,
+        lengths_N=lengths_N.astype(np.int64),
+        names_N=ids_S[order_S][starts_N],
+        columns=tuple(names[at] for at in roles.values),
+        labels_S=labels_S,
+        groups_N=None if roles.group is None else _texts(cells[roles.group])[order_S][starts_N],
+        index_S=None if times_S is None else times_S[order_S],
+        is_series=is_series,
+        understood=what + _explained(names, roles),
+    )
+
+
+def _rows(cells: pd.DataFrame, names: Sequence[str], roles: Roles, values_NT: NDArray[Any]) -> Raw:
+    count, steps = values_NT.shape
+    names_N = cells.index.astype(str).to_numpy(dtype=object) if roles.id is None else _texts(cells[roles.id])
+    return Raw(
+        values_SF=values_NT.reshape(-1, 1),
+        starts_N=np.arange(count, dtype=np.int64) * steps,
+        lengths_N=np.full(count, steps, dtype=np.int64),
+        names_N=names_N,
+        columns=("value",),
+        labels_N=None if roles.label is None else _labels(cells[roles.label]),
+        groups_N=None if roles.group is None else _texts(cells[roles.group]),
+        understood=f"{counted(count, 'sequence')} of {steps:,} steps, one per row" + _explained(names, roles),
+    )
+
+
+def _explained(names: Sequence[str], roles: Roles) -> str:
+    """Which columns were taken for what, in words."""
+    found = [(role, getattr(roles, role)) for role in ("id", "time", "label", "group")]
+    parts = [f"{role} {names[at]!r}" for role, at in found if at is not None]
+    if roles.layout != "rows":
+        parts.append(f"values {listed([names[at] for at in roles.values])}")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _header(opened: OpenTable) -> tuple[list[str], int]:
+    """The columns' names, and how many rows they take."""
+    if opened.named_rows:
+        return [" ".join(parts) for parts in zip(*opened.head[: opened.named_rows], strict=True)], opened.named_rows
+    first = opened.head[0] if opened.head else []
+    if not any(cell.strip() for cell in first):
+        raise UserError(f"{opened.file}: its first line is empty; a table begins with its columns' names")
+    is_header = not all(_is_number(cell) or not cell.strip() for cell in first) or are_steps(first)
+    if not is_header:
+        return [str(number) for number in range(1, len(first) + 1)], 0
+    names = [cell.strip() for cell in first]
+    repeated = next((name for name in names if name and names.count(name) > 1), None)
+    if repeated:
+        raise UserError(f"{opened.file}: two columns are called {repeated!r}; rename one")
+    return [name or f"column {at}" for at, name in enumerate(names, 1)], 1
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.strip().lstrip("$€£").replace(",", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _numeric_only(roles: Roles, cells: pd.DataFrame, names: Sequence[str], source: str) -> Roles:
+    """The roles without columns of values that hold text; they are named."""
+    text = [at for at in roles.values if cells[at].dtype.kind == "O" and _share_of_numbers(cells[at]) < 0.5]
+    if not text:
+        return roles
+    left = [at for at in roles.values if at not in text]
+    if not left:
+        raise UserError(f"{source}: no column of numbers; the columns are {listed(names)}; name some by --columns")
+    log.warning("%s: columns of text are left out: %s", source, listed([names[at] for at in text]))
+    return Roles(layout=roles.layout, values=left, id=roles.id, time=roles.time, label=roles.label, group=roles.group)
+
+
+def _share_of_numbers(column: pd.Series) -> float:
+    return float(pd.to_numeric(column, errors="coerce").notna().mean())
+
+
+def _values(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: str) -> NDArray[np.floating[Any]]:
+    """The values (S, F) as numbers; a cell that is none is named."""
+    for at in roles.values:
+        if cells[at].dtype.kind in "OM":
+            numbers = pd.to_numeric(cells[at], errors="coerce")
+            wrong = numbers.isna() & cells[at].notna()
+            if wrong.any():
+                row = wrong.idxmax()
+                rule = "a value must be a number, or empty where it is missing"
+                raise UserError(f"{source}, row {row}, column {names[at]}: {rule}, got {cells[at].at[row]!r}")
+            cells[at] = numbers
+    values: NDArray[np.floating[Any]] = cells[roles.values].to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def _texts(column: pd.Series) -> NDArray[np.object_]:
+    """The cells as text; numbers that are whole have no decimals."""
+    if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype(str).str.strip().to_numpy(dtype=object)
+
+
+def _labels(column: pd.Series) -> NDArray[np.object_]:
+    """The classes as text; 1, 1.0 and 1e0 are one class."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().all() and (numbers % 1 == 0).all():
+        column = numbers.astype(np.int64)
+    return _texts(column)
+
+
+def _times(column: pd.Series, name: str, source: str) -> NDArray[Any]:
+    """The column that orders the rows, as numbers or as times."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().all():
+        whole = (numbers % 1 == 0).all() and numbers.abs().max() < 2**53
+        return np.asarray(numbers.astype(np.int64) if whole else numbers)
+    times = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+    if times.isna().any():
+        times = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+    if times.isna().any():
+        row = times.isna().idxmax()
+        raise UserError(f"{source}, row {row}, column {name}: must be a time or a number, got {column.at[row]!r}")
+    return times.dt.tz_localize(None).to_numpy()
+
+
+def _order(ids_S: NDArray[np.object_], times_S: NDArray[Any] | None) -> tuple[NDArray[np.int64], ...]:
+    """Rows by sequence, in the order of their first rows, then by time; where each begins; the number of each row's."""
+    codes_S = pd.factorize(ids_S)[0].astype(np.int64)
+    keys = [codes_S] if times_S is None else [times_S, codes_S]
+    order_S = np.lexsort(keys).astype(np.int64)
+    starts_N = np.flatnonzero(np.diff(codes_S[order_S], prepend=-1)).astype(np.int64)
+    return order_S, starts_N, codes_S
+
+
+def _refuse_repeats(
+    cells: pd.DataFrame,
+    codes_S: NDArray[np.int64],
+    times_S: NDArray[Any],
+    order_S: NDArray[np.int64],
+    names: Sequence[str],
+    roles: Roles,
+    source: str,
+) -> None:
+    same_S = (np.diff(codes_S[order_S]) == 0) & (times_S[order_S][1:] == times_S[order_S][:-1])
+    if not same_S.any():
+        return
+    at = int(same_S.argmax())
+    rows = sorted(int(cells.index[order_S[each]]) for each in (at, at + 1))
+    what = f"rows {rows[0]} and {rows[1]} have the same {names[roles.time or 0]}"
+    if roles.id is None:
+        raise UserError(f"{source}: {what}; give --id-column if there are several series, or delete one row")
+    raise UserError(f"{source}: {what} in one sequence; delete one, or give another --time-column")
