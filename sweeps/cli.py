@@ -14,6 +14,7 @@ from sweeps.config.parser import UnknownOption
 from sweeps.config.streams import safe_output
 from sweeps.config.words import one_line
 from sweeps.storage.crash import report_bug
+from sweeps.storage.home import settle_home
 
 VERBS = ("run", "show", "compare", "replay", "evaluate", "rebuild")
 """Each is a module of this package, with a function `main`."""
@@ -76,6 +77,7 @@ def run_command(work: Callable[[], int | None]) -> int:
     _show_what_was_read()
     with safe_output():
         try:
+            settle_home()
             return work() or 0
         except UnknownOption as error:
             verbs = [] if error.is_certain else _verbs_with(error.typed)

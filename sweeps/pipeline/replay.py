@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -55,6 +56,7 @@ def replay(
     Raises:
         UserError: if the sweep or the settings cannot be replayed, or the results cannot be written.
     """
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # its schedulers tell of every bracket
     status = read_status(folder)
     plan, recording = status.plan, recording_of(status.plan, status.log)
     if check:

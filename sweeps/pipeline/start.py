@@ -62,6 +62,7 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if given.get("print_config"):
         print(text(plan, given, parser(plan.task)), end="")
         return 0
+    _check_encoding(*arguments, str(plan.folder.absolute()))
     if before and _is_done(before, plan):
         more = ", --trials +N searches further" if plan.search == "optuna" else ""
         more += ", --target none searches on" if plan.target is not None else ""
@@ -116,6 +117,19 @@ def _cut_off(plan: Plan, error: OSError) -> int:
         line += f"; what was written is kept: fix that, then {resume}"
     print(line, file=sys.stderr)
     return 1
+
+
+def _check_encoding(*texts: str) -> None:
+    """Refuse what Ray cannot take: it passes paths and the command line on as UTF-8.
+
+    Raises:
+        UserError: naming the first one.
+    """
+    for typed in texts:
+        try:
+            typed.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{typed}: is not UTF-8; rename it, or give a link with another name") from None
 
 
 def _plan_to_resume(options: argparse.Namespace, console: Console) -> Plan | None:

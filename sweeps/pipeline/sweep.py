@@ -77,7 +77,7 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
             device = room.device()
             check_nodes(room)
         if dashboard:
-            say(console, f"Ray dashboard: {dashboard} (if it asks for a token: ray get-auth-token)")
+            say(console, f"Ray dashboard: {dashboard}")
         if not before:
             folder.make(plan.folder, plan_file.text(plan))
         with folder.locked(plan.folder):
