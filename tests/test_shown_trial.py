@@ -1,10 +1,13 @@
 """What `show.py --trial` tells of one trial."""
 
 import re
+import shlex
 
 import pytest
+import yaml
 from sweep_logs import ask, begin_session, end, plan_of, report
 
+from ae.configuration import Configuration
 from sweeps import show
 from sweeps.config.plan_file import write
 from sweeps.records.sweep_log import SweepLog
@@ -46,6 +49,27 @@ def test_a_trial_is_told_whole(folder, shown):
     events = re.findall(r"^\+\d:\d\d:\d\d  (.*?) *$", output, re.MULTILINE)
     assert events == ["began", "validated from epoch 1 to 3", "paused"]
     assert "error" not in output
+
+
+@pytest.mark.parametrize(
+    ("sweep", "trial"), [("mnist-rec/asha", "0003"), ("sp500-pred/asha", "0002-seed2"), ("synthetic/optuna", "0007")]
+)
+def test_the_command_trains_that_configuration_alone(sweep, trial, kept, shown, log_of, planned):
+    output = shown(show.main, kept(sweep), "--trial", trial)[1]
+    command = shlex.split(re.search(r"Train it alone: python sweeps/run.py (.*)", output)[1])
+    log = log_of(kept(sweep))
+    record = log.search.records.get(trial) or log.retrainings[trial]
+    data = next((place for place, word in enumerate(command) if word == "--data"), None)
+    if data is not None:
+        command[data + 1] = str(kept(sweep))  # what the sweep used is elsewhere
+    attempt = dict(pair.split("=") for pair in command.pop(command.index("--try") + 1).split())
+    command.remove("--try")
+    plan = planned(*command, task=sweep.split("/")[0])
+    values = {name: yaml.safe_load(value) for name, value in attempt.items()} | {"epochs": plan.base.epochs}
+    values["clip"] = None if attempt["clip"] == "none" else float(attempt["clip"])
+    assert Configuration(**values, seed=plan.seed) == record.config
+    assert (plan.trials, plan.top_k, plan.scheduler) == (1, 1, "none")
+    assert plan.budget.eval_every == log.plan.budget.eval_every
 
 
 def test_a_trial_that_failed_has_its_reason_and_its_traceback(folder, shown):

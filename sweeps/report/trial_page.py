@@ -6,7 +6,7 @@ import difflib
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +123,7 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
 def _alone(plan: Plan, record: TrialRecord, seeds_per_trial: int) -> str:
     """The command of a sweep of this one configuration, as a shell takes it."""
     given = {name: getattr(record.config, name) for name in HYPERPARAMETERS}
-    usual = asdict(plan.task.base)
-    told = {name: value for name, value in given.items() if name in plan.space or value != usual[name]}
-    attempt = " ".join(f"{name}={'none' if value is None else value}" for name, value in told.items())
+    attempt = " ".join(f"{name}={'none' if value is None else value}" for name, value in given.items())
     command = ["python", "sweeps/run.py", "--task", plan.task.name]
     command += ["--data", str(plan.data)] if plan.data else []
     for one in fields(plan.options):
