@@ -42,10 +42,11 @@ class SmallTune:
     Args:
         phase: entered already.
         curve: the objective at each epoch of a trial of that name; NaN diverges, FAILS fails.
+        train_s: seconds that an epoch takes, as it reports.
     """
 
-    def __init__(self, phase: Phase, curve: Callable[[str], Sequence[float]]) -> None:
-        self.phase, self.curve = phase, curve
+    def __init__(self, phase: Phase, curve: Callable[[str], Sequence[float]], train_s: float = 1.0) -> None:
+        self.phase, self.curve, self.train_s = phase, curve, train_s
         self.searcher, self.scheduler, self.callback = TuneSearcher(phase), TuneScheduler(phase), TuneCallback(phase)
         self.running: dict[str, Trial] = {}
         self.decisions: list[tuple[str, int, str]] = []
@@ -76,11 +77,11 @@ class SmallTune:
             self._leave(name, epoch, "FAIL", Trial.ERROR)
             self.callback.on_trial_error(0, [], trial)
         elif ends:
-            self.callback.on_trial_result(0, [], trial, result_of(epoch, value, ends=True))
+            self.callback.on_trial_result(0, [], trial, result_of(epoch, value, ends=True, train_s=self.train_s))
             self._complete(name, epoch, "END")
         else:
-            decision = self.scheduler.on_trial_result(self, trial, result_of(epoch, value))
-            self.callback.on_trial_result(0, [], trial, result_of(epoch, value))
+            decision = self.scheduler.on_trial_result(self, trial, result_of(epoch, value, train_s=self.train_s))
+            self.callback.on_trial_result(0, [], trial, result_of(epoch, value, train_s=self.train_s))
             if decision == TrialScheduler.STOP:
                 self._complete(name, epoch, decision)
             elif decision == TrialScheduler.PAUSE:

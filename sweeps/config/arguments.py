@@ -172,7 +172,8 @@ def _add_retraining(parser: Parser) -> None:
 def _add_resources(parser: Parser) -> None:
     where = parser.add_argument_group(
         "resources, which --resume may change",
-        "The value none resets --gpus-per-trial, --max-concurrent, --time-limit, --address, --track or --autoscale.",
+        "The value none resets --gpus-per-trial, --max-concurrent, --time-limit, --time-budget, --address, --track or "
+        "--autoscale.",
     )
     where.add_argument("--cpus-per-trial", type=whole, metavar="N", help="CPUs, and threads, of a trial (default: 1)")
     where.add_argument(
@@ -190,6 +191,14 @@ def _add_resources(parser: Parser) -> None:
         dest="time_limit_s",
         metavar="TIME",
         help="fail a trial that reports nothing for so long (10m, 1h30, seconds), after one retry (default: no limit)",
+    )
+    where.add_argument(
+        "--time-budget",
+        type=or_none(duration_s),
+        dest="time_budget_s",
+        metavar="TIME",
+        help="the whole sweep, over all sessions, takes no longer, such as 2h (default: no limit): the search "
+        "ends in time to retrain, test and report, and fewer configurations and seeds are retrained if need be",
     )
     where.add_argument("--device", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(

@@ -10,7 +10,7 @@ from sweeps.config.cpus import usable_cpus
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
 from sweeps.config.space import in_words
-from sweeps.config.words import hyperparameter, seeds_each
+from sweeps.config.words import duration, hyperparameter, seeds_each
 
 
 def describe(plan: Plan) -> str:
@@ -86,7 +86,8 @@ def _resources(plan: Plan) -> str:
     used = plan.resources
     gpus = "a fraction of a GPU where there are any" if used.gpus_per_trial is None else used.gpus_per_trial
     concurrent = f"{used.max_concurrent or 'as many as there is room for'} at once"
-    return f"per trial {used.cpus_per_trial} CPU, GPU: {gpus}; device {used.device}; {concurrent}"
+    budget = f"; {duration(used.time_budget_s)} in all, over all sessions" if used.time_budget_s else ""
+    return f"per trial {used.cpus_per_trial} CPU, GPU: {gpus}; device {used.device}; {concurrent}{budget}"
 
 
 def _cluster(plan: Plan) -> str:

@@ -22,13 +22,15 @@ from sweeps.storage.filesystem import join
 
 MOST_TRIALS = 100_000
 """Most trials of a phase: all of them are kept in memory."""
+LEAST_BUDGET_S = 30.0
+"""Shortest time budget in seconds: starting Ray and writing a report take as long."""
 LONGEST_S = 1e9
 """Longest time limit in seconds; `faulthandler` cannot wait for some ten times as many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resources:
-    """Where and how the trials run: what a later session may change, since it changes no result.
+    """Where and how the trials run: what a later session may change; only the time budget changes results.
 
     Raises:
         UserError: at construction, naming the option, the rule and the value that broke it.
@@ -42,6 +44,8 @@ class Resources:
     """Trials at once; None for as many as there is room for."""
     time_limit_s: float | None = None
     """Seconds that a trial may take from one report to the next; None for no limit."""
+    time_budget_s: float | None = None
+    """Seconds that the whole sweep may take, over all sessions; None for no limit."""
     device: str = "auto"
     core: str = "auto"
     """The code that LSTMs run through on the CPU; `ae.kernels.use_fast` explains it."""
@@ -63,6 +67,9 @@ class Resources:
             _check_positive(name, getattr(self, name))
         if self.time_limit_s is not None and not 0 < self.time_limit_s <= LONGEST_S:
             raise UserError(f"--time-limit must be > 0 and <= {LONGEST_S:g} seconds, got {self.time_limit_s}")
+        if self.time_budget_s is not None and not LEAST_BUDGET_S <= self.time_budget_s <= LONGEST_S:
+            rule = f"must be >= {LEAST_BUDGET_S:g} seconds, which Ray and the report take, and <= {LONGEST_S:g}"
+            raise UserError(f"--time-budget {rule}, got {self.time_budget_s:g}")
         if self.autoscale and not self.address:
             raise UserError("--autoscale goes with --address: only a cluster can start machines; give both, or neither")
         if self.gpus_per_trial is not None and not 0 <= self.gpus_per_trial <= 1:
@@ -212,6 +219,12 @@ class Plan:
     def search_limits(self) -> dict[str, Any]:
         """What may end the search; if a later session changes any of it, a search that ended early continues."""
         return {"trials": self.trials, "target": self.target}
+
+    @property
+    def time_limits(self) -> dict[str, Any]:
+        """What the time budget was for; if a later session changes any of it, what ended for lack of time continues."""
+        counts = {"trials": self.trials, "top_k": self.top_k, "seeds": self.seeds}
+        return {"time_budget_s": self.resources.time_budget_s, **counts}
 
     @property
     def added(self) -> dict[str, int]:

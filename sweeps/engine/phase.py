@@ -45,6 +45,7 @@ class Phase:
         drop: removes the checkpoints of trials that have ended, once their end is on the disk.
         time_limit_s: seconds that a trial may take from one report to the next, if there is a limit.
         tell: says at once what a person must know, from a handler of signals too.
+        look: looks at the phase after each report and each controller step, and may finish it.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Phase:
         drop: Callable[[Sequence[str]], None] = lambda names: None,
         time_limit_s: float | None = None,
         tell: Callable[[str], None] = streams.tell,
+        look: Callable[[Phase, TrialRecord | None], None] = lambda phase, record: None,
     ) -> None:
         self.name, self.log, self.scheduler, self.source = name, log, scheduler, source
-        self.followers, self.drop, self.time_limit_s, self.tell = followers, drop, time_limit_s, tell
+        self.followers, self.drop, self.time_limit_s, self.tell, self.look = followers, drop, time_limit_s, tell, look
         rules = StoppingRules(objective=self.trials.objective, patience=log.plan.patience, target=log.plan.target)
         self.rules = rules if name == SEARCH else StoppingRules(objective=self.trials.objective)
         scheduler.restore(self.trials.facts)
@@ -112,6 +114,7 @@ class Phase:
         Raises:
             OSError: if something cannot be written.
         """
+        self.look(self, None)
         is_synced = self.log.flush(sync=False)
         if self.to_drop and is_synced:
             with contextlib.suppress(OSError):  # what cannot be removed now is removed at the end of the phase
@@ -120,18 +123,19 @@ class Phase:
         for follower in self.followers:
             follower.tick()
 
-    def finish(self, reason: str) -> None:
-        """End the search early, with what it has found.
+    def finish(self, reason: str, limits: Mapping[str, Any] | None = None) -> None:
+        """End the phase early, with what it has found.
 
         No new trial starts; paused trials end now, running ones at their next report, all of them as stopped early with
-        this reason. The search is complete then, in later sessions too, unless they change `plan.search_limits`.
+        this reason. The phase is complete then, in later sessions too, unless they change the limits.
 
         Args:
             reason: in words; it follows "stopped at epoch 5: ".
+            limits: of the plan, within which the phase ends; None means `plan.search_limits`.
         """
-        assert self.name == SEARCH, "retraining has as many trials as were selected"
         if not self.trials.closed:
-            self.log.add("search_closed", reason=reason, limits=self.log.plan.search_limits)
+            kind = "search_closed" if self.name == SEARCH else "retraining_closed"
+            self.log.add(kind, reason=reason, limits=dict(limits or self.log.plan.search_limits))
             self._end_returning()
 
     def begin(self, name: str) -> None:
@@ -160,6 +164,7 @@ class Phase:
             follower.report(record)
         if reached := self.rules.reached(record):
             self.finish(f"trial {name} reached {reached}")
+        self.look(self, record)
         return record
 
     def must_end(self, record: TrialRecord) -> bool:
@@ -239,7 +244,7 @@ class Phase:
         A search that ended at this target before was opened again for more trials: it waits for one of them.
         """
         reached = [record for record in self.trials.ranked() if self.rules.reached(record)]
-        if reached and not any(limits["target"] == self.rules.target for limits in self.trials.closed_within):
+        if reached and not any(limits.get("target") == self.rules.target for limits in self.trials.closed_within):
             self.finish(f"trial {reached[0].name} reached {self.rules.reached(reached[0])}")
         self._end_returning()
 

@@ -19,6 +19,7 @@ from ray.tune.search import Searcher
 from sweeps.engine.failure import last_line, machine_died
 from sweeps.engine.phase import Phase
 from sweeps.engine.signals import answer_ctrl_c
+from sweeps.records.trials import SEARCH
 from sweeps.scheduling.base import Decision
 
 MACHINES = 10
@@ -64,7 +65,10 @@ class TuneScheduler(FIFOScheduler):
         best = math.nan if record.best is None else record.best
         decision = self.scheduler.on_result(name, result["epoch"], best)
         if self.phase.must_end(record):
-            return str(TrialScheduler.STOP)
+            if self.phase.name == SEARCH:
+                return str(TrialScheduler.STOP)
+            self.phase.paused(name)  # its model is wanted: Tune lets it save its state, then it ends
+            return str(TrialScheduler.PAUSE)
         if decision == Decision.PROMOTE:
             self.phase.promoted(name)
         elif decision == Decision.PAUSE:

@@ -10,7 +10,7 @@ from ae.configuration import Configuration
 from sweeps.config.plan import Plan
 from sweeps.records.result import Model, Retrained
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import DIVERGED, FINISHED, TrialRecord
+from sweeps.records.trials import DIVERGED, FINISHED, STOPPED, TrialRecord
 from sweeps.storage.checkpoints import Checkpoints
 
 
@@ -30,16 +30,21 @@ def select(plan: Plan, log: SweepLog) -> dict[str, Configuration]:
     }
 
 
-def retrainings(plan: Plan, chosen: Mapping[str, Configuration]) -> dict[str, Configuration]:
+def retrainings(plan: Plan, chosen: Mapping[str, Configuration], seeds: int | None = None) -> dict[str, Configuration]:
     """Every retraining by its name, made of the trial and the seed; the largest models come first.
 
     Their seeds are those that follow the search's.
+
+    Args:
+        plan: of the sweep.
+        chosen: the configurations.
+        seeds: of each; None for those of the plan.
     """
     first = plan.seed + plan.seeds_per_trial
     return {
         f"{name}-seed{seed}": replace(config, seed=seed, epochs=plan.retrain_epochs)
         for name, config in sorted(chosen.items(), key=lambda item: -item[1].hidden_size)
-        for seed in range(first, first + plan.seeds)
+        for seed in range(first, first + (plan.seeds if seeds is None else seeds))
     }
 
 
@@ -66,8 +71,8 @@ class PlannedTrials:
 
 
 def with_model(records: Collection[TrialRecord]) -> set[str]:
-    """The retrainings that left a model: those that finished, and those that were validated before they diverged."""
-    return {record.name for record in records if record.status in (FINISHED, DIVERGED) and record.best_epoch}
+    """The retrainings that left a model: those that finished, or were validated before they diverged or were ended."""
+    return {record.name for record in records if record.status in (FINISHED, DIVERGED, STOPPED) and record.best_epoch}
 
 
 def load_states(plan: Plan, log: SweepLog, names: Collection[str]) -> dict[str, dict[str, Any]]:

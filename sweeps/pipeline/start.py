@@ -7,6 +7,7 @@ import errno
 import os
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from sweeps.config.command_line import parse
 from sweeps.config.config_file import located, text
 from sweeps.config.description import describe
 from sweeps.config.new_plan import new_plan
-from sweeps.config.plan import Plan
+from sweeps.config.plan import LEAST_BUDGET_S, Plan
 from sweeps.config.plan_file import load
 from sweeps.config.resume import resumed_plan
+from sweeps.config.words import duration
 from sweeps.engine.signals import heed_signals
 from sweeps.pipeline.data import DataReader, with_hash
 from sweeps.records.sweep_log import SweepLog
@@ -50,7 +52,7 @@ def start(arguments: Sequence[str]) -> int:
 
 def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Carry out the options."""
-    given = vars(options)
+    began, given = time.monotonic(), vars(options)
     if given.pop("list", False):
         for name in tasks.names():
             print(f"{name:<16} {tasks.find(name).description}")
@@ -66,8 +68,11 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if before and _is_done(before, plan):
         more = ", --trials +N searches further" if plan.search == "optuna" else ""
         more += ", --target none searches on" if plan.target is not None else ""
+        more += ", a longer --time-budget continues it" if SweepLog.read(plan).ran_out_of_time else ""
         print(f"{plan.folder} is finished: sweeps/show.py shows it; --seeds +N or --top-k +K retrains more{more}")
         return 0
+    if before:
+        _check_time_left(plan)
     if plan.warm_start and not before:
         from sweeps.search.warm_start import read_older  # imports optuna
 
@@ -82,10 +87,10 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
                 refuse_existing(plan.place)
     splits = data.splits(plan, bool(before), given.get("subset"))
     plan = with_hash(plan, bool(before))
-    return _sweep(plan, before, splits)
+    return _sweep(plan, before, splits, began)
 
 
-def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
+def _sweep(plan: Plan, before: Plan | None, splits: Splits, began: float) -> int:
     """Run the sweep, and say in one line why it cannot go on if something outside it fails."""
     console = Console()
     try:
@@ -96,7 +101,7 @@ def _sweep(plan: Plan, before: Plan | None, splits: Splits) -> int:
 
         heed_signals()
         torch.set_num_threads(1)  # for the test and the figures: two threads that wait for each other are slower
-        return run_sweep(plan, before, splits, console)
+        return run_sweep(plan, before, splits, console, began)
     except OSError as error:
         return _cut_off(plan, error)
     except UserError:
@@ -171,4 +176,21 @@ def _is_done(before: Plan, plan: Plan) -> bool:
     """Whether a sweep has nothing left to do; a retraining that failed is tried once more."""
     found = SweepLog.read(before)
     failed = any(record.status == FAILED for record in found.retraining.trials)
-    return found.is_finished and not failed and plan.commands == before.commands
+    has_more_time = found.ran_out_of_time and plan.time_limits != before.time_limits
+    return found.is_finished and not failed and not has_more_time and plan.commands == before.commands
+
+
+def _check_time_left(plan: Plan) -> None:
+    """Refuse to resume a sweep whose time budget is used up.
+
+    Raises:
+        UserError: if it is, and there is something to train.
+    """
+    budget_s = plan.resources.time_budget_s
+    if budget_s is None:
+        return
+    found = SweepLog.read(plan)
+    is_trained = found.retraining.requested and found.retraining.is_complete
+    if not is_trained and budget_s - found.spent_s < LEAST_BUDGET_S:
+        taken = f"the sweep has taken {duration(found.spent_s)} in earlier sessions"
+        raise UserError(f"--time-budget {duration(budget_s)}: {taken}; a longer one continues it, none sets no limit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -28,11 +29,13 @@ from sweeps.engine.room import Room
 from sweeps.engine.session import ray_session
 from sweeps.engine.workers import Workers
 from sweeps.pipeline import selection
+from sweeps.pipeline.retraining import planned_runs, reopen
+from sweeps.pipeline.time_budget import TimeBudget
 from sweeps.records.eta import time_left
 from sweeps.records.result import Model, SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, write_tables
-from sweeps.records.trials import ENDED, FAILED, RETRAIN, SEARCH
+from sweeps.records.trials import ENDED, RETRAIN, SEARCH
 from sweeps.report.guard import attempt
 from sweeps.report.page import closing_words, write_report
 from sweeps.scheduling.base import Scheduler, make_scheduler
@@ -51,7 +54,7 @@ from sweeps.tracking.steps import Step
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
 
-def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console) -> int:
+def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console, began: float) -> int:
     """Carry out a plan, or resume it, and write its results folder; returns the exit status.
 
     A Ctrl-C keeps and reports all that was finished, and gives 130; a sweep in which nothing could be selected or
@@ -62,6 +65,7 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
         before: the plan that the results folder has; None for a new sweep.
         splits: the data.
         console: for progress and the closing words.
+        began: when the command started, by the monotonic clock.
 
     Raises:
         UserError: if the cluster is not there, has no room for a trial, or has a machine that does not see the results,
@@ -83,7 +87,7 @@ def run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console)
         with folder.locked(plan.folder):
             if before and plan_file.text(plan_file.load(plan.folder)) != plan_file.text(before):
                 raise UserError(f"{plan.folder} was resumed by another process; try again")
-            status = _Sweep(plan, room, splits, device, console).run(before)
+            status = _Sweep(plan, room, splits, device, console, began).run(before)
         with Step(console, "stopping Ray", only_live=True):
             stack.close()
     return status
@@ -98,12 +102,13 @@ class _Sweep:
         splits: the data.
         device: what the trials run on, in words.
         console: for progress and the closing words.
+        began: when the command started, by the monotonic clock.
     """
 
-    def __init__(self, plan: Plan, room: Room, splits: Splits, device: str, console: Console) -> None:
-        self.plan, self.room, self.splits, self.console = plan, room, splits, console
+    def __init__(self, plan: Plan, room: Room, splits: Splits, device: str, console: Console, began: float) -> None:
+        self.plan, self.room, self.splits, self.console, self.began = plan, room, splits, console, began
         self.log, self.session = SweepLog.read(plan), uuid.uuid4().hex
-        self.checkpoints = Checkpoints(plan.checkpoints)
+        self.checkpoints, self.budget = Checkpoints(plan.checkpoints), TimeBudget(plan, self.log)
         self.mirror: Mirror | None = None
         earlier_s = self.log.search.recorded_s + self.log.retraining.recorded_s
         self.result = SweepResult(plan=plan, log=self.log, source=splits.source, device=device, earlier_s=earlier_s)
@@ -119,7 +124,8 @@ class _Sweep:
             self.checkpoints.claim(self.session)
             log.open()
             facts = {"host": socket.gethostname(), "device": result.device, "versions": result.versions}
-            log.add("session_begun", session=self.session, **facts)
+            start_s = round(time.monotonic() - self.began, 3)
+            log.add("session_begun", session=self.session, start_s=start_s, **facts)
             log.flush()
             write_tables(log)
             self._work()
@@ -193,16 +199,12 @@ class _Sweep:
         plan, log, result = self.plan, self.log, self.result
         with self._step("selecting the best, then retraining"):
             chosen = selection.select(plan, log)
-            runs = selection.retrainings(plan, chosen)
+            runs = planned_runs(log, self.budget, chosen)
             states = selection.load_states(plan, log, runs)
-        if dict(log.retraining.planned) != runs:
-            log.add("retraining", runs=[{"trial": name, "config": asdict(run)} for name, run in runs.items()])
-        lost = selection.with_model(log.retraining.trials) - set(states)
-        for name in sorted(lost | log.retraining.names(FAILED)):
-            reason = "its model is gone" if name in lost else "it failed"
-            log.add("reopened", phase=RETRAIN, trial=name, reason=reason)
+        reopen(log, selection.with_model(log.retraining.trials) - set(states))
         if not log.retraining.is_complete:
             what = f"{counted(len(chosen), 'configuration')} from scratch, {counted(plan.seeds, 'seed')} each"
+            what = log.fewer or what
             source = selection.PlannedTrials(runs, log)
             phase = self._phase(RETRAIN, Scheduler(self.room.max_concurrent), source, f"retraining {what}")
             with phase:
@@ -228,7 +230,8 @@ class _Sweep:
         if self.mirror:
             followers.append(MirrorFollower(self.mirror))
         drop = self._drop if name == SEARCH else lambda names: None
-        return Phase(name, log, scheduler, source, followers, drop, plan.resources.time_limit_s, display.tell)
+        limit_s, look = plan.resources.time_limit_s, self.budget.check
+        return Phase(name, log, scheduler, source, followers, drop, limit_s, display.tell, look)
 
     def _step(self, title: str) -> Step:
         """What is done between the phases, said to the person who started the sweep."""

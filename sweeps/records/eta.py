@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ae.configuration import Configuration
 from sweeps.records.costs import Costs, makespan
 from sweeps.records.halving import HalvingSearch
 from sweeps.records.sweep_log import SweepLog
@@ -20,6 +23,8 @@ PACE = (0.9, 1.2)
 """How much longer than measured epochs may take in the rest of the sweep, at least and at most: machines are shared."""
 REPORT_S = (4.0, 20.0)
 """Seconds that the report takes."""
+START = 1.5
+"""Report and end take at most so many times as long as the start of the session, if that is more."""
 TEST_EPOCHS = (0.02, 0.2)
 """The test of a model takes as long as this share of an epoch of training."""
 
@@ -44,7 +49,10 @@ def time_left(log: SweepLog, now: float | None = None) -> TimeLeft | None:
     if not can_tell(log):
         return None
     low_s, high_s = (Estimate(log, is_high, now).total_s() for is_high in (False, True))
-    return TimeLeft(low_s=low_s, high_s=max(low_s, high_s))
+    most_s = math.inf
+    if log.plan.resources.time_budget_s:
+        most_s = max(0.0, log.plan.resources.time_budget_s - log.taken_s(now))
+    return TimeLeft(low_s=min(low_s, most_s), high_s=min(max(low_s, high_s), most_s))
 
 
 def can_tell(log: SweepLog) -> bool:
@@ -87,7 +95,7 @@ class Estimate:
     def _search_s(self) -> float:
         plan, log, work = self.log.plan, self.log.search, self.search
         if log.closed:
-            return self.next_reports_s()
+            return self.next_reports_s(SEARCH)
         if len(work.stretches) > 1:
             running = (log.records[name] for name in work.running)
             done_s = sum(self._since_s(work, record, plan.budget.eval_every, self.trial_costs) for record in running)
@@ -117,12 +125,13 @@ class Estimate:
         to_come += [(waiting_s / max(1, waiting), waiting), (stretch.end * costs.mean_s(self.shapes), unknown)]
         return makespan(left_s, [(seconds, count) for seconds, count in to_come if count > 0], self.workers)
 
-    def next_reports_s(self) -> float:
-        """Seconds until every trial of the search that trains now has reported once more."""
-        every, costs = self.log.plan.budget.eval_every, self.trial_costs
-        running = [self.log.search.records[name] for name in self.search.running]
+    def next_reports_s(self, phase: str) -> float:
+        """Seconds until every trial of a phase that trains now has reported once more."""
+        costs, work = (self.trial_costs, self.search) if phase == SEARCH else (self.costs, self.retraining)
+        every, records = self.log.plan.budget.eval_every, self.log.phase(phase).records
+        running = [records[name] for name in work.running]
         whole_s = (every * costs.epoch_s(shape_of(record.config)) for record in running)
-        since_s = (self._since_s(self.search, record, every, costs) for record in running)
+        since_s = (self._since_s(work, record, every, costs) for record in running)
         return max(map(operator.sub, whole_s, since_s), default=0.0)
 
     def _since_s(self, work: Work, record: TrialRecord, most: int, costs: Costs) -> float:
@@ -130,20 +139,21 @@ class Estimate:
         since_s = max(0.0, self.now - work.running[record.name])
         return min(since_s, most * costs.epoch_s(shape_of(record.config)))
 
-    def retraining_s(self, top_k: int | None = None, seeds: int | None = None) -> float:
-        """Seconds that the retraining takes.
-
-        Args:
-            top_k: configurations that are retrained; None for those of the plan, or those that were selected.
-            seeds: of each; None for those of the plan.
-        """
+    def retraining_s(self) -> float:
+        """Seconds that the retraining takes: what was selected, or before that what the plan has."""
         plan, log = self.log.plan, self.log.retraining
-        if log.requested and not top_k:
-            begin_s = 0.0 if self.retraining.pace else self.begin_s
-            return begin_s + self._flat_s(log, self.retraining, self.costs)
-        each_s = sorted(self._selected_s(top_k or plan.top_k), reverse=True)
-        runs = [(plan.retrain_epochs * epoch_s, seeds or plan.seeds) for epoch_s in each_s]
-        return self.begin_s + makespan((), runs, self.workers)
+        if log.closed:
+            return self.next_reports_s(RETRAIN)
+        if log.requested:
+            return (0.0 if self.retraining.pace else self.begin_s) + self._flat_s(log, self.retraining, self.costs)
+        each_s = (plan.retrain_epochs * epoch_s for epoch_s in sorted(self._selected_s(plan.top_k), reverse=True))
+        return self.begin_s + makespan((), [(one_s, plan.seeds) for one_s in each_s], self.workers)
+
+    def runs_s(self, runs: Mapping[str, Configuration]) -> float:
+        """Seconds that these retrainings take; what they have trained in earlier sessions is not to come."""
+        done = {name: record.epoch for name, record in self.log.retrainings.items() if not record.is_lost}
+        each_s = [(run.epochs - done.get(name, 0)) * self.costs.epoch_s(shape_of(run)) for name, run in runs.items()]
+        return self.begin_s + makespan((), [(one_s, 1) for one_s in each_s], self.workers)
 
     def _selected_s(self, top_k: int) -> list[float]:
         """Seconds per epoch of each selected configuration; the high end allows for larger ones to win yet."""
@@ -163,4 +173,5 @@ class Estimate:
         """
         expected = self.log.retraining.requested or self.log.plan.top_k * self.log.plan.seeds
         untested = max(0, (expected if models is None else models) - len(self.log.tests))
-        return REPORT_S[self.is_high] + untested * TEST_EPOCHS[self.is_high] * self.largest_s
+        report_s = max(REPORT_S[True], START * self.log.start_s) if self.is_high else REPORT_S[False]
+        return report_s + untested * TEST_EPOCHS[self.is_high] * self.largest_s

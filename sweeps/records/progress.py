@@ -78,9 +78,26 @@ def counts(log: TrialLog, is_over: bool = False) -> list[str]:
 
 
 def early_end(log: TrialLog) -> str:
-    """Why a search ended before all of its trials, in words; empty if it did not."""
-    started = f"{len(log.records)} of {counted(log.requested, 'trial')} had started"
-    return f"The search ended early: {log.closed}; {started}." if log.closed else ""
+    """Why a phase ended before all of its trials, in words; empty if it did not."""
+    if not log.closed:
+        return ""
+    if log.phase == SEARCH:
+        started = f"{len(log.records)} of {counted(log.requested, 'trial')} had started"
+        return f"The search ended early: {log.closed}; {started}."
+    epochs = sorted(record.epoch for record in log.trials)
+    trained = str(epochs[0]) if epochs[0] == epochs[-1] else f"{epochs[0]} to {epochs[-1]}"
+    models = f"{counted(len(epochs), 'model')} trained for {trained} of {log.max_epochs} epochs"
+    return f"The retraining ended early: {log.closed}; {models}."
+
+
+def early_ends(log: SweepLog) -> list[str]:
+    """All that a sweep did not do to the end, and why, in words."""
+    return [words for words in (early_end(log.search), fewer(log), early_end(log.retraining)) if words]
+
+
+def fewer(log: SweepLog) -> str:
+    """What is retrained of what was selected, in words; empty if it is all."""
+    return f"Retrained: {log.fewer}." if log.fewer else ""
 
 
 def rungs(log: TrialLog, plan: Plan) -> list[str]:

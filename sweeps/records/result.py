@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps.config.plan import Plan
+from sweeps.records.progress import early_ends
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, STOPPED, TrialLog
 
@@ -142,7 +143,7 @@ class SweepResult:
         return bool(self.retrained) and self.retrained[0].tested
 
     def summary(self) -> dict[str, Any]:
-        """`summary.json`: the keys are fixed; those about several seeds per trial are there with several alone."""
+        """`summary.json`: the keys are fixed; some are there only with a time budget, or several seeds per trial."""
         plan, search = self.plan, self.search
         retrained = [one.summary() for one in self.retrained]
         return {
@@ -169,7 +170,15 @@ class SweepResult:
             "retrained": retrained,
             "test": retrained[0]["test"] if retrained else None,
             "wall_s": round(self.wall_s, 3),
+            **self._time_budget(),
         }
+
+    def _time_budget(self) -> dict[str, Any]:
+        """What became of the time budget, if there is one."""
+        budget_s = self.plan.resources.time_budget_s
+        if budget_s is None:
+            return {}
+        return {"time_budget": {"seconds": budget_s, "ran_out": self.log.ran_out_of_time, "why": early_ends(self.log)}}
 
     def _best(self) -> dict[str, Any] | None:
         """The best configuration after retraining, or of the search alone, with its metrics in the search.

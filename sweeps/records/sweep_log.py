@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ae.configuration import Configuration
@@ -13,24 +15,11 @@ from ae.errors import UserError
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.plan import Plan
 from sweeps.records.events import EventLog, read_events
-from sweeps.records.trials import (
-    ENDED,
-    INTERRUPTED,
-    PAUSED,
-    RETRAIN,
-    RUNNING,
-    SEARCH,
-    KnownTrial,
-    Report,
-    Tested,
-    TrialLog,
-    TrialRecord,
-)
-from sweeps.records.work import Shape, Work, shape_of
+from sweeps.records.trial_events import apply
+from sweeps.records.trials import INTERRUPTED, PAUSED, RETRAIN, SEARCH, KnownTrial, Tested, TrialLog, TrialRecord
+from sweeps.records.work import Shape, Work
 from sweeps.storage.folder import EVENTS
 
-STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reopened": PAUSED}
-"""The status that an event gives a trial."""
 NAME = re.compile(r"[0-9]+(-seed[0-9]+)?")
 """The name of a trial, or of a retraining."""
 
@@ -85,6 +74,12 @@ class SweepLog:
         """When the last event happened, in seconds since 1970."""
         self.ended_as = ""
         """How the last session ended: "finished", "interrupted" or "failed"; empty if it runs or was killed."""
+        self.spent_s = 0.0
+        """Seconds that all sessions had taken at the last event, each from the start of its command."""
+        self.start_s = 0.0
+        """Seconds that the last session took to start: what is no training takes longer on a busy machine."""
+        self.fewer = ""
+        """Why fewer are retrained than the plan has, in words; empty if all are."""
         self.file: EventLog | None = None
 
     @classmethod
@@ -153,12 +148,13 @@ class SweepLog:
         return self.ended_as == "finished"
 
     def _apply(self, event: Mapping[str, Any]) -> None:
-        self.last_time = float(event["time"])
+        self._count_time(event)
         handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "session_begun": self._session_begun,
             "session_ended": self._session_ended,
             "known": self._known,
-            "search_closed": self._search_closed,
+            "search_closed": partial(self._closed, self.search),
+            "retraining_closed": partial(self._closed, self.retraining),
             "retraining": self._retraining,
             "tested": self._tested,
             "asked": self._asked,
@@ -168,29 +164,38 @@ class SweepLog:
         else:
             self._trial_event(event)
 
+    def _count_time(self, event: Mapping[str, Any]) -> None:
+        now = float(event["time"])
+        if event["event"] == "session_begun":
+            self.start_s = float(event.get("start_s", 0.0))
+            self.spent_s += self.start_s
+        elif self.last_time is not None:
+            self.spent_s += max(0.0, now - self.last_time)
+        self.last_time = now
+
+    def taken_s(self, now: float | None = None) -> float:
+        """Seconds that all sessions have taken.
+
+        Args:
+            now: until when, in seconds since 1970; None means this moment if this process runs the sweep, and the last
+                event otherwise.
+        """
+        moment = time.time() if now is None and self.file else now
+        return self.spent_s + max(0.0, (moment or 0.0) - (self.last_time or math.inf))
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether the time budget ended something early."""
+        closed = (log for log in (self.search, self.retraining) if log.closed)
+        return bool(self.fewer) or any("time_budget_s" in log.closed_within[-1] for log in closed)
+
     def _trial_event(self, event: Mapping[str, Any]) -> None:
-        kind, log = event["event"], self.phase(event["phase"])
+        log = self.phase(event["phase"])
         if event["trial"] not in log.records:
             if log.phase == RETRAIN and event["trial"] in self.retrainings:
                 return
             raise ValueError(f"trial {event['trial']} was never asked for")
-        record, work = log.records[event["trial"]], self.work[log.phase]
-        work.take_out(record)
-        if kind in STATUS_AFTER:
-            record.status, record.reason = STATUS_AFTER[kind], ""
-            if kind == "promoted":
-                log.add_fact(kind, record)
-        elif kind == "reported":
-            self._reported(log, record, event)
-        elif kind == "repeated":
-            record.train_s += float(event["train_s"])
-        elif kind == "retried":
-            record.retried = str(event["reason"])
-        elif kind == "ended":
-            self._ended(log, record, event)
-        else:
-            raise ValueError(f"there is no event {kind!r}")
-        work.put_in(record, float(event["time"]))
+        apply(event, log, self.work[log.phase])
 
     def _asked(self, event: Mapping[str, Any]) -> None:
         log, name = self.phase(event["phase"]), str(event["trial"])
@@ -205,35 +210,6 @@ class SweepLog:
         self.work[log.phase].ask(record)
         self.work[log.phase].put_in(record, float(event["time"]))
         log.add_fact("asked", record)
-
-    def _reported(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
-        report = Report(
-            epoch=int(event["epoch"]),
-            train_loss=float(event["train_loss"]),
-            metrics={str(name): float(value) for name, value in event["metrics"].items()},
-            train_s=float(event["train_s"]),
-            wall_s=float(event["wall_s"]),
-            time=float(event["time"]),
-            best=None,
-            per_seed=tuple(map(float, event.get("per_seed", ()))),
-        )
-        if report.epoch <= record.epoch:
-            raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")
-        epochs, shape = report.epoch - record.epoch, shape_of(record.config)
-        seeds = log.seeds_per_trial
-        self.work[log.phase].report(record.name, shape, epochs * seeds, report.train_s, report.time)
-        record.add(report, log.objective)
-        record.status = RUNNING
-        record.warning = str(event.get("warning") or record.warning)
-        log.recorded_s = max(log.recorded_s, report.wall_s)
-        log.add_fact("reported", record, record.reports[-1])
-
-    def _ended(self, log: TrialLog, record: TrialRecord, event: Mapping[str, Any]) -> None:
-        if event["status"] not in ENDED:
-            raise ValueError(f"a trial cannot end as {event['status']!r}")
-        record.status, record.reason = event["status"], str(event["reason"])
-        log.recorded_s = max(log.recorded_s, float(event["wall_s"]))
-        log.add_fact("ended", record)
 
     def _session_begun(self, event: Mapping[str, Any]) -> None:
         self.session, self.host, self.device = (str(event[name]) for name in ("session", "host", "device"))
@@ -263,11 +239,16 @@ class SweepLog:
         config = Configuration(**event["config"])
         self.known.append(KnownTrial(config=config, status=str(event["status"]), curve=curve))
 
-    def _search_closed(self, event: Mapping[str, Any]) -> None:
-        """The search ends early; one that was closed within other limits than the plan has now is open again."""
-        self.search.closed_within.append(dict(event["limits"]))
-        if event["limits"] == self.plan.search_limits:
-            self.search.closed = str(event["reason"])
+    def _closed(self, log: TrialLog, event: Mapping[str, Any]) -> None:
+        """A phase ends early; one that was closed within other limits than the plan has now is open again."""
+        log.closed_within.append(dict(event["limits"]))
+        if self._holds(event["limits"]):
+            log.closed = str(event["reason"])
+
+    def _holds(self, limits: Mapping[str, Any]) -> bool:
+        """Whether the plan still has these limits."""
+        now = self.plan.search_limits | self.plan.time_limits
+        return all(now.get(name) == value for name, value in limits.items())
 
     def _retraining(self, event: Mapping[str, Any]) -> None:
         before = self.retraining
@@ -275,6 +256,7 @@ class SweepLog:
         log.records = {name: self.retrainings[name] for name in log.planned if name in self.retrainings}
         log.recorded_s, log.facts = before.recorded_s, before.facts
         self.retraining = log
+        self.fewer = str(event["fewer"]) if "fewer" in event and self._holds(event["limits"]) else ""
         self.work[RETRAIN] = self._retraining_work()
         self.work[RETRAIN].rebuild(log.trials)
 

@@ -18,7 +18,7 @@ from ae.splits import Splits
 from ae.words import counted
 from sweeps.config.description import describe
 from sweeps.config.words import SMOKE, duration, hyperparameter, over_seeds, settings, spread
-from sweeps.records.progress import early_end
+from sweeps.records.progress import early_ends
 from sweeps.records.result import SweepResult, command_line
 from sweeps.records.trials import FAILED
 from sweeps.report.guard import attempt
@@ -83,7 +83,7 @@ def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list
         remark=remark,
         smoke=SMOKE,
         progress=progress(result),
-        early=early_end(result.search),
+        early=" ".join(early_ends(result.log)),
         why_no_best=why_no_best(result),
         lost=lost_retrainings(result),
         metric=metric,
@@ -141,11 +141,13 @@ def closing_words(result: SweepResult) -> str:
     """What the terminal says at the end: the answer, what went wrong, and where to read on."""
     plan, search, summary = result.plan, result.search, result.summary()
     lines = [SMOKE] if plan.smoke else []
-    if early := early_end(search):
-        lines.append(early)
+    lines += early_ends(result.log)
+    resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
     if result.interrupted:
         lines.append(f"Interrupted: {progress(result)} had ended; all of it is kept.")
-        lines.append(f"Resume with: python sweeps/run.py --resume {shlex.quote(str(plan.folder))}")
+        lines.append(f"Resume with: {resume}")
+    elif result.log.ran_out_of_time:
+        lines.append(f"With more time: {resume} --time-budget LONGER")
     failed = [record for record in search.trials if record.status == FAILED]
     if failed:
         trials = counted(search.requested, "trial")
@@ -157,7 +159,7 @@ def closing_words(result: SweepResult) -> str:
         lines.append(remark)
     lines += [f"warning: {problem}" for problem in result.problems]
     if (plan.folder / REPORT).exists():
-        lines.append(f"Report: {plan.folder / REPORT} ({duration(summary['wall_s'])})")
+        lines.append(f"Report: {plan.folder / REPORT} ({_time(result)})")
     return "\n".join(lines)
 
 
@@ -165,6 +167,14 @@ def in_search(best: dict[str, Any], metric: str) -> str:
     """The objective of the best configuration in the search, with its deviation where there are several seeds."""
     per_seed = best.get("per_seed")
     return spread({"mean": best["val"][metric], "std": statistics.stdev(per_seed) if per_seed else None})
+
+
+def _time(result: SweepResult) -> str:
+    """The time that the sweep has taken, beside its budget if it has one."""
+    budget_s = result.plan.resources.time_budget_s
+    if budget_s is None:
+        return duration(result.wall_s)
+    return f"{duration(result.log.taken_s())} of {duration(budget_s)}"
 
 
 def _answer(result: SweepResult, summary: dict[str, Any]) -> list[str]:

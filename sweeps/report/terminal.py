@@ -20,7 +20,7 @@ from sweeps.records import progress
 from sweeps.records.progress import can_refresh, folded
 from sweeps.records.ranking import ranking
 from sweeps.records.status import SweepStatus, read_status
-from sweeps.records.trials import DIVERGED, FINISHED, SEARCH, TrialLog
+from sweeps.records.trials import DIVERGED, FINISHED, RETRAIN, SEARCH, STOPPED, TrialLog
 
 SPLITS = {"val": "in validation", "test": "on the test split"}
 
@@ -122,8 +122,8 @@ def _can_resume(status: SweepStatus) -> bool:
 
 
 def _left_a_model(retraining: TrialLog) -> bool:
-    """Whether a retraining finished, or was validated before it diverged."""
-    return any(record.status in (FINISHED, DIVERGED) and record.best_epoch for record in retraining.trials)
+    """Whether a retraining finished, or was validated before it diverged or was ended."""
+    return any(record.status in (FINISHED, DIVERGED, STOPPED) and record.best_epoch for record in retraining.trials)
 
 
 def answers(retrained: Sequence[dict[str, Any]], plan: Plan, width: int) -> list[RenderableType]:
@@ -150,6 +150,8 @@ def phase(status: SweepStatus, log: TrialLog, console: Console) -> list[Renderab
         lines += [Text(folded(parts, width)) for parts in details if parts]
     if early := progress.early_end(log):
         lines.append(Text(folded([f"  {early}"], width)))
+    if log.phase == RETRAIN and (fewer := progress.fewer(status.log)):
+        lines.append(Text(folded([f"  {fewer}"], width)))
     return lines
 
 
