@@ -139,6 +139,13 @@ class Task:
     """Trials of --search optuna."""
     name: str = ""
     """As typed on the command line; `ae.tasks.find` sets it from the file's name."""
+    file: str = ""
+    """The file of a user's own task, absolute; empty for the tasks in `ae/tasks/`."""
+
+    @property
+    def reference(self) -> str:
+        """What `ae.tasks.find` takes: the file of a user's own task, or the name."""
+        return self.file or self.name
 
     def with_options(self, options: Any) -> Task:
         """The task as these options, an instance of `self.options`, want it."""

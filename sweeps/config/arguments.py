@@ -61,7 +61,9 @@ def parser(task: Task | None = None) -> Parser:
 
 def _add_what(parser: Parser) -> None:
     what = parser.add_argument_group("what to do")
-    what.add_argument("--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}")
+    what.add_argument(
+        "--task", metavar="NAME", help=f"one of {', '.join(tasks.names())}; or a file of your own, ./my_task.py"
+    )
     what.add_argument("--list", action="store_true", help="list the tasks, one per line, and exit")
     what.add_argument(
         "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not read"

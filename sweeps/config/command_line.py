@@ -80,7 +80,7 @@ def _first_look(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _task(name: str, folder: str) -> Task | None:
-    if name in tasks.names():
+    if name in tasks.names() or name.endswith(".py"):
         return tasks.find(name)
     try:
         return load(Path(folder)).task if folder else None

@@ -173,7 +173,7 @@ def _setting(name: str, plan: Plan, given: Mapping[str, Any]) -> Any:
     if name in given:
         return str(given[name]) if isinstance(given[name], Path) else given[name]
     if name == "task":
-        return plan.task.name
+        return plan.task.reference
     if name == "name":  # the time, unless it was typed
         return None
     holders = [one for one in (plan.options, plan.resources, plan.budget, plan) if hasattr(one, name)]

@@ -235,7 +235,7 @@ class Plan:
         """The content of `plan.json`; `sweeps.config.plan_file` writes and reads it."""
         names = ("name", "search", "sampler", "space", "trials", "scheduler", "seed", "target", "patience")
         return {
-            "task": self.task.name,
+            "task": self.task.reference,
             **{name: getattr(self, name) for name in names},
             "objective": asdict(self.task.objective),
             "budget": asdict(self.budget),

@@ -106,7 +106,7 @@ def check_objective(plan: Plan) -> None:
     Raises:
         UserError: if it was.
     """
-    now, then = tasks.find(plan.task.name).with_options(plan.options).objective, plan.task.objective
+    now, then = tasks.find(plan.task.reference).with_options(plan.options).objective, plan.task.objective
     if now != then:
         raise UserError(
             f"{plan.folder / PLAN}: the sweep ranks trials by {then.metric} ({then.mode}), the task {plan.task.name} "

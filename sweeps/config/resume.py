@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from ae import tasks
 from ae.errors import UserError
 from sweeps.config import space as spaces
 from sweeps.config.arguments import GROWING
@@ -68,7 +69,7 @@ def _typed_before(before: Plan, name: str, given: dict[str, Any]) -> Any:
     if name in BUDGET:
         return before.retrain_epochs if name == "retrain_epochs" else getattr(before.budget, name)
     if name == "task":
-        return before.task.name
+        return typed if tasks.find(typed).reference == before.task.reference else None
     if name == "space":
         return typed if spaces.read(typed, before.task.base) == before.space else None
     if name == "storage":

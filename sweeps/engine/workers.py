@@ -8,9 +8,11 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+import ray
 from ray import tune
 
 from ae.splits import Split
+from ae.tasks import own_module
 from sweeps.config.plan import Plan
 from sweeps.engine.phase import Phase
 from sweeps.engine.room import Room, Watch
@@ -30,6 +32,8 @@ class Workers:
     def with_data(cls, room: Room, train: Split, validation: Split, session: str) -> Workers:
         """Put the data into the object store once; every trial maps it. The test split is never sent there."""
         plan = room.plan
+        if module := own_module(plan.task):  # no worker has the user's file
+            ray.cloudpickle.register_pickle_by_value(module)
         with_data = tune.with_parameters(
             SweepTrial,
             task=plan.task,

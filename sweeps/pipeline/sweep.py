@@ -269,7 +269,7 @@ class _Sweep:
         facts = {"epoch": model.epoch, "validation": model.validation, **({"test": model.test} if model.test else {})}
         save(
             plan.folder / folder.BEST,
-            plan.task.name,
+            plan.task.reference,
             replace(winner.config, seed=model.seed),
             plan.task.model(self.splits.train),
             model.weights,

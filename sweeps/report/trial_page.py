@@ -124,11 +124,11 @@ def _alone(plan: Plan, record: TrialRecord, seeds_per_trial: int) -> str:
     """The command of a sweep of this one configuration, as a shell takes it."""
     given = {name: getattr(record.config, name) for name in HYPERPARAMETERS}
     attempt = " ".join(f"{name}={'none' if value is None else value}" for name, value in given.items())
-    command = ["python", "sweeps/run.py", "--task", plan.task.name]
+    command = ["python", "sweeps/run.py", "--task", plan.task.reference]
     command += ["--data", str(plan.data)] if plan.data else []
     for one in fields(plan.options):
         if (value := getattr(plan.options, one.name)) != one.default:
-            command += [option(one.name), str(value)]
+            command += [option(one.name), *([] if value is True else [str(value)])]
     command += ["--subset", str(plan.subset)] if plan.subset else []
     command += ["--max-epochs", str(record.config.epochs), "--eval-every", str(plan.budget.eval_every)]
     command += ["--seed", str(record.config.seed), "--scheduler", "none"]
