@@ -25,7 +25,7 @@ from ae.splits import Splits
 from sweeps import run
 from sweeps.config.plan import Plan
 from sweeps.engine.phase import Phase
-from sweeps.pipeline import selection, sweep
+from sweeps.pipeline import selection, start, sweep
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import SEARCH
 from sweeps.scheduling.base import make_scheduler
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """The main job up to its start: the data is loaded and the record is taken in, Ray does not start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep, "run_sweep", _run_sweep)
+        patch.setattr(start, "expected_time", lambda plan, resumed: "not estimated")
         logging.disable()  # what was repaired is told in lines of its own
         try:
             return run.main(arguments)
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
             logging.disable(logging.NOTSET)
 
 
-def _run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console) -> int:
+def _run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console, began: float) -> int:
     for split in (splits.train, splits.validation, splits.test):
         assert len(split) >= 1
         assert np.isfinite(split.inputs_NTF).all()

@@ -183,7 +183,7 @@ def test_a_sweep_keeps_the_defaults_that_it_began_with(begun, capsys):
     assert "grid of 3 configurations" in output
     assert "lr 0.5 | 0.25 | 0.125" in output
     assert "77 epochs per trial" in output
-    assert "the best 2, 3 seeds each, 462 epochs" in output
+    assert "the best 2, 3 seeds each: 77 epochs each, 462 in all" in output
 
 
 def test_a_sweep_that_another_metric_ranked_is_not_resumed(begun, capsys):

@@ -191,18 +191,21 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert re.search(
         r"^early stop +none: there is no rung below epoch 2$", run("--dry-run", "--max-epochs", 2)[1], re.M
     )
-    assert "the best 3, 3 seeds each, 405 epochs; then the test split, once" in output
+    assert "the best 3, 3 seeds each: 45 epochs each, 405 in all; then the test split, once" in output
     assert str(folder) in output
     assert not folder.exists()
     smoke = run("--dry-run", "--smoke")[1]
     assert "3,000 training sequences" in smoke
     assert "3 epochs per trial, validated every 1" in smoke
     assert "promotes 1 of 2 at each rung; rungs at epochs 1, 2\n" in smoke
-    assert "the best 2, 2 seeds each, 12 epochs" in smoke
-    assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", task="sp500-pred")[1]
-    assert "the best 2, 3 seeds each, 18,000 epochs" in run("--dry-run", "--top-k", "2", task="sp500-pred")[1]
-    assert "the best 1, 3 seeds each, 9,000 epochs" in run("--dry-run", "--max-epochs", "400", task="sp500-pred")[1]
-    assert "the best 1, 3 seeds each, 60 epochs" in run("--dry-run", "--max-epochs", "20", task="sp500-pred")[1]
+    assert "the best 2, 2 seeds each: 3 epochs each, 12 in all" in smoke
+    for options, epochs in (
+        ((), "1, 3 seeds each: 3,000 epochs each, 9,000 in all"),
+        (("--top-k", "2"), "2, 3 seeds each: 3,000 epochs each, 18,000 in all"),
+        (("--max-epochs", "400"), "1, 3 seeds each: 3,000 epochs each, 9,000 in all"),
+        (("--max-epochs", "20"), "1, 3 seeds each: 20 epochs each, 60 in all"),
+    ):
+        assert f"the best {epochs}" in run("--dry-run", *options, task="sp500-pred")[1]
 
 
 def test_list_has_one_line_per_task_and_help_has_examples(capsys):

@@ -18,7 +18,7 @@ EPILOG = """\
 examples:
   python sweeps/run.py --task mnist-cls                      the grid, with early stopping
   python sweeps/run.py --task mnist-cls --smoke              the whole path in about a minute
-  python sweeps/run.py --task mnist-cls --dry-run            what would run, and nothing else
+  python sweeps/run.py --task mnist-cls --dry-run            what would run, and how long it may take
   python sweeps/run.py --task mnist-cls --trials 40          40 configurations that Optuna chooses
   python sweeps/run.py --task mnist-cls --space my_space.yaml
   python sweeps/run.py --config my_sweep.yaml                options from a file
@@ -66,7 +66,9 @@ def _add_what(parser: Parser) -> None:
     )
     what.add_argument("--list", action="store_true", help="list the tasks, one per line, and exit")
     what.add_argument(
-        "--dry-run", action="store_true", help="print the plan and start nothing; data and storage are not read"
+        "--dry-run",
+        action="store_true",
+        help="print the plan and how long it may take: the data is read and a few steps are timed; nothing is started",
     )
     flag = argparse.BooleanOptionalAction
     what.add_argument("--smoke", action=flag, help="the whole path on a subset, in about a minute")

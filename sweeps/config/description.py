@@ -78,8 +78,8 @@ def _objective(plan: Plan) -> str:
 
 
 def _retraining(plan: Plan) -> str:
-    epochs = counted(plan.retrain_epochs * plan.top_k * plan.seeds, "epoch")
-    return f"the best {plan.top_k}, {counted(plan.seeds, 'seed')} each, {epochs}; then the test split, once"
+    epochs = f"{counted(plan.retrain_epochs, 'epoch')} each, {plan.retrain_epochs * plan.top_k * plan.seeds:,} in all"
+    return f"the best {plan.top_k}, {counted(plan.seeds, 'seed')} each: {epochs}; then the test split, once"
 
 
 def _resources(plan: Plan) -> str:

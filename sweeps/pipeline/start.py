@@ -79,6 +79,7 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         read_older(plan)
     if given.get("dry_run"):
         print(describe(plan))
+        print(f"{'time':<11} {expected_time(plan, bool(before))}")
         return 0
     if plan.storage:
         with Step(console, f"looking at the storage {plan.storage}"):
@@ -88,6 +89,21 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     splits = data.splits(plan, bool(before), given.get("subset"))
     plan = with_hash(plan, bool(before))
     return _sweep(plan, before, splits, began)
+
+
+def expected_time(plan: Plan, resumed: bool) -> str:
+    """How long the sweep may take, in words, or why nobody knows."""
+    if plan.resources.address:
+        return f"not estimated for the cluster at {plan.resources.address}"
+    try:
+        splits = DataReader(Console(quiet=True)).splits(plan, resumed)
+        log = SweepLog.read(plan) if resumed else SweepLog(plan)
+
+        from sweeps.pipeline.timing import expected  # imports torch
+
+        return expected(plan, log, splits)
+    except UserError as error:
+        return f"not estimated: {error}"
 
 
 def _sweep(plan: Plan, before: Plan | None, splits: Splits, began: float) -> int:

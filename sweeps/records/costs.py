@@ -37,6 +37,11 @@ class Costs:
 
     def _scaled(self, shape: Shape) -> float:
         hidden, batch = shape
+        smaller = max((one for one in self.measured if one[1] == batch and one[0] < hidden), default=None)
+        larger = min((one for one in self.measured if one[1] == batch and one[0] > hidden), default=None)
+        if smaller and larger:
+            share = math.log(hidden / smaller[0]) / math.log(larger[0] / smaller[0])
+            return float(self.measured[smaller] ** (1 - share) * self.measured[larger] ** share)
         near = min(self.measured, key=lambda one: 4 * abs(math.log(one[0] / hidden)) + abs(math.log(one[1] / batch)))
         growth = self.choose((hidden / near[0]) ** power for power in GROWTH)
         steps = self.choose(1.0, near[1] / batch)  # a step of half the batch takes half as long, or as long
