@@ -40,6 +40,8 @@ def report(
     trials = log.phase(phase)
     metrics = {"loss": loss, trials.objective.metric: value}
     facts = {"epoch": epoch, "train_loss": 0.25, "metrics": metrics, "train_s": train_s}
+    if trials.seeds_per_trial > 1:
+        facts["per_seed"] = [value] * trials.seeds_per_trial
     log.add("reported", phase=phase, trial=name, **facts, wall_s=trials.epochs + epoch)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import statistics
 from dataclasses import replace
 
@@ -232,6 +233,16 @@ def test_the_page_of_a_trial_has_the_value_of_each_seed(seeded, log_of, shown):
     output = shown(show.main, seeded, "--trial", best.name)[1]
     each = ", ".join(f"{value:.4g}" for value in best.best_per_seed)
     assert f"loss is the mean of 3 seeds, at epoch {best.best_epoch}: {each}" in output
+
+
+@pytest.mark.parametrize("per_seed", [[0.5, 0.5], [0.5, 0.5, "NaN"], "high", None])
+def test_a_log_that_lacks_the_value_of_a_seed_is_damaged(seeded, tmp_path, edit_events, shown, per_seed):
+    folder = shutil.copytree(seeded, tmp_path / "damaged")
+    edit_events(folder, lambda event: event | ({"per_seed": per_seed} if "per_seed" in event else {}))
+    for command in (show.main, replay.main):
+        status, _, error = shown(command, folder)
+        assert (status, error.count("\n")) == (2, 1)
+        assert "events.jsonl, line 3: " in error
 
 
 def test_tables_that_are_written_anew_are_the_same(seeded):

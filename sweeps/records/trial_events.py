@@ -55,6 +55,7 @@ def _report(event: Mapping[str, Any], log: TrialLog, work: Work, record: TrialRe
     )
     if report.epoch <= record.epoch:
         raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")
+    log.check_seeds(report)
     epochs = log.seeds_per_trial * (report.epoch - record.epoch)
     work.report(record.name, shape_of(record.config), epochs, report.train_s, report.time)
     record.add(report, log.objective)

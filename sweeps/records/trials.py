@@ -89,7 +89,8 @@ class TrialRecord:
     @property
     def best_std(self) -> float | None:
         """Standard deviation of the best value over the seeds (n - 1); None if there is no value, or one seed."""
-        return statistics.stdev(self.best_per_seed) if len(self.best_per_seed) > 1 else None
+        is_known = len(self.best_per_seed) > 1 and all(map(math.isfinite, self.best_per_seed))
+        return statistics.stdev(self.best_per_seed) if is_known else None
 
     @property
     def is_open(self) -> bool:
@@ -238,6 +239,17 @@ class TrialLog:
     def most_epochs(self) -> int:
         """Epochs if every trial trained to its last, with all their seeds."""
         return self.seeds_per_trial * self.requested * self.max_epochs
+
+    def check_seeds(self, report: Report) -> None:
+        """See that a report has a value for each of several seeds, unless it is of a trial that diverged.
+
+        Raises:
+            ValueError: if it has not.
+        """
+        wanted = self.seeds_per_trial if self.seeds_per_trial > 1 else 0
+        found = [value for value in report.per_seed if math.isfinite(value)]
+        if math.isfinite(report.metrics[self.objective.metric]) and (len(report.per_seed), len(found)) != (wanted,) * 2:
+            raise ValueError(f"per_seed must have {wanted} numbers, one per seed")
 
     def ranked(self) -> list[TrialRecord]:
         """The trials that can be selected, best first: validated, neither failed nor diverged."""
