@@ -50,7 +50,7 @@ def new_trial(mnist, tmp_path):
     Checkpoints(str(tmp_path)).claim("a")
 
     def new(config, core="auto", **changes):
-        rest = {"task": "mnist-cls", "train": mnist.train, "validation": mnist.validation, "eval_every": 2}
+        rest = {"task": tasks.find("mnist-cls"), "train": mnist.train, "validation": mnist.validation, "eval_every": 2}
         rest |= {"threads": 1, "spare": None, "device": "cpu", "core": core, "checkpoints": str(tmp_path)}
         rest |= {"session": "a", "time_limit_s": None, "reused": False, **changes}
         return tune.with_parameters(SweepTrial, **rest)(config)
