@@ -30,7 +30,7 @@ RUN = [
     ("--restore results/a", "error: no option is called --restore; did you mean --resume?\n"),
     ("\u2014trials 20", "error: no option is called \u2014trials; did you mean --trials?\n"),
     ("trials=20", "error: trials=20: an option begins with --; no option is called trials; did you mean --trials?\n"),
-    ("--window 50", "error: --window is an option of the tasks sequences, sp500-pred, sp500-rec; mnist-cls does not have it\n"),
+    ("--field open", "error: --field is an option of the tasks sp500-pred, sp500-rec; mnist-cls does not have it\n"),
     ("--watch", "error: --watch is an option of sweeps/show.py, not of this command\n"),
     (
         "--learning-rate 0.01",
