@@ -170,7 +170,7 @@ def test_resume_and_or_resume_of_the_command_line_replace_each_other_in_the_file
         ("seed: 1\n\tseeds: 2", "{}, line 2: cannot be read as YAML: found character"),
         ("seed: 1\nepochs: 3", "{}, line 2: no option is called epochs; did you mean max_epochs?"),
         ("learning_rate: 3", "{}, line 1: learning_rate is a hyperparameter, not an option; put it into"),
-        ("field: open", "{}, line 1: field is an option of the tasks sp500-pred, sp500-rec; mnist-cls does not have it"),
+        ("field: open", "{}, line 1: field is an option of the tasks sp500-pred, sp500-rec; mnist-cls does not"),
         ("seed: 1\nseed: 2", "{}, line 2: seed is there twice, in lines 1 and 2; leave one"),
         ("max-epochs: 1\nmax_epochs: 2", "{}, line 2: max_epochs is there twice, in lines 1 and 2; leave one"),
         ("max_epochs: many", "{}, line 1: --max-epochs must be a whole number, got 'many'"),
