@@ -114,7 +114,7 @@ def test_what_is_printed_of_other_options_means_the_same_plan(typed, printed, co
 def test_every_option_is_in_a_printed_file(printed, begun):
     older = begun("--search", "optuna")
     where = ("--name", "a", "--or-resume", "--storage", "/tmp/x", "--data", "/tmp", "--warm-start", older)
-    text = printed("--task", "synthetic", "--patience", "3", *where)
+    text = printed("--task", "synthetic", "--patience", "3", "--try", "lr=0.01", *where)
     known = {line.partition(":")[0] for line in text.splitlines()} | {"resume", "subset", "retrain_epochs", "results"}
     options = {name[2:].replace("-", "_") for name in arguments.parser().options if not name.startswith("--no-")}
     assert options - known == {"help", "list", "dry_run", "config", "print_config"}
@@ -142,7 +142,7 @@ def test_the_file_that_began_a_sweep_also_resumes_it(config, tmp_path, resumed, 
         ("trials: 6", "line 1: --trials cannot change in a sweep that is resumed; +N adds some"),
         ("name: other", "line 1: --name cannot change in a sweep that is resumed; begin a new one"),
         ("max_epochs: 9", "line 1: --max-epochs cannot change in a sweep that is resumed; begin a new one"),
-        ("space: {lr: [0.3]}", "line 1: --space cannot change in a sweep that is resumed; begin a new one"),
+        ("space: {lr: [0.3]}", "line 1: --space: an Optuna search that is resumed keeps its space; "),
         ("seed: 0\nspace:\n  lr: [0.3]\n  clp: 1", "line 4: clp: not a hyperparameter; did you mean clip?"),
     ],
 )

@@ -29,8 +29,8 @@ class Search:
         self.source = suggestions_of(plan, self.log)
 
     def ask(self):
-        name, config, attrs = self.source.ask()
-        self.log.add("asked", phase="search", trial=name, config=asdict(config), attrs=attrs)
+        name, config, facts = self.source.ask()
+        self.log.add("asked", phase="search", trial=name, config=asdict(config), **facts)
         return name, config
 
     def report(self, name, *values, epochs=None):

@@ -22,6 +22,7 @@ examples:
   python sweeps/run.py --task mnist-cls --trials 40          40 configurations that Optuna chooses
   python sweeps/run.py --task mnist-cls --space my_space.yaml
   python sweeps/run.py --config my_sweep.yaml                options from a file
+  python sweeps/run.py --task mnist-cls --try 'lr=0.003 hidden_size=96' --patience 5
   python sweeps/run.py --task mnist-cls --data ~/fashion-mnist --name fashion
   python sweeps/run.py --task mnist-cls --address auto --storage s3://bucket/sweeps --name a --or-resume
 
@@ -118,7 +119,10 @@ def _add_search(parser: Parser) -> None:
         "--space",
         type=path,
         metavar="FILE.yaml",
-        help="your own search space, with lines such as 'lr: [0.001, 0.01]' (see the README)",
+        help="your own search space, with lines such as 'lr: [0.001, 0.01]' (see the README); --resume adds to a grid",
+    )
+    search.add_argument(
+        "--try", action="append", metavar="'NAME=VALUE ...'", help="a configuration to run first; may be repeated"
     )
     search.add_argument(
         "--warm-start", type=path, metavar="DIR", help="an older sweep that --search optuna learns from"

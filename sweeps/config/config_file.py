@@ -166,6 +166,8 @@ def _setting(name: str, plan: Plan, given: Mapping[str, Any]) -> Any:
             name: [_or_none(value) for value in values] for name, values in plan.space.items() if type(values) is list
         }
         return {**plan.space, **none}
+    if name == "try":
+        return [{name: _or_none(value) for name, value in values.items()} for values in plan.tries] or None
     if isinstance(given.get(name), More):
         return f"+{given[name]}"
     if name in ("sampler", "trials") and plan.search == "grid":

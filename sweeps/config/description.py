@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from ae.configuration import Configuration
 from ae.words import counted
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.cpus import usable_cpus
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
-from sweeps.config.space import in_words
-from sweeps.config.words import duration, hyperparameter, seeds_each
+from sweeps.config.space import Space, in_words
+from sweeps.config.words import duration, hyperparameter, seeds_each, settings
 
 
 def describe(plan: Plan) -> str:
@@ -19,7 +20,7 @@ def describe(plan: Plan) -> str:
         "task": f"{plan.task.name}: {plan.task.description}",
         "data": _data(plan),
         "search": _search(plan),
-        "space": "; ".join(f"{name} {in_words(dimension)}" for name, dimension in plan.space.items()),
+        "space": _space(plan.space),
         "fixed": _fixed(plan),
         "budget": _budget(plan),
         "early stop": _early_stopping(plan),
@@ -30,6 +31,10 @@ def describe(plan: Plan) -> str:
         "seed": str(plan.seed),
         "results": f"{plan.folder}, and {plan.place}" if plan.storage else str(plan.folder),
     }
+    if plan.added_spaces:
+        rows["added"] = " | ".join(map(_space, plan.added_spaces))
+    if plan.tries:
+        rows["tried first"] = " | ".join(_tried(plan, config) for config in plan.tried)
     if plan.warm_start:
         rows["warm start"] = f"the sampler knows the trials of {plan.warm_start}"
     return "\n".join(f"{name:<11} {row}" for name, row in rows.items())
@@ -48,8 +53,19 @@ def _search(plan: Plan) -> str:
     return f"grid of {counted(plan.trials, 'configuration')}"
 
 
+def _tried(plan: Plan, config: Configuration) -> str:
+    untold = plan.search == "optuna" and not plan.can_draw(config)
+    told = " (outside the space: the sampler does not learn from it)" if untold else ""
+    return settings(config, list(plan.whole_space)) + told
+
+
+def _space(space: Space) -> str:
+    return "; ".join(f"{name} {in_words(dimension)}" for name, dimension in space.items())
+
+
 def _fixed(plan: Plan) -> str:
-    fixed = {name: value for name, value in asdict(plan.base).items() if name not in (*plan.space, "epochs", "seed")}
+    varied = (*plan.whole_space, "epochs", "seed")
+    fixed = {name: value for name, value in asdict(plan.base).items() if name not in varied}
     return ", ".join(f"{name} {hyperparameter(value)}" for name, value in fixed.items()) or "nothing"
 
 

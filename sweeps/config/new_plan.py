@@ -17,10 +17,11 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.splits import Splits
 from ae.task import Budget, Task
+from sweeps.config import points
 from sweeps.config import space as spaces
 from sweeps.config.arguments import GROWING
 from sweeps.config.choices import SEARCHES, check_choice
-from sweeps.config.plan import Plan, Resources, check_new_folder
+from sweeps.config.plan import Plan, Resources
 from sweeps.config.values import More
 from sweeps.config.words import option
 from sweeps.storage.filesystem import absolute
@@ -74,7 +75,10 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str], read: Read =
         splits = read(task, data, own)
         task = replace(task, budget=task.budget_of(splits.subset(given["subset"]) if "subset" in given else splits))
     search, space, reason = _search_and_space(given, task)
-    counts = _counts(given, task, len(spaces.points(space)) if search == "grid" else None)
+    tries = read_tries(given, space, task.base)
+    counts = _counts(given, task, _grid_size(space, tries, task.base) if search == "grid" else None)
+    if search == "optuna" and len(tries) > counts["trials"]:
+        raise UserError(f"--trials must be >= the number of --try ({len(tries)}), got {counts['trials']}")
     budget = _budget(given, SMOKE_BUDGET if smoke else task.budget, counts)
     base, name = _base(task, budget, given.get("seed", 0)), _name(given)
     plan = Plan(
@@ -98,10 +102,11 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str], read: Read =
         resources=resources(given, Resources()),
         commands=(("python", "sweeps/run.py", *arguments),),
         began=counts,
+        tries=tries,
         target=given.get("target"),
         patience=given.get("patience"),
     )
-    check_new_folder(plan)
+    _check_new_folder(plan)
     if reason:
         log.warning("%s", reason)
     return plan
@@ -112,6 +117,24 @@ def _task(name: str) -> Task:
         return tasks.find(name)
     except UserError as error:
         raise UserError(f"--task: {error}") from None
+
+
+def read_tries(given: dict[str, Any], space: spaces.Space, base: Configuration) -> tuple[dict[str, Any], ...]:
+    """What every --try names, each configuration once.
+
+    Raises:
+        UserError: if one makes no configuration.
+    """
+    default = points.with_fixed(space, base)
+    found: dict[Configuration, dict[str, Any]] = {}
+    for values in (points.read_try(text, default) for text in given.get("try", ())):
+        found.setdefault(replace(default, **values), values)
+    return tuple(found.values())
+
+
+def _grid_size(space: spaces.Space, tries: Sequence[dict[str, Any]], base: Configuration) -> int:
+    tried = points.tried_points(tries, points.with_fixed(space, base))
+    return len({*points.grid_points(space, (), base), *tried})
 
 
 def _counts(given: dict[str, Any], task: Task, points: int | None) -> dict[str, int]:
@@ -200,3 +223,24 @@ def _budget(given: dict[str, Any], usual: Budget, counts: dict[str, int]) -> Bud
     except ValueError as error:
         names = "|".join((*BUDGET, "top_k", "seeds"))
         raise UserError(re.sub(rf"\b({names})\b", lambda name: option(name[0]), str(error))) from None
+
+
+def _check_new_folder(plan: Plan) -> None:
+    """See that a new sweep can have its results folder.
+
+    Raises:
+        UserError: if the folder exists, cannot be made, or holds the storage.
+    """
+    folder = plan.folder
+    try:
+        there = folder.exists()
+        parent = next(parent for parent in folder.absolute().parents if parent.exists())
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        raise UserError(f"{folder} cannot be made: {error.strerror}; give another --results") from None
+    if there:
+        raise UserError(f"{folder} exists and is never overwritten; give another --name, or --resume {folder}")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"{folder} cannot be made: no write access to {parent}; give another --results")
+    place = Path(os.path.realpath(plan.place.removeprefix("file://")))
+    if plan.storage and place.is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"--storage {plan.storage} must be outside the results folder; give another, or none")

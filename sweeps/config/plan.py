@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.kernels import CORES
 from ae.task import Budget, Task
+from sweeps.config import points
 from sweeps.config import space as spaces
 from sweeps.config.choices import DEVICES, SAMPLERS, SCHEDULERS, SEARCHES, TRACKERS, check_choice
 from sweeps.config.rungs import halving_epochs, rung_epochs
@@ -125,6 +125,10 @@ class Plan:
     """`trials`, `top_k` and `seeds` as the sweep began."""
     target: float | None = None
     """The search ends when a validation is as good as this; None for no target."""
+    tries: tuple[Mapping[str, Any], ...] = ()
+    """Hyperparameters of the configurations that run first, as the user named them."""
+    added_spaces: tuple[Space, ...] = ()
+    """Grids whose points later sessions added to the first one."""
     patience: int | None = None
     """A trial of the search ends after so many reports without an improvement; None for no such rule."""
     data_sha256: str = ""
@@ -154,7 +158,7 @@ class Plan:
             raise UserError(f"--top-k must be <= the number of trials ({self.trials}), got {self.top_k}")
         if self.storage == "":
             raise UserError("--storage must be s3://, gs://, or a folder that every machine sees, got ''")
-        spaces.check(self.space, self.base)
+        points.check((self.space, *self.added_spaces), self.tries, self.base)
 
     @property
     def top_k(self) -> int:
@@ -188,9 +192,25 @@ class Plan:
 
     @property
     def points(self) -> list[Configuration]:
-        """The grid's configurations, those that train the longest first, so that none of them starts last."""
-        every = (replace(self.base, **point) for point in spaces.points(self.space))
-        return sorted(every, key=lambda point: (-point.hidden_size, point.batch_size))
+        """A grid's configurations, each once: those tried by hand first, then those that train the longest."""
+        return list(dict.fromkeys([*self.tried, *points.grid_points(self.space, self.added_spaces, self.base)]))
+
+    @property
+    def tried(self) -> list[Configuration]:
+        """The configurations that are tried by hand, in their order."""
+        return points.tried_points(self.tries, points.with_fixed(self.space, self.base))
+
+    @property
+    def whole_space(self) -> Space:
+        """The search space, its lists with all values that are tried by hand or were added."""
+        more = [*self.added_spaces, *({name: [value] for name, value in one.items()} for one in self.tries)]
+        return points.widened(self.space, more, points.with_fixed(self.space, self.base)) if more else self.space
+
+    def can_draw(self, config: Configuration) -> bool:
+        """Whether the search itself could choose a configuration, so that it tells of the search space."""
+        default = points.with_fixed(self.space, self.base)
+        added = (points.can_draw(space, default, config) for space in self.added_spaces)
+        return points.can_draw(self.space, self.base, config) or any(added)
 
     @property
     def expected_epochs(self) -> list[int]:
@@ -212,8 +232,9 @@ class Plan:
 
     @property
     def varied(self) -> list[str]:
-        """Hyperparameters that the search varies; all of its space where that is a single point."""
-        return [name for name, dimension in self.space.items() if not spaces.is_single(dimension)] or list(self.space)
+        """Hyperparameters that differ between trials; all of the search space where that is a single point."""
+        whole = self.whole_space
+        return [name for name, dimension in whole.items() if not spaces.is_single(dimension)] or list(whole)
 
     @property
     def search_limits(self) -> dict[str, Any]:
@@ -249,29 +270,10 @@ class Plan:
             "smoke": self.smoke,
             "commands": [list(command) for command in self.commands],
             "began": dict(self.began),
+            "tries": [dict(values) for values in self.tries],
+            "added_spaces": [dict(space) for space in self.added_spaces],
             "resources": asdict(self.resources),
         }
-
-
-def check_new_folder(plan: Plan) -> None:
-    """See that a new sweep can have its results folder.
-
-    Raises:
-        UserError: if the folder exists, cannot be made, or holds the storage.
-    """
-    folder = plan.folder
-    try:
-        there = folder.exists()
-        parent = next(parent for parent in folder.absolute().parents if parent.exists())
-    except OSError as error:  # a name too long, or a folder that may not be looked into
-        raise UserError(f"{folder} cannot be made: {error.strerror}; give another --results") from None
-    if there:
-        raise UserError(f"{folder} exists and is never overwritten; give another --name, or --resume {folder}")
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UserError(f"{folder} cannot be made: no write access to {parent}; give another --results")
-    place = Path(os.path.realpath(plan.place.removeprefix("file://")))
-    if plan.storage and place.is_relative_to(os.path.realpath(folder)):
-        raise UserError(f"--storage {plan.storage} must be outside the results folder; give another, or none")
 
 
 def _check_positive(name: str, value: int | None) -> None:

@@ -14,6 +14,7 @@ from ae.errors import UserError
 from ae.files import write_whole
 from ae.task import Budget, Objective
 from ae.words import did_you_mean, nearest
+from sweeps.config import points
 from sweeps.config import space as spaces
 from sweeps.config.plan import Plan, Resources
 from sweeps.storage.folder import PLAN
@@ -26,9 +27,9 @@ TYPES: dict[str, Any] = {
     **dict.fromkeys(("objective", "space", "budget", "base", "options", "began", "resources"), dict),
     **dict.fromkeys(("data", "storage", "warm_start"), str | None),
     **{"subset": int | None, "smoke": bool, "commands": list},
-    **{"target": float | int | None, "patience": int | None},
+    **{"target": float | int | None, "patience": int | None, "tries": list, "added_spaces": list},
 }
-SINCE: dict[str, Any] = {"target": None, "patience": None}
+SINCE: dict[str, Any] = {"target": None, "patience": None, "tries": [], "added_spaces": []}
 """What a plan without them means: plans that were written before there were such fields."""
 
 
@@ -136,6 +137,8 @@ def _plan(found: dict[str, Any], folder: Path) -> Plan:
         space=spaces.parse(found["space"], base, "space"),
         budget=budget,
         base=base,
+        tries=tuple(points.point_of(values, base, "tries") for values in found["tries"]),
+        added_spaces=tuple(spaces.parse(space, base, "added_spaces") for space in found["added_spaces"]),
         data=Path(found["data"]) if found["data"] else None,
         options=options,
         warm_start=Path(found["warm_start"]) if found["warm_start"] else None,

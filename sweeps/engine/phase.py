@@ -27,8 +27,8 @@ class Source(Protocol):
     def has_more(self) -> bool:
         """Whether there is another one."""
 
-    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and the sampler's attributes."""
+    def ask(self) -> tuple[str, Configuration, Mapping[str, Any]]:
+        """The next trial: its name, its configuration, and what else its event says."""
 
 
 class Phase:
@@ -252,8 +252,8 @@ class Phase:
         return not self.trials.closed and self.source.has_more
 
     def _ask(self) -> str:
-        name, config, attrs = self.source.ask()
-        self._add("asked", name, config=asdict(config), **({"attrs": attrs} if attrs else {}))
+        name, config, facts = self.source.ask()
+        self._add("asked", name, config=asdict(config), **facts)
         return name
 
     def _close(self, record: TrialRecord, status: str, reason: str) -> None:

@@ -235,7 +235,8 @@ def _check_same(recorded: Plan, real: SweepStatus) -> None:
 
 def _given(plan: Plan) -> dict[str, Any]:
     """What a replay takes from the recording, and a sweep that is compared with it must share."""
-    same = {name: getattr(plan, name) for name in ("space", "base", "trials", "subset", "data", "options")}
+    names = ("space", "added_spaces", "tries", "base", "trials", "subset", "data", "options")
+    same = {name: getattr(plan, name) for name in names}
     return {
         "task": plan.task.name,
         **same,

@@ -65,7 +65,7 @@ class PlannedTrials:
         return any(name not in self.log.retraining.records for name in self.runs)
 
     def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next one: its name, its configuration, and no sampler attributes."""
+        """The next one: its name, its configuration, and that its event says no more."""
         name = next(name for name in self.runs if name not in self.log.retraining.records)
         return name, self.runs[name], {}
 

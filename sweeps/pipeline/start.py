@@ -66,7 +66,9 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         return 0
     _check_encoding(*arguments, str(plan.folder.absolute()))
     if before and _is_done(before, plan):
-        more = ", --trials +N searches further" if plan.search == "optuna" else ""
+        more = (
+            ", --trials +N searches further" if plan.search == "optuna" else ", --space MORE.yaml adds configurations"
+        )
         more += ", --target none searches on" if plan.target is not None else ""
         more += ", a longer --time-budget continues it" if SweepLog.read(plan).ran_out_of_time else ""
         print(f"{plan.folder} is finished: sweeps/show.py shows it; --seeds +N or --top-k +K retrains more{more}")

@@ -92,7 +92,7 @@ def _columns(
     """All the columns, in the order in which they are shown."""
     value = f"best {log.objective.metric}" if console.width >= ROOMY else log.objective.metric
     return [
-        Column(0, "trial", [record.name for record in records]),
+        Column(0, "trial", [f"{record.name}{' tried' if record.tried else ''}" for record in records]),
         Column(4, "status", [record.status_when(is_over) for record in records]),
         Column(2, "epoch", [f"{record.epoch}/{log.max_epochs}" for record in records]),
         Column(1, value, ["-" if record.best is None else f"{record.best:.4g}" for record in records]),

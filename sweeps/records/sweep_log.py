@@ -204,6 +204,7 @@ class SweepLog:
         if name in log.records:
             raise ValueError(f"trial {name} was asked for before")
         record = TrialRecord(name=name, config=Configuration(**event["config"]), attrs=dict(event.get("attrs", {})))
+        record.tried = bool(event.get("tried"))
         log.records[name] = record
         if log.phase == RETRAIN:
             self.retrainings[name] = record

@@ -135,6 +135,7 @@ def _trial_row(log: SweepLog, phase: str, record: TrialRecord) -> dict[str, Any]
         "best_epoch": record.best_epoch,
         "train_s": record.train_s,
         "reason": record.reason,
+        **({"tried": "yes" if record.tried else ""} if log.plan.tries else {}),
     }
 
 

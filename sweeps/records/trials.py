@@ -55,6 +55,8 @@ class TrialRecord:
     config: Configuration
     attrs: dict[str, Any] = field(default_factory=dict)
     """The sampler's attributes of the trial."""
+    tried: bool = False
+    """Whether the user gave its configuration with --try."""
     status: str = RUNNING
     reason: str = ""
     """Why it ended, in words."""

@@ -130,9 +130,10 @@ class Work:
 
     def ask(self, record: TrialRecord) -> None:
         """A trial has come."""
-        self.asked[shape_of(record.config)] += 1
-        if record.name in self.planned:
-            self.to_come[shape_of(self.planned[record.name])] -= 1
+        shape = shape_of(record.config)
+        self.asked[shape] += 1
+        if self.to_come[shape]:  # not by name: what a later session adds may come before what was planned
+            self.to_come[shape] -= 1
 
     def put_in(self, record: TrialRecord, time: float = 0.0) -> None:
         """Count a record as it is now."""

@@ -18,11 +18,12 @@ IMPORTANCE_TRIALS = 300
 
 
 def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
-    """Share of the objective's variance that each varied hyperparameter explains by itself, and up to what epoch.
+    """Share of the objective's variance that each hyperparameter of the search explains, and up to what epoch.
 
     Trials are compared by their best value up to the last epoch that all of them reached, so that training for longer
-    is no advantage. Over a whole grid the shares are exact; otherwise a random forest estimates them (functional
-    ANOVA), from IMPORTANCE_TRIALS trials drawn at random if there are more.
+    is no advantage. Configurations tried by hand count if the search could have drawn them. Over a whole grid the
+    shares are exact; otherwise a random forest estimates them (functional ANOVA), from IMPORTANCE_TRIALS trials drawn
+    at random if there are more.
 
     Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
 
@@ -30,7 +31,9 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
         The shares, largest first, empty for fewer than 4 comparable trials or equal values; combinations explain the
         rest. And the epoch.
     """
+    searched = [name for name in plan.varied if any(name in space for space in (plan.space, *plan.added_spaces))]
     usable = [record for record in log.trials if record.best_epoch and not record.is_lost]
+    usable = [record for record in usable if not record.tried or plan.can_draw(record.config)]
     epoch = min((record.epoch for record in usable), default=0)
     best = {
         record.name: [report.best for report in record.reports if report.epoch <= epoch and report.best is not None]
@@ -38,13 +41,13 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
     }
     usable = [record for record in usable if best[record.name]]
     values = pd.Series([best[record.name][-1] for record in usable], dtype=float)
-    if len(values) < 4 or values.nunique() < 2 or not plan.varied:
+    if len(values) < 4 or values.nunique() < 2 or not searched:
         return {}, epoch
-    chosen = [{name: getattr(record.config, name) for name in plan.varied} for record in usable]
+    chosen = [{name: getattr(record.config, name) for name in searched} for record in usable]
     table = pd.DataFrame(chosen, dtype=object)  # as floats, None (no clipping) would become NaN
     points = table.map(str)
     is_whole_grid = len(points.drop_duplicates()) == len(points) == math.prod(points.nunique())
-    shares = _exact(points, values) if is_whole_grid else _estimated(table, values, plan.space)
+    shares = _exact(points, values) if is_whole_grid else _estimated(table, values, plan.whole_space)
     return dict(sorted(shares.items(), key=lambda item: -item[1])), epoch
 
 

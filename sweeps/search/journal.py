@@ -70,7 +70,7 @@ class StudyJournal:
     def __init__(self, plan: Plan, log: SweepLog) -> None:
         self.plan, self.log, self.path = plan, log, plan.folder / STUDY
         self.backend, self.is_new = BufferedJournal(), True
-        self.distributions = distributions_of(plan.space)
+        self.distributions = distributions_of(plan.whole_space)
         self.ids: dict[str, int] = {}
         """Optuna's trial ids, by trial name."""
 
@@ -183,4 +183,5 @@ def _ended(record: TrialRecord) -> dict[str, Any]:
         "reason": record.reason,
         "epochs": record.epoch,
         "train_s": round(record.train_s, 3),
+        **({"tried": True} if record.tried else {}),
     }

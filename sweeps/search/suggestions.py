@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import deque
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,31 +22,35 @@ from sweeps.records.sweep_log import SweepLog, trial_name
 from sweeps.search.distributions import distributions_of
 from sweeps.search.view import View, make_trial
 
+TRIED: Mapping[str, Any] = MappingProxyType({"tried": True})
+"""What the event of a trial says whose configuration the user gave."""
+
 
 class GridPoints:
-    """The points of a grid, in their order.
+    """The points of a grid that were not started yet, in their order; those tried by hand come first.
 
     Args:
         plan: gives the grid.
-        log: says which were tried.
+        log: says which were started.
     """
 
     def __init__(self, plan: Plan, log: SweepLog) -> None:
-        self.points, self.asked = plan.points, log.search.records
+        self.asked, self.tried = log.search.records, set(plan.tried)
+        self.waiting = not_asked(plan.points, log)
 
     @property
     def has_more(self) -> bool:
-        """Whether a configuration is left that was not tried."""
-        return len(self.asked) < len(self.points)
+        """Whether a configuration is left."""
+        return bool(self.waiting)
 
-    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and no sampler attributes."""
-        number = len(self.asked)
-        return trial_name(number), self.points[number], {}
+    def ask(self) -> tuple[str, Configuration, Mapping[str, Any]]:
+        """The next trial: its name, its configuration, and what else its event says."""
+        point = self.waiting.popleft()
+        return trial_name(len(self.asked)), point, TRIED if point in self.tried else {}
 
 
 class SampledPoints:
-    """What a sampler draws, given the record of the search.
+    """The configurations tried by hand, then what a sampler draws, given the record of the search.
 
     A draw depends on that record, the sweep's seed and the trial's number alone: a resumed sweep draws the same.
 
@@ -55,6 +61,7 @@ class SampledPoints:
 
     def __init__(self, plan: Plan, log: SweepLog) -> None:
         self.plan, self.asked, self.choice = plan, log.search.records, SAMPLERS[plan.sampler]
+        self.waiting = not_asked(plan.tried, log)
         self.distributions = distributions_of(plan.space)
         halves = SCHEDULERS[plan.scheduler].halves
         levels = [*(rung_epochs(plan.budget) if halves else []), plan.budget.max_epochs]
@@ -64,24 +71,32 @@ class SampledPoints:
         self.storage = InMemoryStorage()
         self.study = optuna.create_study(storage=self.storage, direction=direction)
         self.study_id = self.storage.get_study_id_from_name(self.study.study_name)
-        known = [make_trial(known.config, self.distributions, "", (), None, {}) for known in log.known]
-        own = [make_trial(record.config, self.distributions, "", (), None, {}) for record in self.asked.values()]
-        for trial in (*known, *own):  # so that trials have the same numbers here and in the view
-            self.storage.create_new_trial(self.study_id, template_trial=trial)
+        for config in [known.config for known in log.known] + [record.config for record in self.asked.values()]:
+            self._count(config)
 
     @property
     def has_more(self) -> bool:
         """Whether fewer trials were asked for than the plan has."""
         return len(self.asked) < self.plan.trials
 
-    def ask(self) -> tuple[str, Configuration, dict[str, Any]]:
-        """The next trial: its name, its configuration, and the sampler's attributes."""
+    def ask(self) -> tuple[str, Configuration, Mapping[str, Any]]:
+        """The next trial: its name, its configuration, and what else its event says: "attrs" are the sampler's."""
         number = len(self.asked)
+        if self.waiting:
+            config = self.waiting.popleft()
+            self._count(config)
+            return trial_name(number), config, TRIED
         study = ViewedStudy(self.study.study_name, self.storage, self._sampler(number))
         study.trials_seen = self.view.trials()
         drawn = study.ask(dict(self.distributions))
         attrs = self.storage.get_trial(drawn._trial_id).system_attrs if self.choice.joint else {}
-        return trial_name(number), replace(self.plan.base, **drawn.params), dict(attrs)
+        facts = {"attrs": dict(attrs)} if attrs else {}
+        return trial_name(number), replace(self.plan.base, **drawn.params), facts
+
+    def _count(self, config: Configuration) -> None:
+        """Add a trial that the study did not draw, so that trials have the same numbers there and in the view."""
+        trial = make_trial(config, self.distributions, "", (), None, {})
+        self.storage.create_new_trial(self.study_id, template_trial=trial)
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = int(np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0])
@@ -98,6 +113,12 @@ class ViewedStudy(optuna.Study):
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
         return [trial for trial in self.trials_seen if states is None or trial.state in states]
+
+
+def not_asked(configs: Iterable[Configuration], log: SweepLog) -> deque[Configuration]:
+    """The configurations that no trial of the search has."""
+    asked = {record.config for record in log.search.records.values()}
+    return deque(config for config in configs if config not in asked)
 
 
 def suggestions_of(plan: Plan, log: SweepLog) -> GridPoints | SampledPoints:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps.records.sweep_log import SweepLog
-from sweeps.records.trials import DIVERGED, FAILED, FINISHED
+from sweeps.records.trials import DIVERGED, FAILED, FINISHED, TrialRecord
 
 Curve = Sequence[tuple[int, float]]
 """Epochs, ascending, and the objective's best value up to each."""
@@ -61,20 +61,27 @@ class View:
     def _own(self) -> list[FrozenTrial]:
         trials = []
         for record in self.log.search.records.values():
-            state, (made, trial) = (record.status, record.epoch), self.made.get(record.name, (None, None))
+            state, (made, trial) = (self._status(record), record.epoch), self.made.get(record.name, (None, None))
             if made != state:
                 curve = best_curve(record.reports)
-                trial = make_trial(record.config, self.distributions, record.status, curve, record.best, record.attrs)
+                trial = make_trial(record.config, self.distributions, state[0], curve, record.best, record.attrs)
                 self.made[record.name] = state, trial
             trials.append(trial)
         return [trial for trial in trials if trial]
+
+    def _status(self, record: TrialRecord) -> str:
+        """Its status; FAILED, which teaches nothing, if it was tried by hand and the sampler could not draw it.
+
+        Its value may be due to what the sampler does not vary, or cannot reach.
+        """
+        return FAILED if record.tried and not self.log.plan.can_draw(record.config) else record.status
 
     def _ranked(self) -> list[FrozenTrial]:
         """Every trial with its rank as its value; those that no rung has judged yet are RUNNING."""
         records = self.log.search.records.values()
         rows: list[tuple[Configuration, str, Curve, dict[str, Any]]] = []
         rows += [(known.config, known.status, known.curve, {}) for known in self.log.known]
-        rows += [(record.config, record.status, best_curve(record.reports), record.attrs) for record in records]
+        rows += [(record.config, self._status(record), best_curve(record.reports), record.attrs) for record in records]
         places = rank([(status, curve) for _, status, curve, _ in rows], self.levels, self.log.search.objective)
         sign = -1 if self.log.search.objective.mode == "max" else 1
         trials = []
