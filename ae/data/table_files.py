@@ -87,7 +87,9 @@ class OpenTable:
     named_rows: int = 0
     """Rows of `head` that a .parquet file has as names; they are not counted in row numbers."""
 
-    def cells(self, header_rows: int, *, text: Collection[int], numbers: Collection[int]) -> pd.DataFrame:
+    def cells(
+        self, header_rows: int, *, text: Collection[int], numbers: Collection[int], keep_blank: bool = False
+    ) -> pd.DataFrame:
         """The rows below the header, without blank ones; the index has their row numbers in the file.
 
         Row 1 is the first line of a text file. A .parquet file has no header, so its row 1 is the first row of data.
@@ -98,6 +100,7 @@ class OpenTable:
             numbers: positions of the columns to read as numbers, NaN where a number is missing. Currency signs and
                 thousands separators are removed; whether a comma is one, or a decimal comma, follows from the whole
                 columns. What is no number stays as it is.
+            keep_blank: keep blank rows too, except the last ones.
 
         Raises:
             UserError: if the file cannot be read, has no rows below the header, or a row has more cells than it.
@@ -109,7 +112,7 @@ class OpenTable:
                 cells = self._parsed(header_rows, text, numbers, mark)
         for position in numbers:
             cells[position] = as_numbers(cells[position], mark)
-        cells = _without_blank_rows(cells)
+        cells = _without_blank_rows(cells, keep_blank)
         if cells.empty:
             raise UserError(f"{self.file}: has no rows; a table needs a header and rows")
         return cells
@@ -262,11 +265,13 @@ def _refuse_line_breaks(cells: pd.DataFrame, file: TableFile) -> None:
             raise UserError(f"{file}, {where}: a cell must not contain a line break; close its quotation mark")
 
 
-def _without_blank_rows(cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a cell that is not empty; those of blank lines have none."""
+def _without_blank_rows(cells: pd.DataFrame, keep_inner: bool) -> pd.DataFrame:
+    """The rows with a cell that is not empty, and perhaps those between them; blank lines have only empty cells."""
     first = cells[0] if len(cells.columns) else pd.Series(dtype=float)
     empty = first.isna() | first.eq("") if first.dtype.kind == "O" else first.isna()
     if not empty.any():
         return cells
     maybe = cells[empty]
-    return cells.drop(index=maybe.index[np.asarray((maybe.isna() | maybe.isin([""])).all(axis=1))])
+    blank = maybe.index[np.asarray((maybe.isna() | maybe.isin([""])).all(axis=1))]
+    filled = cells.drop(index=blank)
+    return cells.loc[: filled.index[-1]] if keep_inner and len(filled) else filled

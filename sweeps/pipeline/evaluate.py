@@ -54,6 +54,11 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
         hint = did_you_mean(plan_file.nearest_folder(folder))
         raise UserError(f"{folder}: not the results folder of a sweep with a saved model: it has no {BEST}/{hint}")
     task, saved = _finished(best)
+    if data and "prepared" in saved:
+        apply = f"python sweeps/apply.py {best} --data {data} --output scores.csv"
+        raise UserError(
+            f"the model's own scaling holds for other data, not a scaling of its own; score it with {apply}"
+        )
     path = data or (Path(saved["data"]) if saved["data"] else None)
     say(console, f"{task.name}: reading {path or 'the data'}, and testing the model in {best}")
     splits = task.load(path, saved["options"])

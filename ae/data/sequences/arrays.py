@@ -35,12 +35,15 @@ def read_numpy(path: Path, options: Options) -> Raw:
     Raises:
         UserError: if the file is damaged, holds Python objects, or arrays of another kind.
     """
+    _refuse_columns(options, path)
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, SyntaxError) as error:
-        why = "it holds Python objects, which are not unpickled" if "allow_pickle" in str(error) else str(error)
-        raise UserError(f"{path}: cannot be read: {' '.join(why.split())}; save plain arrays of numbers") from None
+        why = " ".join(str(error).split())
+        if "allow_pickle" in why:
+            why = "it holds Python objects, which are not unpickled" if "Object" in why else "it has no arrays of NumPy"
+        raise UserError(f"{path}: cannot be read: {why}; save plain arrays of numbers") from None
     labels = next((arrays.pop(name) for name in list(arrays) if name.lower() in LABEL_KEYS), None)
     if not arrays:
         raise UserError(f"{path}: holds no array of values; save one, such as np.savez(path, x=values, y=labels)")
@@ -61,6 +64,11 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
     is_series = values.ndim == 1 or (values.ndim == 2 and _means_series(options))
     if values.ndim not in (1, 2, 3):
         raise UserError(f"{source}: an array must be (N, T, F), (N, T) or (T,), got {values.ndim} dimensions")
+    if options.layout == "long" or (options.layout == "series" and values.ndim == 3 and len(values) > 1):
+        shape = f"an array of shape {values.shape}"
+        raise UserError(f"{source}: {shape} is no {options.layout} layout; leave --layout out")
+    if options.layout == "rows" and is_series:
+        raise UserError(f"{source}: --layout rows needs an array (N, T) or (N, T, F), got shape {values.shape}")
     if is_series:
         values_TF = values.reshape(len(values), -1)
         what, columns = f"one series of {len(values_TF):,} steps", _named(values_TF.shape[1])
@@ -137,8 +145,14 @@ def _each(arrays: dict[str, NDArray[Any]], path: Path) -> Raw:
     return raw_of(sequences, names=list(arrays), columns=columns, understood=sizes([len(one) for one in sequences]))
 
 
-def _with_labels(raw: Raw, labels: NDArray[Any], path: Path) -> Raw:
+def _refuse_columns(options: Options, path: Path) -> None:
+    if given := options.table_options():
+        rule = "names a column of a table, and this file holds arrays; leave it out"
+        raise UserError(f"{path}: {given[0]} {rule}; labels are the array y")
 
+
+def _with_labels(raw: Raw, labels: NDArray[Any], path: Path) -> Raw:
+    labels = labels.astype(np.int64) if labels.dtype.kind == "f" and (labels % 1 == 0).all() else labels
     texts = np.array([str(label) for label in labels.ravel().tolist()], dtype=object)
     if raw.is_series and len(texts) == len(raw.values_SF):
         return replace(raw, labels_S=texts)
@@ -152,7 +166,9 @@ def _numbers(values: NDArray[Any], source: str) -> NDArray[np.floating[Any]]:
         raise UserError(f"{source}: values must be numbers, got {values.dtype}")
     if not values.size:
         raise UserError(f"{source}: the array of shape {values.shape} is empty; a sequence needs a value")
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+    if values.dtype in (np.float32, np.float64):
+        return values
+    return values.astype(np.float32 if np.can_cast(values.dtype, np.float32) else np.float64)
 
 
 def _means_series(options: Options) -> bool:

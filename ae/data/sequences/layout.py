@@ -35,6 +35,11 @@ class Roles:
         """Columns that are read as text."""
         return [at for at in (self.id, self.time, self.label, self.group) if at is not None]
 
+    @property
+    def blank_is_missing(self) -> bool:
+        """Whether a blank row is a step whose values are missing: where no column says which step a row is."""
+        return self.layout == "series" and self.time is None
+
 
 def roles_of(names: Sequence[str], options: Options, is_number: Callable[[int], bool], source: str) -> Roles:
     """What the columns of a table mean, as the options say or their names suggest.

@@ -11,6 +11,8 @@
 | sequence shorter than `--window` | dropped; counted |
 | window that crosses a border between the splits of one series | left out; counted |
 | class that training lacks, with `--classify` | error with the class |
+| sequence without a label, with `--classify` or `--normal` | error with the sequence |
+| sequence of one step, with `--predict` | dropped; counted |
 
 Shape suffixes: N sequences.
 """
@@ -18,12 +20,13 @@ Shape suffixes: N sequences.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ae.data.sequences import parts
-from ae.data.sequences.missing import drop_empty, fill
+from ae.data.sequences.missing import drop_empty, drop_short, fill
 from ae.data.sequences.options import Options
 from ae.data.sequences.prepared import Prepared, compact
 from ae.data.sequences.raw import Raw
@@ -61,17 +64,18 @@ def load(path: Path | None, options: Options) -> Splits:
 
 def splits_of(raw: Raw, options: Options, source: str) -> Splits:
     """As `load`, from sequences in memory."""
-    _check_labels(raw, options, source)
+    _check(raw, options, source)
     window, stride = window_and_stride(raw, options.window, options.stride)
-    whole = _windows(raw, window, stride, source)
+    whole = _windows(raw, window, stride, options, source)
+    if options.normal is not None:
+        options = replace(options, normal=_class_of(options.normal, whole))
     found = _parts(whole, options, options.shares(), source)
     if options.test_data:
-        test = _windows(_alike(Path(options.test_data), options, whole), window, stride, options.test_data)
+        test = _windows(_alike(Path(options.test_data), options, whole), window, stride, options, options.test_data)
         found |= _tested(test, options)
-    train = compact(found["train"])
     prepared = Prepared(
         columns=raw.columns,
-        scaler=Scaler.fit(options.scale, train.values_SF, train.observed_SF),
+        scaler=_fitted(options.scale, compact(found["train"])),
         window=window,
         stride=stride,
         is_series=raw.is_series,
@@ -81,8 +85,29 @@ def splits_of(raw: Raw, options: Options, source: str) -> Splits:
     return Splits(**splits, source=_words(raw, splits, window, stride, source), prepared=prepared.to_json())
 
 
-def _windows(raw: Raw, window: int | None, stride: int, source: str) -> Raw:
-    return drop_empty(cut(fill(raw, source), window, stride, source), source)
+def _fitted(kind: str, train: Raw) -> Scaler:
+    return Scaler.fit(kind, train.values_SF, train.observed_SF)
+
+
+def _windows(raw: Raw, window: int | None, stride: int, options: Options, source: str) -> Raw:
+    windows = drop_empty(cut(fill(raw, source), window, stride, source), source)
+    windows = drop_short(windows, source) if options.predict else windows
+    if (options.classify or options.normal is not None) and windows.labels_N is not None:
+        without_N = windows.labels_N == ""
+        if without_N.any():
+            rule = "has no label; fill it in, or remove the sequence"
+            raise UserError(f"{source}: sequence {windows.names_N[without_N.argmax()]} {rule}")
+    return windows
+
+
+def _class_of(normal: str, raw: Raw) -> str:
+    """The class that is written like this, as 1.0 or TRUE for 1 or True."""
+    names = sorted(set(raw.labels_N)) if raw.labels_N is not None else []
+    alike = [name for name in names if name.lower() == normal.strip().lower()]
+    if normal in names or not alike:
+        number = _by_number(normal.strip())[0]
+        alike = [name for name in names if _by_number(name)[0] == number < np.inf]
+    return normal if normal in names or not alike else alike[0]
 
 
 def _parts(whole: Raw, options: Options, shares: tuple[float, float, float], source: str) -> dict[str, Raw]:
@@ -122,11 +147,17 @@ def _alike(path: Path, options: Options, train: Raw) -> Raw:
     if test.columns != train.columns:
         rule = f"--test-data {path}: its features must be those of --data ({listed(train.columns)})"
         raise UserError(f"{rule}, got {listed(test.columns)}")
-    _check_labels(test, options, f"--test-data {path}")
+    _check(test, options, f"--test-data {path}")
     return test
 
 
-def _check_labels(raw: Raw, options: Options, source: str) -> None:
+def _check(raw: Raw, options: Options, source: str) -> None:
+    """Raise if the options do not fit the sequences."""
+    if raw.is_series and options.group_column is not None:
+        raise UserError(f"{source}: --group-column is for several sequences; give --id-column, or leave it out")
+    if (raw.lengths_N == 1).all():
+        rule = "a sequence needs two; give another --layout or --id-column"
+        raise UserError(f"{source}: every sequence has one step; {rule}")
     if raw.labels_N is None and raw.labels_S is None:
         for name, value in (("--classify", options.classify), ("--normal", options.normal is not None)):
             if value:

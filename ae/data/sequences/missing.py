@@ -16,6 +16,11 @@ from ae.data.sequences.raw import Raw
 from ae.errors import UserError
 from ae.words import counted, listed
 
+STEPS = 1_000_000
+"""Steps that are filled at once, unless one sequence has more."""
+LARGEST = 1e30
+"""Largest size of a value; numbers of the model, float32, end at 3e38."""
+
 log = logging.getLogger(__name__)
 
 
@@ -29,9 +34,9 @@ def fill(raw: Raw, source: str) -> Raw:
         source: names the data in messages.
 
     Raises:
-        UserError: if a value is infinite.
+        UserError: if a value is infinite, or too large to be scaled.
     """
-    _refuse_infinite(raw, source)
+    _refuse_huge(raw, source)
     missing_SF = np.isnan(raw.values_SF)
     count = int(missing_SF.sum())
     if not count:
@@ -39,9 +44,14 @@ def fill(raw: Raw, source: str) -> Raw:
     what = f"{counted(count, 'missing value')} ({count / missing_SF.size:.2g} of all)"
     log.warning("%s: %s filled from the step before, and left out of the loss", source, what)
     values_SF = raw.values_SF.copy()
-    sequence_S = np.repeat(np.arange(len(raw)), raw.lengths_N)
-    for feature in np.flatnonzero(missing_SF.any(axis=0)):
-        values_SF[:, feature] = _filled(values_SF[:, feature], sequence_S)
+    features = np.flatnonzero(missing_SF.any(axis=0))
+    parts_N = (raw.lengths_N.cumsum() - 1) // STEPS
+    for part in np.unique(parts_N):  # in parts, as the numbers of steps take more memory than the values
+        where = np.flatnonzero(parts_N == part)
+        steps = slice(raw.starts_N[where[0]], raw.starts_N[where[-1]] + raw.lengths_N[where[-1]])
+        sequence_S = np.repeat(where, raw.lengths_N[where])
+        for feature in features:
+            values_SF[steps, feature] = _filled(values_SF[steps, feature], sequence_S)
     return replace(raw, values_SF=values_SF, observed_SF=~missing_SF)
 
 
@@ -64,13 +74,28 @@ def drop_empty(raw: Raw, source: str) -> Raw:
     return raw.take(has_N)
 
 
-def _refuse_infinite(raw: Raw, source: str) -> None:
-    infinite_SF = np.isinf(raw.values_SF)
-    if infinite_SF.any():
-        step, feature = np.argwhere(infinite_SF)[0]
+def drop_short(raw: Raw, source: str) -> Raw:
+    """The sequences of two steps or more, which have a next step; the others are counted.
+
+    Raises:
+        UserError: if there is none.
+    """
+    has_next_N = raw.lengths_N > 1
+    if not has_next_N.any():
+        raise UserError(f"{source}: --predict needs sequences of two steps or more")
+    if short := int((~has_next_N).sum()):
+        log.warning("%s: %s of one step dropped, as it has no next step", source, counted(short, "sequence"))
+    return raw.take(has_next_N)
+
+
+def _refuse_huge(raw: Raw, source: str) -> None:
+    low, high = np.fmin.reduce(raw.values_SF, axis=None), np.fmax.reduce(raw.values_SF, axis=None)
+    if low < -LARGEST or high > LARGEST:
+        step, feature = np.argwhere(np.abs(raw.values_SF) > LARGEST)[0]
         at = int(np.searchsorted(raw.starts_N, step, side="right")) - 1
-        where = f"step {step - raw.starts_N[at] + 1} of {raw.names_N[at]}, {raw.columns[feature]}"
-        raise UserError(f"{source}: {where}: the value is infinite; values must be finite, or missing")
+        where = f"step {step - raw.starts_N[at] + 1} of sequence {raw.names_N[at]}, {raw.columns[feature]}"
+        rule = f"a value must lie within {LARGEST:g} of 0, or be missing"
+        raise UserError(f"{source}: {where}: {rule}, got {raw.values_SF[step, feature]:g}")
 
 
 def _filled(values_S: NDArray[np.floating[Any]], sequence_S: NDArray[np.int64]) -> NDArray[np.floating[Any]]:

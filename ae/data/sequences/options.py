@@ -75,11 +75,19 @@ class Options:
         Raises:
             UserError: if the option does not say so.
         """
-        match = re.fullmatch(r"\s*(\d+)\s*[/:,]\s*(\d+)(?:\s*[/:,]\s*(\d+))?\s*", self.split)
-        parts = [int(part or 0) for part in match.groups()] if match else []
+        number = r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*%?\s*"
+        match = re.fullmatch(rf"{number}[/:,]{number}(?:[/:,]{number})?", self.split)
+        parts = [float(part or 0) for part in match.groups()] if match else [0.0]
         if self.test_data:
-            parts = [*parts[:2], 0]
-        if len(parts) < 3 or not all(parts[:2]) or (not parts[2] and not self.test_data):
-            raise UserError(f"--split must be three numbers > 0 such as 60/20/20, got {self.split!r}")
+            parts = [*parts[:2], 0.0]
+        if not all(parts[:2]) or (not parts[-1] and not self.test_data):
+            rule = "--split must be three numbers > 0, to train, validate and test, such as 60/20/20"
+            hint = "; with --test-data two are enough" if match and not parts[-1] else ""
+            raise UserError(f"{rule}, got {self.split!r}{hint}")
         train, validation, test = (part / sum(parts) for part in parts)
         return train, validation, test
+
+    def table_options(self) -> list[str]:
+        """The options that were given and name columns of a table."""
+        names = ("id_column", "time_column", "columns", "label_column", "group_column")
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]

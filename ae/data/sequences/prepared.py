@@ -92,30 +92,43 @@ class Prepared:
 
 def compact(raw: Raw) -> Raw:
     """The same sequences with their own steps alone: one after another, or where they overlap, in the data's order."""
-    overlap = _overlaps(raw)
-    if overlap:
-        used_S = np.zeros(len(raw.values_SF) + 1, dtype=np.int64)
-        np.add.at(used_S, raw.starts_N, 1)
-        np.add.at(used_S, raw.starts_N + raw.lengths_N, -1)
-        steps_S = np.flatnonzero(used_S.cumsum()[:-1] > 0)
-        starts_N = np.searchsorted(steps_S, raw.starts_N)
-    else:
-        ends_N = raw.lengths_N.cumsum()
-        starts_N = ends_N - raw.lengths_N
-        steps_S = np.arange(int(raw.lengths_N.sum())) + np.repeat(raw.starts_N - starts_N, raw.lengths_N)
+    first_B, last_B, block_N = _blocks(raw)
+    sizes_B = last_B - first_B
+    begins_B = sizes_B.cumsum() - sizes_B
+
+    def kept(values_S: NDArray[Any] | None) -> NDArray[Any] | None:
+        if values_S is None:
+            return None
+        blocks = [values_S[first:last] for first, last in zip(first_B, last_B, strict=True)]
+        return blocks[0] if len(blocks) == 1 else np.concatenate([values_S[:0], *blocks])
+
+    values_SF = kept(raw.values_SF)
+    assert values_SF is not None
     return replace(
         raw,
-        values_SF=raw.values_SF[steps_S],
-        observed_SF=None if raw.observed_SF is None else raw.observed_SF[steps_S],
-        labels_S=None if raw.labels_S is None else raw.labels_S[steps_S],
-        index_S=None if raw.index_S is None else raw.index_S[steps_S],
-        starts_N=starts_N.astype(np.int64),
+        values_SF=values_SF,
+        observed_SF=kept(raw.observed_SF),
+        labels_S=kept(raw.labels_S),
+        index_S=kept(raw.index_S),
+        starts_N=begins_B[block_N] + raw.starts_N - first_B[block_N],
     )
 
 
-def _overlaps(raw: Raw) -> bool:
+def _blocks(raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """First and last step of every block that is kept, and the block of each sequence.
+
+    A block is one sequence, or where sequences overlap, all that follow each other without a gap.
+    """
     order_N = np.argsort(raw.starts_N, kind="stable")
-    return bool((raw.starts_N[order_N][1:] < (raw.starts_N + raw.lengths_N)[order_N][:-1]).any())
+    starts_N, ends_N = raw.starts_N[order_N], (raw.starts_N + raw.lengths_N)[order_N]
+    if not (starts_N[1:] < ends_N[:-1]).any():
+        return raw.starts_N, raw.starts_N + raw.lengths_N, np.arange(len(raw))
+    reach_N = np.maximum.accumulate(ends_N)
+    is_first_N = np.concatenate([[True], starts_N[1:] > reach_N[:-1]])
+    at_B = np.flatnonzero(is_first_N)
+    block_N = np.empty(len(raw), dtype=np.int64)
+    block_N[order_N] = is_first_N.cumsum() - 1
+    return starts_N[at_B], reach_N[np.append(at_B[1:], len(raw)) - 1], block_N
 
 
 def _info(raw: Raw) -> pd.DataFrame:

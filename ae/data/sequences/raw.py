@@ -79,4 +79,4 @@ def sizes(lengths: Sequence[int]) -> str:
     """How many sequences there are, and of which lengths, in words."""
     least, most = min(lengths), max(lengths)
     span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    return f"{counted(len(lengths), 'sequence')} of {span} steps"
+    return f"{counted(len(lengths), 'sequence')} of {span} {'step' if span == '1' else 'steps'}"

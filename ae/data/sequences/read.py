@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +18,14 @@ from ae.data.sequences.raw import Raw, raw_of, sizes
 from ae.data.table_files import ENDINGS as TABLES
 from ae.data.table_files import find_table_files
 from ae.errors import UserError
-from ae.words import counted
+from ae.words import counted, listed
 
 ARRAYS = (".npy", ".npz", ".ts", ".ts.gz", ".arff", ".arff.gz")
 ENDINGS = (*ARRAYS, *TABLES)
 
 
 def read(path: Path, options: Options) -> Raw:
-    """Sequences from a file; or from a folder, in which each file is one sequence.
+    """Sequences from a file; or from a folder, in which each file is one sequence, and each subfolder one class.
 
     Raises:
         UserError: if it cannot be read or understood; one line names the file.
@@ -52,15 +55,48 @@ def _read_file(path: Path, options: Options) -> Raw:
 
 def _read_folder(path: Path, options: Options) -> Raw:
     try:
-        found = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        there = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")]
+        files = _data_in(path)
+        inside = {} if files else {each.name: _data_in(each) for each in there if each.is_dir() and _data_in(each)}
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    files = [each for each in found if each.name.lower().endswith(ENDINGS)]
-    if not files:
+        raise UserError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+    if not files and not inside:
         raise UserError(f"{path}: no file in the folder ends in {', '.join(ENDINGS)}")
+    _refuse_train_and_test(files or [path / name for name in inside], path)
+    if len(inside) == 1:
+        return _read_folder(path / next(iter(inside)), options)
     if len(files) == 1:
         return _read_file(files[0], options)
-    return _joined([_read_file(file, _one(options)) for file in files], [_stem(file) for file in files], str(path))
+    if files:
+        return _joined([_read_file(file, _one(options)) for file in files], [_stem(file) for file in files], str(path))
+    return _classes(inside, options, path)
+
+
+def _classes(inside: Mapping[str, list[Path]], options: Options, path: Path) -> Raw:
+    """The sequences of several subfolders, whose names are their classes."""
+    if options.label_column is not None:
+        raise UserError(f"{path}: the subfolders {listed([*inside])} are the classes; leave --label-column out")
+    files = [file for found in inside.values() for file in found]
+    names = [f"{folder}/{_stem(file)}" for folder, found in inside.items() for file in found]
+    raw = _joined([_read_file(file, _one(options)) for file in files], names, str(path))
+    labels = [folder for folder, found in inside.items() for _ in found]
+    understood = f"{raw.understood}; label: {counted(len(inside), 'subfolder')}"
+    return replace(raw, labels_N=np.array(labels, dtype=object), labels_S=None, understood=understood)
+
+
+def _data_in(folder: Path) -> list[Path]:
+    """The files of sequences in a folder; a .txt file beside others is a note."""
+    there = [each for each in sorted(folder.iterdir()) if each.is_file() and not each.name.startswith(".")]
+    files = [each for each in there if each.name.lower().endswith(ENDINGS)]
+    return [each for each in files if not each.name.lower().endswith(".txt")] or files
+
+
+def _refuse_train_and_test(paths: list[Path], folder: Path) -> None:
+    """Raise if a folder holds a training and a test part, as those of the UCR archive do."""
+    by_end = {re.split(r"[_\-. ]", _stem(path).lower())[-1]: path for path in reversed(paths)}
+    if "train" in by_end and "test" in by_end:
+        fix = f"--data '{by_end['train']}' --test-data '{by_end['test']}'"
+        raise UserError(f"{folder}: has parts to train and to test; give {fix}")
 
 
 def _one(options: Options) -> Options:
@@ -69,32 +105,37 @@ def _one(options: Options) -> Options:
 
 
 def _stem(path: Path) -> str:
-    ending = max((ending for ending in ENDINGS if path.name.lower().endswith(ending)), key=len)
-    return path.name[: -len(ending)]
+    ending = max((ending for ending in ENDINGS if path.name.lower().endswith(ending)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)]
 
 
 def _joined(each: list[Raw], names: list[str], source: str) -> Raw:
     """The sequences of several files as one data set.
 
     Raises:
-        UserError: if a file holds several sequences, or its columns are not those of the first.
+        UserError: if a file holds several sequences, or its columns are not those of the first, in any order.
     """
+    columns, sequences = each[0].columns, []
     for raw, name in zip(each, names, strict=True):
         if len(raw) != 1:
             raise UserError(f"{source}: {name} has {len(raw):,} sequences; in a folder, each file is one sequence")
-        if raw.columns != each[0].columns and len(raw.columns) != len(each[0].columns):
-            raise UserError(f"{source}: {name} has {len(raw.columns)} features, {names[0]} has {len(each[0].columns)}")
-    sequences = [raw.values_SF for raw in each]
+        if (len(columns) > 1 and sorted(raw.columns) != sorted(columns)) or len(raw.columns) != len(columns):
+            there = f"{name} has the features {listed(raw.columns)}, {names[0]} has {listed(columns)}"
+            raise UserError(f"{source}: {there}; all files need the same, --columns may choose them")
+        ordered = raw.columns == columns or len(columns) == 1
+        sequences.append(raw.values_SF if ordered else raw.values_SF[:, [raw.columns.index(one) for one in columns]])
     return raw_of(
         sequences,
         names=names,
-        columns=each[0].columns,
+        columns=columns,
         understood=f"{sizes([len(one) for one in sequences])}, from {counted(len(each), 'file')}",
         labels_S=_concatenated([raw.labels_S for raw in each]),
         groups_N=_concatenated([raw.groups_N for raw in each]),
+        index_S=_concatenated([raw.index_S for raw in each]),
     )
 
 
-def _concatenated(each: list[NDArray[np.object_] | None]) -> NDArray[np.object_] | None:
+def _concatenated(each: list[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """The arrays as one; None if one lacks or is of another kind."""
     there = [one for one in each if one is not None]
-    return np.concatenate(there) if len(there) == len(each) else None
+    return np.concatenate(there) if len(there) == len(each) and len({one.dtype.kind for one in there}) == 1 else None

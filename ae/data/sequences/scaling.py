@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.floating[Any]]
 
+ROWS = 65_536
+"""Steps that are scaled at once."""
+LARGEST = 1e38
+"""Largest size of a scaled value."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scaler:
@@ -41,17 +46,21 @@ class Scaler:
         features = values_SF.shape[1]
         if kind == "none":
             return cls(kind=kind, centre_F=np.zeros(features), spread_F=np.ones(features))
-        columns = [
+        columns = (
             values_SF[:, at] if observed_SF is None else values_SF[observed_SF[:, at], at] for at in range(features)
-        ]
-        pairs = [_centre_and_spread(kind, column.astype(np.float64)) for column in columns]
+        )
+        pairs = [_centre_and_spread(kind, column) for column in columns]
         centre_F, spread_F = (np.array(each) for each in zip(*pairs, strict=True))
         return cls(kind=kind, centre_F=centre_F, spread_F=spread_F)
 
     def scaled(self, values_SF: Values) -> NDArray[np.float32]:
-        """Values on the model's scale; a missing one is 0, the centre."""
-        scaled_SF = ((values_SF - self.centre_F) / self.spread_F).astype(np.float32)
-        return np.nan_to_num(scaled_SF, copy=False, nan=0.0)
+        """Values on the model's scale; a missing one is 0, the centre. What no float32 can hold is the largest one."""
+        scaled_SF = np.empty(values_SF.shape, dtype=np.float32)
+        for first in range(0, len(values_SF), ROWS):  # in parts, so that no second copy of all is made in float64
+            rows = slice(first, first + ROWS)
+            part_SF = (values_SF[rows] - self.centre_F) / self.spread_F
+            scaled_SF[rows] = np.nan_to_num(np.clip(part_SF, -LARGEST, LARGEST, out=part_SF), copy=False, nan=0.0)
+        return scaled_SF
 
     def restored(self, scaled_TF: Values) -> NDArray[np.float64]:
         """The inverse of `scaled`: values in the data's own units, to float32 accuracy."""
@@ -100,12 +109,20 @@ def _centre_and_spread(kind: str, values: Values) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     if kind == "minmax":
-        centre, spread = values.min(), values.max() - values.min()
+        centre, spread = float(values.min()), float(values.max()) - float(values.min())
     elif kind == "robust":
-        quarter, centre, three_quarters = np.quantile(values, [0.25, 0.5, 0.75])
+        quarter, centre, three_quarters = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
         spread = three_quarters - quarter
-        spread = spread if spread > 0 else values.std()  # more than half of the values are the same
+        spread = spread if spread > 0 else _deviation(values)  # more than half of the values are the same
     else:
-        centre, spread = values.mean(), values.std()
+        centre, spread = float(values.mean(dtype=np.float64)), _deviation(values)
     is_constant = not spread > 1e-12 * max(1.0, abs(centre))
-    return float(centre), 1.0 if is_constant else float(spread)
+    return centre, 1.0 if is_constant else spread
+
+
+def _deviation(values: Values) -> float:
+    """The standard deviation, in float64, without a copy of all values."""
+    mean = values.mean(dtype=np.float64)
+    parts = [values[first : first + ROWS] for first in range(0, len(values), ROWS)]
+    return float(np.sqrt(sum(float(((part - mean) ** 2).sum()) for part in parts) / len(values)))
+

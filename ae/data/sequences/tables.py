@@ -6,7 +6,9 @@ Shape suffixes: N sequences, T time steps, F features, S rows of a table.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from ae.data.sequences.layout import Roles, are_steps, roles_of
 from ae.data.sequences.options import Options
 from ae.data.sequences.raw import Raw, sizes
+from ae.data.sequences.times import times_of
 from ae.data.table_files import OpenTable, TableFile
 from ae.errors import UserError
 from ae.words import counted, listed
@@ -40,10 +43,10 @@ def read_table(file: TableFile, options: Options) -> Raw:
         return not cells or any(_is_number(cell) for cell in cells)
 
     roles = roles_of(names, options, is_number, str(file))
-    cells = opened.cells(header_rows, text=roles.texts, numbers=roles.values)
+    cells = opened.cells(header_rows, text=roles.texts, numbers=roles.values, keep_blank=roles.blank_is_missing)
     if options.columns is None:
         roles = _numeric_only(roles, cells, names, str(file))
-    return raw_from(cells, names, roles, str(file))
+    return raw_from(cells, names, with_rows(roles, cells, names, options), str(file))
 
 
 def read_frame(frame: pd.DataFrame, options: Options, source: str) -> Raw:
@@ -60,18 +63,26 @@ def read_frame(frame: pd.DataFrame, options: Options, source: str) -> Raw:
     kinds = [frame.iloc[:, at].dtype.kind for at in range(len(names))]
     roles = roles_of(names, options, lambda at: kinds[at] in "fiub", source)
     cells = frame.set_axis(pd.RangeIndex(len(names)), axis=1).set_axis(pd.RangeIndex(1, len(frame) + 1), axis=0)
-    return raw_from(cells, names, roles, source)
+    return raw_from(cells, names, with_rows(roles, cells, names, options), source)
+
+
+def with_rows(roles: Roles, cells: pd.DataFrame, names: Sequence[str], options: Options) -> Roles:
+    """The roles with layout "rows" where each row has an id of its own and its values are named like steps."""
+    if options.layout is not None or roles.layout != "long" or roles.time is not None or roles.id is None:
+        return roles
+    is_row = are_steps([names[at] for at in roles.values]) and cells[roles.id].is_unique
+    return replace(roles, layout="rows") if is_row else roles
 
 
 def raw_from(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: str) -> Raw:
     """Sequences from the cells of a table, whose index has the row numbers and whose columns are positions."""
     values_SF = _values(cells, names, roles, source)
     if roles.layout == "rows":
-        return _rows(cells, names, roles, values_SF)
-    times_S = None if roles.time is None else _times(cells[roles.time], names[roles.time], source)
+        return _rows(cells, names, roles, values_SF, source)
+    times_S = None if roles.time is None else times_of(cells[roles.time], names[roles.time], source)
     ids_S = np.full(len(cells), "series", dtype=object)
     if roles.id is not None:
-        ids_S = _texts(cells[roles.id])
+        ids_S = _names(cells[roles.id], names[roles.id], source)
     order_S, starts_N, codes_S = _order(ids_S, times_S)
     if times_S is not None:
         _refuse_repeats(cells, codes_S, times_S, order_S, names, roles, source)
@@ -79,6 +90,7 @@ def raw_from(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: st
     is_series = roles.layout == "series"
     what = f"one series of {len(order_S):,} steps" if is_series else sizes(lengths_N.tolist())
     labels_S = None if roles.label is None else _labels(cells[roles.label])[order_S]
+    groups_S = None if roles.group is None else _names(cells[roles.group], names[roles.group], source)
     return Raw(
         values_SF=values_SF[order_S],
         starts_N=starts_N,
@@ -86,16 +98,18 @@ def raw_from(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: st
         names_N=ids_S[order_S][starts_N],
         columns=tuple(names[at] for at in roles.values),
         labels_S=labels_S,
-        groups_N=None if roles.group is None else _texts(cells[roles.group])[order_S][starts_N],
+        groups_N=None if groups_S is None else groups_S[order_S][starts_N],
         index_S=None if times_S is None else times_S[order_S],
         is_series=is_series,
         understood=what + _explained(names, roles),
     )
 
 
-def _rows(cells: pd.DataFrame, names: Sequence[str], roles: Roles, values_NT: NDArray[Any]) -> Raw:
+def _rows(cells: pd.DataFrame, names: Sequence[str], roles: Roles, values_NT: NDArray[Any], source: str) -> Raw:
     count, steps = values_NT.shape
-    names_N = cells.index.astype(str).to_numpy(dtype=object) if roles.id is None else _texts(cells[roles.id])
+    names_N = cells.index.astype(str).to_numpy(dtype=object)
+    if roles.id is not None:
+        names_N = _names(cells[roles.id], names[roles.id], source)
     return Raw(
         values_SF=values_NT.reshape(-1, 1),
         starts_N=np.arange(count, dtype=np.int64) * steps,
@@ -103,7 +117,7 @@ def _rows(cells: pd.DataFrame, names: Sequence[str], roles: Roles, values_NT: ND
         names_N=names_N,
         columns=("value",),
         labels_N=None if roles.label is None else _labels(cells[roles.label]),
-        groups_N=None if roles.group is None else _texts(cells[roles.group]),
+        groups_N=None if roles.group is None else _names(cells[roles.group], names[roles.group], source),
         understood=f"{counted(count, 'sequence')} of {steps:,} steps, one per row" + _explained(names, roles),
     )
 
@@ -128,7 +142,7 @@ def _header(opened: OpenTable) -> tuple[list[str], int]:
     if not is_header:
         return [str(number) for number in range(1, len(first) + 1)], 0
     names = [cell.strip() for cell in first]
-    repeated = next((name for name in names if name and names.count(name) > 1), None)
+    repeated = next((name for name, count in Counter(names).items() if name and count > 1), None)
     if repeated:
         raise UserError(f"{opened.file}: two columns are called {repeated!r}; rename one")
     return [name or f"column {at}" for at, name in enumerate(names, 1)], 1
@@ -177,30 +191,28 @@ def _texts(column: pd.Series) -> NDArray[np.object_]:
     """The cells as text; numbers that are whole have no decimals."""
     if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
-    return column.astype(str).str.strip().to_numpy(dtype=object)
+    codes, cells = pd.factorize(column, use_na_sentinel=False)  # many cells are equal: their text is in memory once
+    return pd.Index(cells).astype(str).str.strip().to_numpy(dtype=object)[codes]
 
 
-def _labels(column: pd.Series) -> NDArray[np.object_]:
-    """The classes as text; 1, 1.0 and 1e0 are one class."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    if numbers.notna().all() and (numbers % 1 == 0).all():
-        column = numbers.astype(np.int64)
+def _names(column: pd.Series, name: str, source: str) -> NDArray[np.object_]:
+    """The cells of a column that every row needs, as text."""
+    missing = column.isna() | (column == "")
+    if missing.any():
+        rule = "every row needs an id or a group; fill it in, or remove the row"
+        raise UserError(f"{source}, row {missing.idxmax()}, column {name}: is empty; {rule}")
     return _texts(column)
 
 
-def _times(column: pd.Series, name: str, source: str) -> NDArray[Any]:
-    """The column that orders the rows, as numbers or as times."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    if numbers.notna().all():
-        whole = (numbers % 1 == 0).all() and numbers.abs().max() < 2**53
-        return np.asarray(numbers.astype(np.int64) if whole else numbers)
-    times = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-    if times.isna().any():
-        times = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
-    if times.isna().any():
-        row = times.isna().idxmax()
-        raise UserError(f"{source}, row {row}, column {name}: must be a time or a number, got {column.at[row]!r}")
-    return times.dt.tz_localize(None).to_numpy()
+def _labels(column: pd.Series) -> NDArray[np.object_]:
+    """The classes as text, "" where there is none; 1, 1.0 and 1e0 are one class."""
+    missing = column.isna() | (column == "")
+    codes, names = pd.factorize(_texts(column.where(~missing, "") if missing.any() else column))
+    numbers = pd.to_numeric(pd.Series(names, dtype=str).replace("", None), errors="coerce")
+    is_whole = (numbers.dropna() % 1 == 0).all() and numbers.abs().max() < 2**53
+    if is_whole and (numbers.notna() | (names == "")).all():
+        names = np.array([name and str(int(float(name))) for name in names], dtype=object)
+    return np.asarray(names, dtype=object)[codes]
 
 
 def _order(ids_S: NDArray[np.object_], times_S: NDArray[Any] | None) -> tuple[NDArray[np.int64], ...]:

@@ -20,9 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def window_and_stride(raw: Raw, window: int | None, stride: int | None) -> tuple[int | None, int]:
-    """Steps of a window and from one to the next; None for a window if the sequences stay whole."""
+    """Steps of a window and from one to the next; None for a window if the sequences stay whole.
+
+    Raises:
+        UserError: if there is a stride, but no window.
+    """
     if window is None and raw.is_series:
         window = max(2, min(USUAL_WINDOW, len(raw.values_SF) // 10))
+    if stride is not None and window is None:
+        raise UserError("--stride goes with --window, or with one long series; give --window, or leave it out")
     usual = min((window or 0) // 4, int(raw.lengths_N.sum()) // USUAL_WINDOWS)
     return window, stride or max(1, usual)
 
@@ -46,7 +52,8 @@ def cut(raw: Raw, window: int | None, stride: int, source: str) -> Raw:
         return _labelled(raw)
     counts_N = np.maximum(0, (raw.lengths_N - window) // stride + 1)
     if not counts_N.any():
-        raise UserError(f"{source}: --window must be <= the longest sequence ({raw.lengths_N.max():,}), got {window:,}")
+        longest = counted(int(raw.lengths_N.max()), "step")
+        raise UserError(f"{source}: --window must be <= the longest sequence, {longest}, got {window:,}")
     if short := int((counts_N == 0).sum()):
         log.warning("%s: %s shorter than a window of %s steps dropped", source, counted(short, "sequence"), window)
     parents = np.repeat(np.arange(len(raw)), counts_N)
