@@ -101,14 +101,19 @@ def strange_tables(draw: st.DrawFn) -> bytes:
     return encoded(text.getvalue())
 
 
+def parquet_bytes(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()
+
+
 def packed(table: pd.DataFrame, ending: str) -> bytes:
+    if ending == ".parquet":
+        return parquet_bytes(table)
     buffer = io.BytesIO()
     if ending == ".zip":
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("prices.csv", table.to_csv(index=False))
-        return buffer.getvalue()
-    if ending == ".parquet":
-        table.to_parquet(buffer)
         return buffer.getvalue()
     text = table.to_csv(index=False).encode()
     return gzip.compress(text, mtime=0) if ending == ".csv.gz" else text
@@ -176,6 +181,21 @@ def test_a_parquet_file_of_any_types_loads_or_gives_one_line(column, cells):
     content = packed(WHOLE.assign(**{column: pd.Series(cells * 6)}), ".parquet")
     status = check_files(main, {"prices.parquet": content}, *PRICES, "--data={}/prices.parquet")
     assert status == 2 or column != "high" or isinstance(cells[0], Decimal)
+
+
+STRANGE = [[None], [float("nan"), 9.5], [float("inf"), 1.0], ["$1,5", "2,5"], ["x", "1"], [-1.0], [Decimal("2.5")]]
+
+
+@fuzz(60)
+@given(st.sampled_from(STRANGE), st.sampled_from([None, "Date", "day"]), st.integers(0, 3), st.booleans())
+def test_a_parquet_file_with_a_column_per_stock_loads_or_gives_one_line(cells, name, kind, two_rows):
+    frame = WHOLE.pivot(index="date", columns="symbol", values="high")
+    frame["A3"] = (cells * 6)[:6]
+    days = pd.to_datetime(frame.index)
+    frame.index = (frame.index, days, days.date, days.strftime("%Y%m%d").astype(int))[kind]
+    frame = pd.concat({"High": frame, "Low": frame}, axis=1) if two_rows else frame
+    files = {"prices.parquet": parquet_bytes(frame.rename_axis(name))}
+    check_files(main, files, *PRICES, "--data={}/prices.parquet", "--min-days=5")
 
 
 # Images

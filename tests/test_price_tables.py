@@ -121,7 +121,9 @@ def test_a_column_twice_or_none_is_refused_with_five_columns_at_most(tmp_path):
         path
     )
     path = write("Date\n2015-01-05\n", tmp_path / "table.csv")
-    assert "no column of prices; the columns are Date; a table has a column of dates and" in refusal(path)
+    message = refusal(path)
+    assert "no column of prices; the only column is 'Date'; separate columns by a comma, a semicolon," in message
+    assert message.endswith("a column of dates and a column per stock, or the columns symbol, date and price")
 
 
 # The cases

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from stock_tables import (
+    DAYS,
     check_same,
     prices,
     refusal,
@@ -47,6 +48,8 @@ def test_zip_files_with_one_table_or_with_one_per_stock(tmp_path, understood):
     junk = {"__MACOSX/._prices.csv": b"\0\1", "README.txt": b"Prices\n"}
     check_same(understood(zipped(tmp_path / "one.zip", {"data/prices.csv": text, **junk}))[0], expected)
     check_same(understood(zipped(tmp_path / "gz.zip", {"prices.csv.gz": gzip.compress(text)}))[0], expected)
+    prices().to_csv(tmp_path / "pandas.zip", index=False)
+    check_same(understood(tmp_path / "pandas.zip")[0], expected)
     stocks = {f"stocks/{name}": content for name, content in single_files(prices()).items()}
     splits, line = understood(zipped(tmp_path / "many.zip", {**stocks, **junk}))
     check_same(splits, expected)
@@ -66,7 +69,7 @@ def test_a_wrong_cell_in_a_zip_file_is_refused_with_its_place(tmp_path):
 
 
 def test_zip_files_that_cannot_be_read_are_refused(tmp_path):
-    assert "no file in it ends in .csv" in refusal(zipped(tmp_path / "none.zip", {"README.md": b"x"}))
+    assert "no file in it ends in .csv" in refusal(zipped(tmp_path / "none.zip", {"README.md": b"x", "a.xls": b"y"}))
     assert "cannot be read: File is not a zip file" in refusal(write("date", tmp_path / "bad.zip"))
     path = zipped(tmp_path / "cut.zip", {"prices.csv": prices().to_csv().encode()})
     content = path.read_bytes()
@@ -87,6 +90,10 @@ def test_parquet_in_columns(tmp_path):
     frame = typed(wide(prices()))
     frame.to_parquet(tmp_path / "wide.parquet")
     pd.testing.assert_series_equal(restored(load(tmp_path / "wide.parquet", Options())), restored(expected))
+    late = frame.copy()
+    late.iloc[0] = np.nan
+    late.to_parquet(tmp_path / "late.parquet")
+    assert load(tmp_path / "late.parquet", Options()).train.inputs_NTF.shape[1] == DAYS - 1
     frame.astype(object).replace({frame.iloc[4, 2]: "oops"}).astype({"S02": str}).to_parquet(tmp_path / "bad.parquet")
     assert "row 5, column S02: a price must be a number, got 'oops'" in refusal(tmp_path / "bad.parquet")
 

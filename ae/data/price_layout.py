@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ FIELDS = {"high", "close", "adj close", "adjusted close", "price", "last", "volu
 TICKERS_TOO = {"open", "low"}
 """Fields that are symbols of stocks as well: in a row of symbols they are no sign of a table with fields."""
 MORE_FIELDS = FIELDS | TICKERS_TOO | {"capital gains", "repaired?"}
+
+DAY = re.compile(r"\d{8}|\w+[-/., ]+\w+[-/., ]+\w+")
+"""Found in every day, and in some other cells."""
 
 
 class NoPricesError(UserError):
@@ -130,9 +134,10 @@ def _melted(cells: pd.DataFrame, layout: Layout, date: pd.Series) -> pd.DataFram
 
 
 def _as_text(column: pd.Series) -> pd.Series:
-    if not isinstance(column.dtype, pd.StringDtype):
-        column = column.astype(object)
-    return column.where(column.notna(), "").astype(str)
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.fillna("")
+    cells = column.astype(object).where(column.notna(), "")
+    return cells.map(lambda cell: cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)).astype(str)
 
 
 def _fields_and_symbols(head: Sequence[Sequence[str]]) -> dict[int, tuple[str, str]]:
@@ -149,7 +154,7 @@ def _fields_and_symbols(head: Sequence[Sequence[str]]) -> dict[int, tuple[str, s
     pairs = {at: (name.lower(), symbol) for at, (name, symbol) in pairs.items()}
     if not all(name in MORE_FIELDS for name, _ in pairs.values()) or _are_days(head[1][:1]):
         return {}
-    return {} if any(_is_number(symbol) for _, symbol in pairs.values()) else pairs
+    return {} if _have_numbers([symbol for _, symbol in pairs.values()]) else pairs
 
 
 def _two_header_rows(
@@ -190,11 +195,14 @@ def _date_column(names: Sequence[str], head: Sequence[Sequence[str]], place: str
 
 
 def _are_days(cells: Sequence[str]) -> bool:
-    return len(cells) > 0 and not np.isnat(parse_days(pd.Series(cells, dtype=str)).days_N).any()
+    if not cells or not DAY.search(cells[0]):  # spares most columns the closer look
+        return False
+    return not np.isnat(parse_days(pd.Series(cells, dtype=str)).days_N).any()
 
 
-def _is_number(cell: str) -> bool:
-    return as_numbers(pd.Series([cell], dtype=str), ".").dtype.kind == "f"
+def _have_numbers(cells: Sequence[str]) -> bool:
+    read = as_numbers(pd.Series(cells, dtype=str), ".")
+    return any(isinstance(cell, float) and cell == cell for cell in read)
 
 
 def _is_nameless(name: str) -> bool:
@@ -210,11 +218,13 @@ def _only(names: Sequence[str], name: str, header: Sequence[str], place: str, fi
 
 
 def _refuse_twice(symbols: Sequence[str], place: str) -> None:
-    twice = next((symbol for symbol in symbols if symbols.count(symbol) > 1), None)
-    if twice is not None:
+    if len(set(symbols)) < len(symbols):
+        twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
         raise NoPricesError(f"{place}, row 1: more than one column {twice!r}; delete one")
 
 
 def _columns(names: Sequence[str]) -> str:
     shown = [name.strip() or "''" for name in names]
+    if len(shown) == 1:
+        return f"the only column is {shown[0]!r}; separate columns by a comma, a semicolon, a tab or |"
     return f"the columns are {listed(shown)}"

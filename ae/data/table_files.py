@@ -52,7 +52,7 @@ class TableFile:
     def stem(self) -> str:
         """The name without folder and ending."""
         name = Path(self.member or self.path).name
-        return name[: -len(_ending(name))]
+        return name[: len(name) - len(_ending(name))]
 
     def open(self) -> OpenTable:
         """Read the file.
@@ -187,15 +187,18 @@ def _found_in(path: Path) -> list[TableFile]:
         return [TableFile(path=path)]
     with _readable(TableFile(path=path)), zipfile.ZipFile(path) as archive:
         members = sorted(archive.namelist())
-    files = [TableFile(path=path, member=member) for member in members if _is_table(member)]
-    if not files:
+    visible = [member for member in members if not _is_hidden(member)]
+    tables = [member for member in visible if _ending(member) not in ("", ".zip")]
+    if not tables and len(visible) == 1 and not _ending(visible[0]):
+        tables = visible  # as pandas writes it: to_csv("prices.zip") names the table in it "prices"
+    if not tables:
         raise UserError(f"{path}: no file in it ends in {', '.join(ENDINGS[:-1])}")
-    return [file for file in files if not file.member.lower().endswith(".txt")] or files
+    wanted = [member for member in tables if not member.lower().endswith(".txt")] or tables
+    return [TableFile(path=path, member=member) for member in wanted]
 
 
-def _is_table(member: str) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
-    return not hidden and _ending(member) not in ("", ".zip")
+def _is_hidden(member: str) -> bool:
+    return member.endswith("/") or any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
 
 
 def _ending(name: str) -> str:
@@ -234,7 +237,8 @@ def _open_parquet(file: TableFile, content: bytes) -> OpenTable:
         cells = cells.reset_index()
     names = [name if isinstance(name, tuple) else (name,) for name in cells.columns]
     levels = [[str(part) for part in level] for level in zip(*names, strict=True)]
-    head = levels + cells.head(HEAD_ROWS - len(levels)).astype(str).to_numpy().tolist()
+    first = cells.head(HEAD_ROWS - len(levels)).astype(object)
+    head = levels + [[str(cell) for cell in row] for row in first.where(first.notna(), "").to_numpy()]
     cells.index = pd.RangeIndex(1, len(cells) + 1)
     return OpenTable(file=file, head=head, content=cells, named_rows=len(levels))
 
