@@ -60,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
 def _run_sweep(plan: Plan, before: Plan | None, splits: Splits, console: Console, began: float) -> int:
     for split in (splits.train, splits.validation, splits.test):
         assert len(split) >= 1
-        assert np.isfinite(split.inputs_NTF).all()
+        assert np.isfinite(split.steps_SF).all()
+        assert np.isfinite(split.sequence(0)).all()
     log = SweepLog.read(plan)
     scheduler = make_scheduler(plan.scheduler, plan.budget, plan.task.objective, 2)
     source = suggestions_of(plan, log)

@@ -19,7 +19,7 @@ from sweeps.config.command_line import named_task
 
 DOCUMENTS = (
     *("README.md", "cluster/README.md", "docs/ARCHITECTURE.md"),
-    *("docs/config-file.md", "docs/early-stopping.md", "results/README.md", "tests/FAULTS.md"),
+    *("docs/config-file.md", "docs/early-stopping.md", "docs/your-data.md", "results/README.md", "tests/FAULTS.md"),
 )
 
 

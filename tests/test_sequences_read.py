@@ -1,5 +1,7 @@
 """Users' sequences as they come: folders, times, labels, arrays, gaps, and what is refused."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,6 +83,29 @@ def test_a_folder_with_a_training_and_a_test_part_is_refused_with_the_options_fo
     text = refused(tmp_path)
     assert "has parts to train and to test; give --data '" in text
     assert text.endswith(("X_TEST.csv'", "test'"))
+
+
+# .ts files
+
+
+def test_a_ts_file_has_sequences_of_any_lengths_and_their_classes(request):
+    pytest.importorskip("aeon")
+    folder = request.config.rootpath.parent / "shared/data/sequences"
+    if not folder.exists():
+        pytest.skip("needs ../shared")
+    options = Options(classify=True, test_data=str(folder / "japanesevowels_test.ts.gz"), scale="none")
+    splits = load(folder / "japanesevowels_train.ts.gz", options)
+    assert [len(splits.train) + len(splits.validation), len(splits.test)] == [270, 370]
+    assert (splits.test.lengths_N.min(), splits.test.lengths_N.max(), splits.test.features) == (7, 29, 12)
+    assert splits.train.class_names == tuple("123456789")
+    first = splits.test.info["name"].tolist().index("0")
+    assert splits.test.sequence(first)[0, 0] == pytest.approx(1.635533)
+    assert "names a column of a table" in refused(folder / "japanesevowels_train.ts.gz", label_column="y")
+
+
+def test_a_ts_file_without_aeon_or_damaged_is_refused(tmp_path):
+    (tmp_path / "x.ts").write_text("@data\nnothing\n")
+    assert re.search("aeon, which is not installed; pip install 'lstm-ae-sweeps|is empty", refused(tmp_path / "x.ts"))
 
 
 # What the rows mean
@@ -201,7 +226,7 @@ def test_a_sequence_of_one_step_has_nothing_to_predict(write, caplog):
 @pytest.mark.parametrize(
     ("shape", "options", "line"),
     [
-        ((9, 5), {"id_column": "a"}, "--id-column names a column of a table, and this file holds arrays"),
+        ((9, 5), {"id_column": "a"}, "--id-column names a column of a table, and this file has none; leave it out"),
         ((9, 5), {"label_column": "a"}, "--label-column names a column of a table"),
         ((9, 5), {"layout": "long"}, "an array of shape (9, 5) is no long layout"),
         ((9, 5, 2), {"layout": "series"}, "an array of shape (9, 5, 2) is no series layout"),

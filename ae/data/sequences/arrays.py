@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import io
 import tempfile
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,12 @@ def read_numpy(path: Path, options: Options) -> Raw:
     """
     _refuse_columns(options, path)
     try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, SyntaxError) as error:
-        why = " ".join(str(error).split())
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            is_one = isinstance(loaded, np.ndarray)
+            arrays = {"": loaded} if is_one else {name: loaded[name] for name in loaded.files}
+    except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged file
+        why = " ".join(str(error).split()) or type(error).__name__
         if "allow_pickle" in why:
             why = "it holds Python objects, which are not unpickled" if "Object" in why else "it has no arrays of NumPy"
         raise UserError(f"{path}: cannot be read: {why}; save plain arrays of numbers") from None
@@ -85,12 +86,13 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
     )
 
 
-def read_ts(path: Path) -> Raw:
+def read_ts(path: Path, options: Options) -> Raw:
     """Sequences from a .ts file of the UCR and UEA archives, plain or .gz; read by aeon, an optional package.
 
     Raises:
         UserError: if aeon is not installed, or the file is damaged.
     """
+    _refuse_columns(options, path)
     try:
         from aeon.datasets import load_from_ts_file
     except ImportError:
@@ -147,8 +149,8 @@ def _each(arrays: dict[str, NDArray[Any]], path: Path) -> Raw:
 
 def _refuse_columns(options: Options, path: Path) -> None:
     if given := options.table_options():
-        rule = "names a column of a table, and this file holds arrays; leave it out"
-        raise UserError(f"{path}: {given[0]} {rule}; labels are the array y")
+        rule = "names a column of a table, and this file has none; leave it out"
+        raise UserError(f"{path}: {given[0]} {rule}")
 
 
 def _with_labels(raw: Raw, labels: NDArray[Any], path: Path) -> Raw:

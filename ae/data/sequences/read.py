@@ -40,7 +40,7 @@ def _read_file(path: Path, options: Options) -> Raw:
     if name.endswith((".npy", ".npz")):
         return arrays.read_numpy(path, options)
     if name.endswith((".ts", ".ts.gz")):
-        return arrays.read_ts(path)
+        return arrays.read_ts(path, options)
     if name.endswith((".arff", ".arff.gz")):
         frame, label = arrays.read_arff(path)
         known = options if options.label_column or label is None else replace(options, label_column=label)

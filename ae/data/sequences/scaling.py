@@ -125,4 +125,3 @@ def _deviation(values: Values) -> float:
     mean = values.mean(dtype=np.float64)
     parts = [values[first : first + ROWS] for first in range(0, len(values), ROWS)]
     return float(np.sqrt(sum(float(((part - mean) ** 2).sum()) for part in parts) / len(values)))
-
