@@ -12,6 +12,7 @@ RAY_SETTINGS = {  # Ray reads them when it is imported
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # Tune's actors never use these workers: their environment differs
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # like any other lost machine, which the engine does not count
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # `sweeps.records` writes the tables

@@ -109,7 +109,7 @@ def check(note, folder):
     ],
 )
 def test_a_script_finds_the_packages_beside_it_under_their_own_names(request, started, command, status, package):
-    (note,) = started(*command, status=status).values()
+    note = started(*command, status=status)["driver"]
     assert f"sweeps.{package}" in note["files"]
     check(note, request.config.rootpath / "sweeps")
 
