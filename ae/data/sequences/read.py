@@ -93,10 +93,11 @@ def _data_in(folder: Path) -> list[Path]:
 
 def _refuse_train_and_test(paths: list[Path], folder: Path) -> None:
     """Raise if a folder holds a training and a test part, as those of the UCR archive do."""
-    by_end = {re.split(r"[_\-. ]", _stem(path).lower())[-1]: path for path in reversed(paths)}
-    if "train" in by_end and "test" in by_end:
-        fix = f"--data '{by_end['train']}' --test-data '{by_end['test']}'"
-        raise UserError(f"{folder}: has parts to train and to test; give {fix}")
+    parts = {tuple(re.split(r"[_\-. ]", _stem(path).lower())): path for path in reversed(paths)}
+    for words, train in reversed(parts.items()):
+        test = parts.get((*words[:-1], "test"))
+        if words[-1] == "train" and test:
+            raise UserError(f"{folder}: has parts to train and to test; give --data '{train}' --test-data '{test}'")
 
 
 def _one(options: Options) -> Options:
