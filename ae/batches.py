@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.inputs_BTF)
+
+    def without_last(self) -> Batch:
+        """The batch without each sequence's last step."""
+        inputs_BTF, lengths_B = self.inputs_BTF[:, :-1], None if self.lengths_B is None else self.lengths_B - 1
+        real_BTF = None if self.real_BTF is None else self.real_BTF[:, :-1]
+        if lengths_B is not None:
+            inside_BT1 = (torch.arange(inputs_BTF.shape[1], device=inputs_BTF.device) < lengths_B[:, None]).unsqueeze(2)
+            inputs_BTF = inputs_BTF * inside_BT1
+            real_BTF = inside_BT1.expand_as(inputs_BTF) if real_BTF is None else real_BTF & inside_BT1
+        return replace(self, inputs_BTF=inputs_BTF, lengths_B=lengths_B, real_BTF=real_BTF)
 
 
 class DeviceSplit:

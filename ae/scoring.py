@@ -57,9 +57,16 @@ def thresholds(model: LSTM_AE, splits: Splits) -> dict[str, float]:
         best_f1: with the largest F1 on validation; only if it has abnormal sequences.
     """
     normal_N = sequence_errors(model, splits.validation)
+    if splits.abnormal_validation is None:
+        return thresholds_of(normal_N)
+    return thresholds_of(normal_N, sequence_errors(model, splits.abnormal_validation))
+
+
+def thresholds_of(normal_N: NDArray[Any], abnormal_N: NDArray[Any] | None = None) -> dict[str, float]:
+    """As `thresholds`, from the errors of the validation sequences."""
     found = {"quantile": float(np.quantile(normal_N, QUANTILE))}
-    if splits.abnormal_validation is not None:
-        found["best_f1"] = best_f1_threshold(normal_N, sequence_errors(model, splits.abnormal_validation))
+    if abnormal_N is not None:
+        found["best_f1"] = best_f1_threshold(normal_N, abnormal_N)
     return found
 
 
@@ -89,16 +96,24 @@ def detection(normal_N: NDArray[Any], abnormal_N: NDArray[Any], found: Mapping[s
         roc_auc and average_precision, from 0 to 1; and precision, recall and f1 at the threshold of best F1, or at the
         quantile if validation has no abnormal sequences.
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    from sklearn.metrics import average_precision_score
 
     truth, errors = np.repeat([0, 1], [len(normal_N), len(abnormal_N)]), np.concatenate([normal_N, abnormal_N])
     threshold = found.get("best_f1", found["quantile"])
     hits, alarms = int((abnormal_N > threshold).sum()), int((errors > threshold).sum())
     precision, recall = hits / max(alarms, 1), hits / len(abnormal_N)
     return {
-        "roc_auc": float(roc_auc_score(truth, errors)),
+        "roc_auc": detection_area(normal_N, abnormal_N),
         "average_precision": float(average_precision_score(truth, errors)),
         "precision": precision,
         "recall": recall,
         "f1": 2 * precision * recall / max(precision + recall, 1e-12),
     }
+
+
+def detection_area(normal_N: NDArray[Any], abnormal_N: NDArray[Any]) -> float:
+    """The area under ROC: how often an abnormal sequence has the larger error than a normal one."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.repeat([0, 1], [len(normal_N), len(abnormal_N)])
+    return float(roc_auc_score(truth, np.concatenate([normal_N, abnormal_N])))

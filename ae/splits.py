@@ -37,6 +37,8 @@ class Split:
     """Time steps of each sequence, at least 1."""
     observed_SF: NDArray[np.bool_] | None = None
     """False where a value is missing in the data; None if none is."""
+    unusual_S: NDArray[np.bool_] | None = None
+    """True where a step has another class than most steps, as an anomaly has; None if steps have no classes."""
     centre_NF: NDArray[np.float32] | None = None
     """What a batch subtracts from each sequence; None if its steps are as the model reads them."""
     spread_NF: NDArray[np.float32] | None = None
@@ -126,6 +128,7 @@ class Split:
             starts_N=starts_N - first,
             lengths_N=lengths_N,
             observed_SF=None if self.observed_SF is None else self.observed_SF[first:last],
+            unusual_S=None if self.unusual_S is None else self.unusual_S[first:last],
             centre_NF=None if self.centre_NF is None else self.centre_NF[where_N],
             spread_NF=None if self.spread_NF is None else self.spread_NF[where_N],
             labels_N=None if self.labels_N is None else self.labels_N[where_N],

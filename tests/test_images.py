@@ -37,7 +37,7 @@ def folder(letters, tmp_path):
     torch.manual_seed(0)
     model = TASK.build(TASK.base, splits.train).eval()
     facts = {"data": str(letters), "options": {}, "subset": None, "class_names": splits.train.class_names}
-    test = final_metrics(TASK, model, splits.test)
+    test = final_metrics(TASK, model, splits)
     save(tmp_path / "best", TASK.name, TASK.base, TASK.model(splits.train), model.state_dict(), **facts, test=test)
     return tmp_path
 

@@ -22,8 +22,22 @@ FEW_CLASSES, MANY_CLASSES = 10, 64
 PAIRS_PER_ROW = 10
 
 
-def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], class_names: Sequence[str], path: Path) -> Path:
-    """Counts of true class (rows) against predicted class (columns); colour marks the errors, off the diagonal."""
+def confusion_matrix(
+    labels_N: NDArray[Any],
+    predicted_N: NDArray[Any],
+    class_names: Sequence[str],
+    path: Path,
+    what: str = "image",
+) -> Path:
+    """Counts of true class (rows) against predicted class (columns); colour marks the errors, off the diagonal.
+
+    Args:
+        labels_N: true classes, indices into `class_names`.
+        predicted_N: predicted classes.
+        class_names: of all classes.
+        path: of the file.
+        what: one of the things that are classified, in words.
+    """
     classes = len(class_names)
     counts_CC = np.zeros((classes, classes), dtype=int)
     np.add.at(counts_CC, (labels_N, predicted_N), 1)
@@ -41,14 +55,15 @@ def confusion_matrix(labels_N: NDArray[Any], predicted_N: NDArray[Any], class_na
         axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9 if few else 6)
     accuracy = np.trace(counts_CC) / counts_CC.sum()
     wrong = counts_CC.sum() - np.trace(counts_CC)
-    axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {wrong:,} of {counts_CC.sum():,} test images wrong")
+    of_all = f"{wrong:,} of {counts_CC.sum():,} test {what}s wrong"
+    axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {of_all}")
     axes.set(xlabel="predicted class", ylabel="true class")
     named = range(0, classes, -(-classes // MANY_CLASSES))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(named, [class_names[place] for place in named])
         axis.set_tick_params(labelsize=None if few else 8)
     axes.xaxis.set_tick_params(rotation=90 if many else 0)
-    figure.colorbar(picture, label="wrong images", shrink=0.8)
+    figure.colorbar(picture, label=f"wrong {what}s", shrink=0.8)
     return write(figure, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ae.model import LSTM_AE
     from ae.splits import Split, Splits
 
-SHOWN = 6
-"""Sequences in the figure of reconstructions."""
 STEPS = 4_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
 
@@ -59,7 +58,7 @@ class Heads:
 
         from ae.scoring import mean_squares
 
-        seen = _without_last(batch) if self.predict else batch
+        seen = batch.without_last() if self.predict else batch
         output = model(seen.inputs_BTF, seen.lengths_B)
         losses = {"mse": mean_squares(output.reconstruction_BTO, seen.inputs_BTF, seen.real_BTF).mean()}
         others = {}
@@ -73,6 +72,12 @@ class Heads:
         loss = sum(losses.values(), start=torch.zeros_like(losses["mse"])) / len(losses)
         return {"loss": loss} if len(losses) == 1 else {"loss": loss, **losses, **others}
 
+    def baseline(self, splits: Splits, configuration: Configuration) -> dict[str, float]:
+        """What simple methods score on the same splits; `ae.baselines.beside` says which."""
+        from ae.baselines import beside
+
+        return beside(splits, configuration.hidden_size, classify=self.classify, predict=self.predict)
+
 
 @functools.cache
 def heads_of(classify: bool, predict: bool) -> Heads:
@@ -80,29 +85,25 @@ def heads_of(classify: bool, predict: bool) -> Heads:
     return Heads(classify=classify, predict=predict)
 
 
-def _without_last(batch: Batch) -> Batch:
-    """The batch without each sequence's last step."""
-    import torch
-
-    inputs_BTF, lengths_B = batch.inputs_BTF[:, :-1], None if batch.lengths_B is None else batch.lengths_B - 1
-    real_BTF = None if batch.real_BTF is None else batch.real_BTF[:, :-1]
-    if lengths_B is not None:
-        inside_BT1 = (torch.arange(inputs_BTF.shape[1], device=inputs_BTF.device) < lengths_B[:, None]).unsqueeze(2)
-        inputs_BTF = inputs_BTF * inside_BT1
-        real_BTF = inside_BT1.expand_as(inputs_BTF) if real_BTF is None else real_BTF & inside_BT1
-    return replace(batch, inputs_BTF=inputs_BTF, lengths_B=lengths_B, real_BTF=real_BTF)
-
-
 def test_metrics(model: LSTM_AE, splits: Splits) -> dict[str, float]:
-    """How well the reconstruction error finds the abnormal test sequences, if there are any."""
-    from ae import scoring
+    """What else can be said of a model.
 
-    if splits.abnormal_test is None:
-        return {}
-    found = scoring.thresholds(model, splits)
-    normal_N = scoring.sequence_errors(model, splits.test)
-    abnormal_N = scoring.sequence_errors(model, splits.abnormal_test)
-    return scoring.detection(normal_N, abnormal_N, found)
+    Returns:
+        roc_auc and the rest of `ae.scoring.detection`: with abnormal test sequences.
+        neighbour_accuracy: with `classify`, how often the nearest context vector z in training has the right class.
+        forecast_mse: with `predict`, squared error of the forecast of the last step, which the model has not seen.
+    """
+    from ae import baselines, next_steps, scoring
+
+    found: dict[str, float] = {}
+    if splits.abnormal_test is not None:
+        normal_N, abnormal_N = (scoring.sequence_errors(model, part) for part in (splits.test, splits.abnormal_test))
+        found |= scoring.detection(normal_N, abnormal_N, scoring.thresholds(model, splits))
+    if model.classify is not None:
+        found["neighbour_accuracy"] = baselines.neighbours_of_codes(model, splits)
+    if model.predict is not None:
+        found["forecast_mse"] = next_steps.last_step(model, splits.test)
+    return found
 
 
 def facts(model: LSTM_AE, splits: Splits) -> dict[str, Any]:
@@ -125,33 +126,21 @@ def variant(task: Task, options: Options) -> Task:
     """The task with the heads that its options ask for."""
     heads = heads_of(options.classify, options.predict)
     objective = Objective(metric="accuracy", mode="max") if options.classify else task.objective
-    return replace(task, measure=heads.measure, model=heads.model, objective=objective)
+    return replace(task, measure=heads.measure, model=heads.model, baseline=heads.baseline, objective=objective)
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
-    """Sequences of the test split with their reconstructions: the best, the median and the worst."""
-    import numpy as np
-    import torch
+    """What `ae.figures.sequences` has to show of this data and model."""
+    from ae.figures.sequences import draw
 
-    from ae.batches import DeviceSplit
-    from ae.data.sequences.prepared import Prepared
-    from ae.figures.sequences import reconstructions
-    from ae.scoring import sequence_errors
+    return draw(model, splits, folder)
 
-    errors_N = sequence_errors(model, splits.test)
-    order_N = np.argsort(errors_N)
-    chosen_N = order_N[np.unique(np.linspace(0, len(order_N) - 1, SHOWN).round().astype(int))]
-    split, prepared = splits.test.take(chosen_N), Prepared.from_json(splits.prepared)
-    with torch.inference_mode():
-        batch = DeviceSplit(split, "cpu").batch(slice(None))
-        output_NTF = model(batch.inputs_BTF, batch.lengths_B).reconstruction_BTO.numpy()
-    pairs = []
-    for at, length in enumerate(split.lengths_N):
-        given_TF, output_TF = split.sequence(at), output_NTF[at, :length]
-        pairs.append(tuple(prepared.scaler.restored(split.unscaled(one, at)) for one in (given_TF, output_TF)))
-    assert split.info is not None
-    titles = [f"{name}: error {errors_N[at]:.3g}" for name, at in zip(split.info["name"], chosen_N, strict=True)]
-    return [reconstructions(pairs, titles, prepared.columns, folder / "reconstructions.png")]
+
+def remark(test: Mapping[str, float]) -> str:
+    """What the model does, and which simple method does it better, in a few sentences."""
+    from ae.verdicts import verdicts
+
+    return " ".join(verdicts(test))
 
 
 BASE = Configuration(batch_size=32, init="orthogonal")
@@ -170,4 +159,6 @@ TASK = Task(
     figures=draw,
     test_metrics=test_metrics,
     facts=facts,
+    baseline=heads_of(False, False).baseline,
+    remark=remark,
 )

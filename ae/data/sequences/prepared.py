@@ -75,6 +75,7 @@ class Prepared:
             starts_N=raw.starts_N,
             lengths_N=raw.lengths_N,
             observed_SF=raw.observed_SF,
+            unusual_S=raw.unusual_S,
             centre_NF=centre_NF,
             spread_NF=spread_NF,
             labels_N=self._codes(raw),
@@ -109,6 +110,7 @@ def compact(raw: Raw) -> Raw:
         values_SF=values_SF,
         observed_SF=kept(raw.observed_SF),
         labels_S=kept(raw.labels_S),
+        unusual_S=kept(raw.unusual_S),
         index_S=kept(raw.index_S),
         starts_N=begins_B[block_N] + raw.starts_N - first_B[block_N],
     )

@@ -33,6 +33,8 @@ class Raw:
     """The class of each sequence, as text."""
     labels_S: NDArray[np.object_] | None = None
     """The class of each step, as text, where a sequence has steps of several."""
+    unusual_S: NDArray[np.bool_] | None = None
+    """True where the class of a step is not the most frequent one of all steps; None if steps have no classes."""
     groups_N: NDArray[np.object_] | None = None
     index_S: NDArray[Any] | None = None
     """The column that orders the steps: times, days or numbers."""

@@ -83,4 +83,4 @@ def _labelled(raw: Raw) -> Raw:
     at_N = np.append(unusual_S, len(codes_S))[first_N]
     has_N = at_N < raw.starts_N + raw.lengths_N
     codes_N = np.where(has_N, codes_S[np.minimum(at_N, len(codes_S) - 1)], usual)
-    return replace(raw, labels_N=names[codes_N].astype(object))
+    return replace(raw, labels_N=names[codes_N].astype(object), unusual_S=codes_S != usual)
