@@ -5,7 +5,7 @@ Shape suffixes: N sequences, T time steps, F features, S forecast steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +254,8 @@ def _series(drawn: Drawn) -> Path:
     tests = [part for part in (splits.test, splits.abnormal_test) if part is not None]
     known = merged(model, [_thinned(splits.validation, prepared)], prepared)
     series = merged(model, [_thinned(part, prepared) for part in tests], prepared)
+    if model.classify is not None:  # its classes are no anomalies
+        series = replace(series, unusual_P=None)
     threshold = float(np.nanquantile(known.errors_P, scoring.QUANTILE))
     return flagged_series(series, threshold, prepared.scaler.spread_F, prepared.columns, drawn.folder / "series.png")
 
