@@ -74,17 +74,25 @@ class LSTM_AE(nn.Module):
             lengths_B: int64, steps of each sequence, from 1 to T; None if all have T. Outputs after the end of a
                 sequence mean nothing: no loss may read them.
         """
-        decoded_BTH = self._decode(inputs_BTF, lengths_B)
+        if self.fast:
+            return self._heads(decode(self.encoder, self.decoder, inputs_BTF, lengths_B, self.threads), lengths_B)
+        return self.decoded(self.encode(inputs_BTF, lengths_B), inputs_BTF.shape[1], lengths_B)
+
+    def decoded(self, context_BH: Tensor, steps: int, lengths_B: Tensor | None = None) -> Output:
+        """What `forward` makes of context vectors that `encode` gave.
+
+        Args:
+            context_BH: z of each sequence.
+            steps: T, of the longest.
+            lengths_B: as for `forward`.
+        """
+        decoded_BTH: Tensor = self.decoder(context_BH.unsqueeze(1).expand(-1, steps, -1))[0]
+        return self._heads(decoded_BTH, lengths_B)
+
+    def _heads(self, decoded_BTH: Tensor, lengths_B: Tensor | None) -> Output:
         logits_BC = self.classify(_at_end(decoded_BTH, lengths_B)) if self.classify else None
         prediction_BTO = self.predict(decoded_BTH) if self.predict else None
         return Output(self.reconstruct(decoded_BTH), logits_BC, prediction_BTO)
-
-    def _decode(self, inputs_BTF: Tensor, lengths_B: Tensor | None) -> Tensor:
-        if self.fast:
-            return decode(self.encoder, self.decoder, inputs_BTF, lengths_B, self.threads)
-        context_BTH = self.encode(inputs_BTF, lengths_B).unsqueeze(1).expand(-1, inputs_BTF.shape[1], -1)
-        decoded_BTH: Tensor = self.decoder(context_BTH)[0]
-        return decoded_BTH
 
 
 def _at_end(states_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:

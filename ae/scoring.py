@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 QUANTILE = 0.99
 """Share of the validation errors below the threshold, unless the user says otherwise."""
+KEPT = 1000
+"""Validation errors that are saved with a model, at even distances, and as many of the largest."""
 
 
 def mean_squares(output_BTF: Tensor, wanted_BTF: Tensor, real_BTF: Tensor | None) -> Tensor:
@@ -68,6 +70,42 @@ def thresholds_of(normal_N: NDArray[Any], abnormal_N: NDArray[Any] | None = None
     if abnormal_N is not None:
         found["best_f1"] = best_f1_threshold(normal_N, abnormal_N)
     return found
+
+
+def thinned(errors_N: NDArray[Any]) -> dict[str, Any]:
+    """Errors as JSON values that still give their quantiles: up to 2 * `KEPT` all of them, of more a sample.
+
+    Returns:
+        count: of all errors.
+        sorted: `KEPT` errors at even distances, and the `KEPT` largest.
+    """
+    kept = np.sort(errors_N)[_ranks(len(errors_N))]
+    return {"count": len(errors_N), "sorted": kept.tolist()}
+
+
+def quantile_of(kept: Mapping[str, Any], share: float) -> float:
+    """The error that a share of all errors, from 0 to 1, lies below; `kept` is what `thinned` gave.
+
+    Between two ranks it is interpolated, as by `np.quantile`.
+
+    Raises:
+        ValueError: if these are not such values.
+    """
+    try:
+        count, errors = int(kept["count"]), np.array(kept["sorted"], dtype=np.float64)
+        if count < 1 or errors.shape != _ranks(count).shape or not (np.diff(errors) >= 0).all():
+            raise ValueError("they must be sorted, and as many as their count says")
+    except (KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise ValueError(f"not errors of a validation: {error}") from None
+    return float(np.interp(share * (count - 1), _ranks(count), errors))
+
+
+def _ranks(count: int) -> NDArray[np.int64]:
+    """Which of `count` sorted errors are kept."""
+    if count <= 2 * KEPT:
+        return np.arange(count)
+    even = np.linspace(0, count - 1, KEPT).round().astype(np.int64)
+    return np.union1d(even, np.arange(count - KEPT, count))
 
 
 def best_f1_threshold(normal_N: NDArray[Any], abnormal_N: NDArray[Any]) -> float:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from applied_models import ragged, save_long, save_model
 
 from sweeps.cli import VERBS
 
@@ -54,6 +55,13 @@ def test_tasks_are_described_without_torch(imported, arguments):
 
 def test_a_sweep_is_shown_without_anything_heavy(imported, kept):
     assert imported("show", kept("synthetic/asha")) == (0, set())
+
+
+def test_a_model_is_applied_without_ray_and_optuna(imported, tmp_path):
+    data = save_long(tmp_path / "new.csv", ragged())
+    save_model(tmp_path / "best", data)
+    status, found = imported("apply", tmp_path / "best", "--data", data, "--output", tmp_path / "out.csv")
+    assert (status, found & {"ray", "optuna"}) == (0, set())
 
 
 def test_data_is_read_without_torch_unless_it_needs_it(imported, tmp_path):

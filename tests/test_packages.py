@@ -104,6 +104,7 @@ def check(note, folder):
         (["compare.py", "--help"], 0, "config"),
         (["replay.py", "--help"], 0, "config"),
         (["evaluate.py", "--help"], 0, "config"),
+        (["apply.py", "--help"], 0, "config"),
         (["rebuild.py", "--help"], 0, "config"),
         (["show.py", "nowhere"], 2, "records"),
     ],

@@ -60,10 +60,10 @@ class TableFile:
         Raises:
             UserError: if it cannot be read; the message names it.
         """
-        with _readable(self):
+        with readable(self):
             content = self._content()
             is_parquet = _ending(self.member or self.path.name) == ".parquet"
-            return _open_parquet(self, content) if is_parquet else _open_text(self, content)
+            return _open_parquet(self, content) if is_parquet else open_text(self, content)
 
     def _content(self) -> bytes:
         if self.member:
@@ -105,7 +105,7 @@ class OpenTable:
         Raises:
             UserError: if the file cannot be read, has no rows below the header, or a row has more cells than it.
         """
-        with _readable(self.file):
+        with readable(self.file):
             cells = self._parsed(header_rows, text, numbers, ".") if self.separator else self._data(header_rows)
             mark = decimal_mark([cells[at] for at in numbers], unclear="," if self.separator == ";" else ".")
             if self.separator and mark == ",":
@@ -185,7 +185,7 @@ def _in_folder(folder: Path) -> list[TableFile]:
 def _found_in(path: Path) -> list[TableFile]:
     if _ending(path.name) != ".zip":
         return [TableFile(path=path)]
-    with _readable(TableFile(path=path)), zipfile.ZipFile(path) as archive:
+    with readable(TableFile(path=path)), zipfile.ZipFile(path) as archive:
         members = sorted(archive.namelist())
     visible = [member for member in members if not _is_hidden(member)]
     tables = [member for member in visible if _ending(member) not in ("", ".zip")]
@@ -205,7 +205,8 @@ def _ending(name: str) -> str:
     return max((ending for ending in ENDINGS if name.lower().endswith(ending)), key=len, default="")
 
 
-def _open_text(file: TableFile, content: bytes) -> OpenTable:
+def open_text(file: TableFile, content: bytes) -> OpenTable:
+    """A text file with this content."""
     separator = max(SEPARATORS, key=lambda each: _columns(content, each))
     with _text(content) as text:
         rows = csv.reader(text, delimiter=separator)
@@ -233,6 +234,11 @@ def _open_parquet(file: TableFile, content: bytes) -> OpenTable:
         cells = table.to_pandas()
     except Exception as error:  # pyarrow raises a dozen kinds for a damaged file; to the reader they mean the same
         raise OSError(error) from None
+    return open_frame(file, cells)
+
+
+def open_frame(file: TableFile, cells: pd.DataFrame) -> OpenTable:
+    """A .parquet file with these cells."""
     if cells.index.names != [None]:
         cells = cells.reset_index()
     names = [name if isinstance(name, tuple) else (name,) for name in cells.columns]
@@ -244,7 +250,7 @@ def _open_parquet(file: TableFile, content: bytes) -> OpenTable:
 
 
 @contextmanager
-def _readable(file: TableFile) -> Iterator[None]:
+def readable(file: TableFile) -> Iterator[None]:
     """Turn what the readers raise for a damaged file into a UserError."""
     try:
         yield

@@ -107,10 +107,14 @@ def test_metrics(model: LSTM_AE, splits: Splits) -> dict[str, float]:
 
 
 def facts(model: LSTM_AE, splits: Splits) -> dict[str, Any]:
-    """What prepares new data, and the thresholds of the reconstruction error."""
+    """What prepares new data, the thresholds of the reconstruction error, and the errors they come from."""
     from ae import scoring
 
-    return {"prepared": dict(splits.prepared), "thresholds": scoring.thresholds(model, splits)}
+    return {
+        "prepared": dict(splits.prepared),
+        "thresholds": scoring.thresholds(model, splits),
+        "validation_errors": scoring.thinned(scoring.sequence_errors(model, splits.validation)),
+    }
 
 
 def budget_of(splits: Splits) -> Budget:

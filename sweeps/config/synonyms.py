@@ -60,6 +60,16 @@ ALWAYS = {"tensorboard": "TensorBoard files are always written, without an optio
 """What needs no option."""
 SHOW_OPTIONS = _by_spelling({"--watch": "follow f refresh interval w", "--trials": "n limit top lines rows"})
 """Those of `show.py`, where they mean something else."""
+APPLY_OPTIONS = _by_spelling(
+    {
+        "--output": "out o outfile outputfile results save to",
+        "--steps": "horizon nsteps forecast forecaststeps",
+        "--quantile": "percentile q",
+        "--threshold": "thresh cutoff",
+        "--per-step": "perstep stepwise reconstructions",
+    }
+)
+"""Those of `apply.py`."""
 HYPERPARAMETERS = _by_spelling(
     {
         "lr": "learningrate learnrate stepsize eta alpha baselr maxlr initlr adamlr",
@@ -113,7 +123,8 @@ VERBS = _by_spelling(
         "show": "status watch ls list monitor info view tail top",
         "compare": "diff plot",
         "replay": "simulate",
-        "evaluate": "eval test predict score",
+        "evaluate": "eval test",
+        "apply": "predict score infer inference detect encode transform forecast",
         "rebuild": "repair reindex regenerate",
         "run --resume": "resume restore continue restart",
     }

@@ -41,10 +41,7 @@ def read_numpy(path: Path, options: Options) -> Raw:
             is_one = isinstance(loaded, np.ndarray)
             arrays = {"": loaded} if is_one else {name: loaded[name] for name in loaded.files}
     except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged file
-        why = " ".join(str(error).split()) or type(error).__name__
-        if "allow_pickle" in why:
-            why = "it holds Python objects, which are not unpickled" if "Object" in why else "it has no arrays of NumPy"
-        raise UserError(f"{path}: cannot be read: {why}; save plain arrays of numbers") from None
+        raise _refused(path, error) from None
     labels = next((arrays.pop(name) for name in list(arrays) if name.lower() in LABEL_KEYS), None)
     if not arrays:
         raise UserError(f"{path}: holds no array of values; save one, such as np.savez(path, x=values, y=labels)")
@@ -53,6 +50,26 @@ def read_numpy(path: Path, options: Options) -> Raw:
         main = next(iter(arrays))
     raw = _each(arrays, path) if main is None else from_array(arrays[main], options, str(path))
     return raw if labels is None else _with_labels(raw, labels, path)
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """The array in a .npy file, read when it is used.
+
+    Raises:
+        UserError: if the file is damaged, or holds Python objects.
+    """
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # the same
+        raise _refused(path, error) from None
+    return values if isinstance(values, np.ndarray) else np.empty(0)
+
+
+def _refused(path: Path, error: Exception) -> UserError:
+    why = " ".join(str(error).split()) or type(error).__name__
+    if "allow_pickle" in why:
+        why = "it holds Python objects, which are not unpickled" if "Object" in why else "it has no arrays of NumPy"
+    return UserError(f"{path}: cannot be read: {why}; save plain arrays of numbers")
 
 
 def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
@@ -72,7 +89,7 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
         raise UserError(f"{source}: --layout rows needs an array (N, T) or (N, T, F), got shape {values.shape}")
     if is_series:
         values_TF = values.reshape(len(values), -1)
-        what, columns = f"one series of {len(values_TF):,} steps", _named(values_TF.shape[1])
+        what, columns = f"one series of {len(values_TF):,} steps", unnamed(values_TF.shape[1])
         return raw_of([values_TF], names=["series"], columns=columns, understood=what, is_series=True)
     values_NTF = values[:, :, None] if values.ndim == 2 else values
     count, steps, features = values_NTF.shape
@@ -81,7 +98,7 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
         starts_N=np.arange(count, dtype=np.int64) * steps,
         lengths_N=np.full(count, steps, dtype=np.int64),
         names_N=np.array([str(number) for number in range(count)], dtype=object),
-        columns=_named(features),
+        columns=unnamed(features),
         understood=f"{counted(count, 'sequence')} of {steps:,} steps",
     )
 
@@ -110,7 +127,7 @@ def read_ts(path: Path, options: Options) -> Raw:
     sequences = [_numbers(np.asarray(one), str(path)).T for one in values]
     if not sequences:
         raise UserError(f"{path}: has no sequences")
-    names, columns = [str(number) for number in range(len(sequences))], _named(sequences[0].shape[1])
+    names, columns = [str(number) for number in range(len(sequences))], unnamed(sequences[0].shape[1])
     raw = raw_of(sequences, names=names, columns=columns, understood=sizes([len(one) for one in sequences]))
     return _with_labels(raw, np.asarray(labels), path) if labels is not None and len(labels) == len(raw) else raw
 
@@ -143,7 +160,7 @@ def _each(arrays: dict[str, NDArray[Any]], path: Path) -> Raw:
             first = next(iter(arrays))
             rule = f"every array must be (T,) or (T, {sequences[0].shape[1]}) as {first} is"
             raise UserError(f"{path}: {rule}, got {name} of shape {arrays[name].shape}")
-    columns = _named(sequences[0].shape[1])
+    columns = unnamed(sequences[0].shape[1])
     return raw_of(sequences, names=list(arrays), columns=columns, understood=sizes([len(one) for one in sequences]))
 
 
@@ -177,5 +194,6 @@ def _means_series(options: Options) -> bool:
     return options.layout == "series" or (options.layout is None and options.window is not None)
 
 
-def _named(count: int) -> tuple[str, ...]:
+def unnamed(count: int) -> tuple[str, ...]:
+    """What the features of data without names are called."""
     return tuple(f"feature {number}" for number in range(1, count + 1)) if count > 1 else ("value",)

@@ -36,13 +36,20 @@ def fill(raw: Raw, source: str) -> Raw:
     Raises:
         UserError: if a value is infinite, or too large to be scaled.
     """
-    _refuse_huge(raw, source)
+    found = filled(raw, source)
+    if found.observed_SF is not None:
+        count = int((~found.observed_SF).sum())
+        what = f"{counted(count, 'missing value')} ({count / found.observed_SF.size:.2g} of all)"
+        log.warning("%s: %s filled from the step before, and left out of the loss", source, what)
+    return found
+
+
+def filled(raw: Raw, source: str, before: int = 0) -> Raw:
+    """As `fill`, and nothing is said; `before` are steps of the first sequence that are not in `raw`."""
+    _refuse_huge(raw, source, before)
     missing_SF = np.isnan(raw.values_SF)
-    count = int(missing_SF.sum())
-    if not count:
+    if not missing_SF.any():
         return raw
-    what = f"{counted(count, 'missing value')} ({count / missing_SF.size:.2g} of all)"
-    log.warning("%s: %s filled from the step before, and left out of the loss", source, what)
     values_SF = raw.values_SF.copy()
     features = np.flatnonzero(missing_SF.any(axis=0))
     parts_N = (raw.lengths_N.cumsum() - 1) // STEPS
@@ -88,12 +95,13 @@ def drop_short(raw: Raw, source: str) -> Raw:
     return raw.take(has_next_N)
 
 
-def _refuse_huge(raw: Raw, source: str) -> None:
+def _refuse_huge(raw: Raw, source: str, before: int) -> None:
     low, high = np.fmin.reduce(raw.values_SF, axis=None), np.fmax.reduce(raw.values_SF, axis=None)
     if low < -LARGEST or high > LARGEST:
         step, feature = np.argwhere(np.abs(raw.values_SF) > LARGEST)[0]
         at = int(np.searchsorted(raw.starts_N, step, side="right")) - 1
-        where = f"step {step - raw.starts_N[at] + 1} of sequence {raw.names_N[at]}, {raw.columns[feature]}"
+        number = step - raw.starts_N[at] + 1 + (before if at == 0 else 0)
+        where = f"step {number} of sequence {raw.names_N[at]}, {raw.columns[feature]}"
         rule = f"a value must lie within {LARGEST:g} of 0, or be missing"
         raise UserError(f"{source}: {where}: {rule}, got {raw.values_SF[step, feature]:g}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 from ae.errors import UserError
 
@@ -91,3 +91,18 @@ class Options:
         """The options that were given and name columns of a table."""
         names = ("id_column", "time_column", "columns", "label_column", "group_column")
         return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]
+
+
+def options_from_json(values: Any) -> Options:
+    """The options that were saved with a model.
+
+    Raises:
+        ValueError: if one has a wrong type, or there is none of that name.
+    """
+    types = get_type_hints(Options)
+    if not isinstance(values, dict) or not values.keys() <= types.keys():
+        raise ValueError("options must be those of the task sequences")
+    for name, value in values.items():
+        if not isinstance(value, types[name]) or (isinstance(value, bool) and types[name] is not bool):
+            raise ValueError(f"{name} cannot be {value!r}")
+    return Options(**values)

@@ -35,18 +35,25 @@ def read_table(file: TableFile, options: Options) -> Raw:
         UserError: if it cannot be read or understood, or a cell is wrong; one line names the place.
     """
     opened = file.open()
-    names, header_rows = _header(opened)
+    names, header_rows, roles = understood(opened, options)
+    cells = opened.cells(header_rows, text=roles.texts, numbers=roles.values, keep_blank=roles.blank_is_missing)
+    return raw_from(cells, names, settled(roles, cells, names, options, str(file)), str(file))
+
+
+def understood(opened: OpenTable, options: Options) -> tuple[list[str], int, Roles]:
+    """The names of a table's columns, how many rows its header has, and what the columns mean.
+
+    Raises:
+        UserError: if it cannot be understood.
+    """
+    names, header_rows = header(opened)
     body = [[str(cell).strip() for cell in row] for row in opened.head[header_rows:]]
 
     def is_number(at: int) -> bool:
         cells = [row[at] for row in body if at < len(row) and row[at]]
         return not cells or any(_is_number(cell) for cell in cells)
 
-    roles = roles_of(names, options, is_number, str(file))
-    cells = opened.cells(header_rows, text=roles.texts, numbers=roles.values, keep_blank=roles.blank_is_missing)
-    if options.columns is None:
-        roles = _numeric_only(roles, cells, names, str(file))
-    return raw_from(cells, names, with_rows(roles, cells, names, options), str(file))
+    return names, header_rows, roles_of(names, options, is_number, str(opened.file))
 
 
 def read_frame(frame: pd.DataFrame, options: Options, source: str) -> Raw:
@@ -131,7 +138,7 @@ def _explained(names: Sequence[str], roles: Roles) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _header(opened: OpenTable) -> tuple[list[str], int]:
+def header(opened: OpenTable) -> tuple[list[str], int]:
     """The columns' names, and how many rows they take."""
     if opened.named_rows:
         return [" ".join(parts) for parts in zip(*opened.head[: opened.named_rows], strict=True)], opened.named_rows
@@ -154,6 +161,13 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def settled(roles: Roles, cells: pd.DataFrame, names: Sequence[str], options: Options, source: str) -> Roles:
+    """The roles after a look at the cells: columns of text hold no values, unless the options name them."""
+    if options.columns is None:
+        roles = _numeric_only(roles, cells, names, source)
+    return with_rows(roles, cells, names, options)
 
 
 def _numeric_only(roles: Roles, cells: pd.DataFrame, names: Sequence[str], source: str) -> Roles:
@@ -187,7 +201,7 @@ def _values(cells: pd.DataFrame, names: Sequence[str], roles: Roles, source: str
     return values
 
 
-def _texts(column: pd.Series) -> NDArray[np.object_]:
+def texts_of(column: pd.Series) -> NDArray[np.object_]:
     """The cells as text; numbers that are whole have no decimals."""
     if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
@@ -201,13 +215,13 @@ def _names(column: pd.Series, name: str, source: str) -> NDArray[np.object_]:
     if missing.any():
         rule = "every row needs an id or a group; fill it in, or remove the row"
         raise UserError(f"{source}, row {missing.idxmax()}, column {name}: is empty; {rule}")
-    return _texts(column)
+    return texts_of(column)
 
 
 def _labels(column: pd.Series) -> NDArray[np.object_]:
     """The classes as text, "" where there is none; 1, 1.0 and 1e0 are one class."""
     missing = column.isna() | (column == "")
-    codes, names = pd.factorize(_texts(column.where(~missing, "") if missing.any() else column))
+    codes, names = pd.factorize(texts_of(column.where(~missing, "") if missing.any() else column))
     numbers = pd.to_numeric(pd.Series(names, dtype=str).replace("", None), errors="coerce")
     is_whole = (numbers.dropna() % 1 == 0).all() and numbers.abs().max() < 2**53
     if is_whole and (numbers.notna() | (names == "")).all():

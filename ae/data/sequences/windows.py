@@ -49,7 +49,7 @@ def cut(raw: Raw, window: int | None, stride: int, source: str) -> Raw:
         UserError: if no sequence has that many steps.
     """
     if window is None:
-        return _labelled(raw)
+        return labelled(raw)
     counts_N = np.maximum(0, (raw.lengths_N - window) // stride + 1)
     if not counts_N.any():
         longest = counted(int(raw.lengths_N.max()), "step")
@@ -61,7 +61,7 @@ def cut(raw: Raw, window: int | None, stride: int, source: str) -> Raw:
     offsets = (np.arange(len(parents)) - firsts) * stride
     windows = raw.take(parents)
     groups_N = windows.groups_N if windows.groups_N is not None or raw.is_series else windows.names_N
-    return _labelled(
+    return labelled(
         replace(
             windows,
             starts_N=windows.starts_N + offsets,
@@ -72,15 +72,28 @@ def cut(raw: Raw, window: int | None, stride: int, source: str) -> Raw:
     )
 
 
-def _labelled(raw: Raw) -> Raw:
-    """The sequences with the label of their steps, where steps have labels."""
+def labelled(raw: Raw, usual: str | None = None) -> Raw:
+    """The sequences with the label of their steps, where steps have labels.
+
+    Args:
+        raw: sequences, or windows.
+        usual: the label that gives way to every other one; None takes the most frequent one.
+    """
     if raw.labels_S is None:
         return raw
-    names, codes_S = np.unique(raw.labels_S.astype(str), return_inverse=True)
-    usual = int(np.bincount(codes_S).argmax())
-    unusual_S = np.flatnonzero(codes_S != usual)
+    labels_S = raw.labels_S
+    usual = usual_label(raw) if usual is None else usual
+    unusual_S = np.flatnonzero(np.asarray(labels_S != usual))
     first_N = np.searchsorted(unusual_S, raw.starts_N)
-    at_N = np.append(unusual_S, len(codes_S))[first_N]
+    at_N = np.append(unusual_S, len(labels_S))[first_N]
     has_N = at_N < raw.starts_N + raw.lengths_N
-    codes_N = np.where(has_N, codes_S[np.minimum(at_N, len(codes_S) - 1)], usual)
-    return replace(raw, labels_N=names[codes_N].astype(object), unusual_S=codes_S != usual)
+    labels_N = np.asarray(np.where(has_N, labels_S[np.minimum(at_N, len(labels_S) - 1)], usual))
+    return replace(raw, labels_N=labels_N.astype(object), unusual_S=np.asarray(labels_S != usual))
+
+
+def usual_label(raw: Raw) -> str | None:
+    """The most frequent label of all steps, the first in the alphabet of equal ones; None if steps have no labels."""
+    if raw.labels_S is None:
+        return None
+    names, counts = np.unique(raw.labels_S.astype(str), return_counts=True)
+    return str(names[counts.argmax()])
