@@ -215,6 +215,8 @@ def test_a_grid_with_tries_is_the_same_resumed_and_takes_more(run, space, ctrl_c
     capsys.readouterr()
     assert show.main([str(cut)]) == 0
     assert "0005 tried" in capsys.readouterr().out
+    assert show.main([str(cut), "--trial", "0005"]) == 0
+    assert "configuration, given with --try: hidden_size 4, lr 0.05, " in capsys.readouterr().out
     storage = JournalStorage(JournalFileBackend(str(cut / "study.log")))
     study = optuna.load_study(study_name=f"{TASK}/cut", storage=storage)
     assert study.trials[0].params == {"lr": 0.02, "hidden_size": 12, "clip": None, "batch_size": 64}

@@ -103,10 +103,11 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
     took = f"{duration(record.train_s)} in training and validation"
     names = [*HYPERPARAMETERS, "seed"]
     varied = [name for name in names if name in plan.varied]
+    configuration = f"configuration{', given with --try' if record.tried else ''}:"
     lines = [
         Text(folded(title, width), style="bold"),
         Text(folded([f"epoch {record.epoch} of {log.max_epochs}", best, took], width)),
-        Text(folded(["configuration:", *(settings(record.config, [name]) for name in names)], width)),
+        Text(folded([configuration, *(settings(record.config, [name]) for name in names)], width)),
         Text(folded(["varied in this sweep:", *varied], width), style="dim"),
     ]
     if record.best_per_seed:
