@@ -161,6 +161,19 @@ def test_in_the_retraining_only_its_rest_counts(begun):
     assert time_left(log, log.last_time).high_s < 60, "the test and the report"
 
 
+def test_a_search_that_goes_on_may_select_others(begun):
+    log = begun("--scheduler", "none", "--search", "optuna", "--trials", 3)
+    for name in ("0000", "0001"):
+        train(log, name, 10, 40.0, ends=True)
+    config = asdict(log.search.records["0000"].config)
+    log.add("retraining", runs=[{"trial": f"0000-seed{seed}", "config": config | {"seed": seed}} for seed in (1, 2)])
+    for seed in (1, 2):
+        train(log, f"0000-seed{seed}", 10, 40.0, phase=RETRAIN, ends=True)
+    begin_session(log, "b")
+    train(log, "0002", 1, 40.0)
+    check(log, 9 * 40 + 2 * 400)
+
+
 def test_time_goes_by_between_two_reports(begun):
     log = begun()
     train(log, "0000", 5, 40.0)

@@ -45,7 +45,7 @@ class Phase:
         drop: removes the checkpoints of trials that have ended, once their end is on the disk.
         time_limit_s: seconds that a trial may take from one report to the next, if there is a limit.
         tell: says at once what a person must know, from a handler of signals too.
-        look: looks at the phase after each report and each controller step, and may finish it.
+        look: looks at the phase at its begin, after each report and each controller step, and may finish it.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Phase:
                 follower.open()
                 opened.callback(follower.close)
             self._catch_up()
+            self.look(self, None)
             self.opened = opened.pop_all()
         return self
 

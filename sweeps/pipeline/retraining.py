@@ -28,8 +28,8 @@ def planned_runs(log: SweepLog, budget: TimeBudget, chosen: Mapping[str, Configu
     return runs
 
 
-def reopen(log: SweepLog, lost: Collection[str]) -> None:
-    """Train again what failed, what lost its model, and what was ended within another time budget.
+def reopen(log: SweepLog, lost: Collection[str]) -> Collection[str]:
+    """Train again what failed, what lost its model, and what was ended within another time budget; their names.
 
     Args:
         log: of the sweep.
@@ -40,3 +40,4 @@ def reopen(log: SweepLog, lost: Collection[str]) -> None:
     why |= dict.fromkeys(retraining.names(FAILED), "it failed") | dict.fromkeys(lost, "its model is gone")
     for name, reason in sorted(why.items()):
         log.add("reopened", phase=RETRAIN, trial=name, reason=reason)
+    return why

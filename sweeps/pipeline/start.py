@@ -208,7 +208,8 @@ def _check_time_left(plan: Plan) -> None:
     if budget_s is None:
         return
     found = SweepLog.read(plan)
-    is_trained = found.retraining.requested and found.retraining.is_complete
-    if not is_trained and budget_s - found.spent_s < LEAST_BUDGET_S:
+    least_s = max(LEAST_BUDGET_S, 2 * found.start_s)  # a session ends about as slowly as it starts
+    if found.has_more_to_train and budget_s - found.spent_s < least_s:
         taken = f"the sweep has taken {duration(found.spent_s)} in earlier sessions"
-        raise UserError(f"--time-budget {duration(budget_s)}: {taken}; a longer one continues it, none sets no limit")
+        rule = f"another one needs at least {duration(least_s)}"
+        raise UserError(f"--time-budget {duration(budget_s)}: {taken}, {rule}; give more, or none for no limit")

@@ -201,7 +201,8 @@ class _Sweep:
             chosen = selection.select(plan, log)
             runs = planned_runs(log, self.budget, chosen)
             states = selection.load_states(plan, log, runs)
-        reopen(log, selection.with_model(log.retraining.trials) - set(states))
+        for name in reopen(log, selection.with_model(log.retraining.trials) - set(states)):
+            states.pop(name, None)
         if not log.retraining.is_complete:
             what = f"{counted(len(chosen), 'configuration')} from scratch, {counted(plan.seeds, 'seed')} each"
             what = log.fewer or what

@@ -22,10 +22,8 @@ from sweeps.records.work import Shape, Work, shape_of
 PACE = (0.9, 1.2)
 """How much longer than measured epochs may take in the rest of the sweep, at least and at most: machines are shared."""
 REPORT_S = (4.0, 20.0)
-"""Seconds that the report takes."""
-START = 1.5
-"""Report and end take at most so many times as long as the start of the session, if that is more."""
-TEST_EPOCHS = (0.02, 0.2)
+"""Seconds that the report takes; at most as long as the start of the session, if that is more."""
+TEST_EPOCHS = (0.02, 0.12)
 """The test of a model takes as long as this share of an epoch of training."""
 
 
@@ -85,6 +83,9 @@ class Estimate:
         """Of an epoch of a trial of the search, with all its seeds."""
         self.shapes: Counter[Shape] = +self.search.asked or +self.search.to_come or Counter(timed.keys())
         self.largest_s = self.costs.largest_s([*self.shapes, *self.search.to_come])
+        trains = any(stretch.training or stretch.waiting for stretch in self.search.stretches)
+        self.is_selected = bool(log.retraining.requested) and not trains and not log.search.to_come
+        """Whether it is known what is retrained; a search that was resumed may select others."""
         self.search_s = self._search_s()
         """Seconds to the end of the search."""
 
@@ -144,7 +145,7 @@ class Estimate:
         plan, log = self.log.plan, self.log.retraining
         if log.closed:
             return self.next_reports_s(RETRAIN)
-        if log.requested:
+        if self.is_selected:
             return (0.0 if self.retraining.pace else self.begin_s) + self._flat_s(log, self.retraining, self.costs)
         each_s = (plan.retrain_epochs * epoch_s for epoch_s in sorted(self._selected_s(plan.top_k), reverse=True))
         return self.begin_s + makespan((), [(one_s, plan.seeds) for one_s in each_s], self.workers)
@@ -171,7 +172,8 @@ class Estimate:
         Args:
             models: to test; None for those that the plan, or its selection, has.
         """
-        expected = self.log.retraining.requested or self.log.plan.top_k * self.log.plan.seeds
+        planned = self.log.plan.top_k * self.log.plan.seeds
+        expected = self.log.retraining.requested if self.is_selected else planned
         untested = max(0, (expected if models is None else models) - len(self.log.tests))
-        report_s = max(REPORT_S[True], START * self.log.start_s) if self.is_high else REPORT_S[False]
+        report_s = max(REPORT_S[True], self.log.start_s) if self.is_high else REPORT_S[False]
         return report_s + untested * TEST_EPOCHS[self.is_high] * self.largest_s

@@ -16,7 +16,17 @@ from sweeps.config.choices import SCHEDULERS
 from sweeps.config.plan import Plan
 from sweeps.records.events import EventLog, read_events
 from sweeps.records.trial_events import apply
-from sweeps.records.trials import INTERRUPTED, PAUSED, RETRAIN, SEARCH, KnownTrial, Tested, TrialLog, TrialRecord
+from sweeps.records.trials import (
+    INTERRUPTED,
+    PAUSED,
+    RETRAIN,
+    SEARCH,
+    STOPPED,
+    KnownTrial,
+    Tested,
+    TrialLog,
+    TrialRecord,
+)
 from sweeps.records.work import Shape, Work
 from sweeps.storage.folder import EVENTS
 
@@ -182,6 +192,13 @@ class SweepLog:
         """
         moment = time.time() if now is None and self.file else now
         return self.spent_s + max(0.0, (moment or 0.0) - (self.last_time or math.inf))
+
+    @property
+    def has_more_to_train(self) -> bool:
+        """Whether trials or retrainings are left, those included that a time budget ended and another one reopens."""
+        log = self.retraining
+        is_trained = log.requested and log.is_complete and (log.closed or not log.names(STOPPED))
+        return not (self.search.is_complete and is_trained)
 
     @property
     def ran_out_of_time(self) -> bool:
