@@ -118,7 +118,7 @@ def test_a_task_s_own_options_have_the_types_of_their_fields():
     ],
 )
 def test_a_subset_that_was_typed_larger_than_the_data_is_told(run, tmp_path, monkeypatch, caplog, options, told):
-    monkeypatch.setattr("sweeps.pipeline.start._sweep", lambda plan, before, splits: len(splits.train))
+    monkeypatch.setattr("sweeps.pipeline.start._sweep", lambda plan, before, splits, *others: len(splits.train))
     table = save(prices([f"S{number:02d}" for number in range(12)]), tmp_path)
     assert run("--data", table, *options, task="sp500-rec")[0] == 7
     assert warnings_of(caplog) == told

@@ -69,7 +69,10 @@ def nearest_folder(folder: Path) -> str | None:
     """The results folder that one which is not there probably means."""
     if os.path.exists(folder):  # False for a name that is too long
         return None
-    beside = {path.parent.name: str(path.parent) for path in folder.parent.glob(f"*/{PLAN}")}
+    try:
+        beside = {path.parent.name: str(path.parent) for path in folder.parent.glob(f"*/{PLAN}")}
+    except OSError:  # a name that is too long
+        return None
     name = nearest(folder.name, beside) if beside else None
     return beside[name] if name else None
 
