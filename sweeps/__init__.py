@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 # `python sweeps/run.py` puts this folder first on the import path, and Ray hands the path to its workers. There the
 # packages of this folder would hide modules of the same name (`config`, `search`, ...) and be imported a second time.
@@ -12,7 +13,6 @@ RAY_SETTINGS = {  # Ray reads them when it is imported
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_prestart_worker_first_driver": "0",  # Tune's actors never use these workers: their environment differs
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # like any other lost machine, which the engine does not count
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # `sweeps.records` writes the tables
@@ -21,3 +21,14 @@ RAY_SETTINGS = {  # Ray reads them when it is imported
 }
 for _name, _value in RAY_SETTINGS.items():
     os.environ.setdefault(_name, _value)
+
+API = ("sweep", "resume", "Result")
+
+
+def __getattr__(name: str) -> Any:
+    """What `sweeps.api` has for Python programs, imported when it is first used."""
+    if name in API:
+        from sweeps import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
