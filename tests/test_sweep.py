@@ -165,7 +165,8 @@ def evaluated(capsys, summary_of):
     def evaluated(folder):
         capsys.readouterr()
         assert evaluate.main([str(folder)]) == 0
-        lines = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+        lines = [line.split() for line in capsys.readouterr().out.splitlines() if "in the sweep" in line]
+        assert lines
         assert all(now == before for _, now, *_, before in lines)
         found = {name: float(now) for name, now, *_ in lines}
         tested = {name: one["values"][0] for name, one in summary_of(folder)["test"].items()}
@@ -185,7 +186,7 @@ def test_a_user_s_data_set_runs_and_its_model_gives_the_same_figures_again(run, 
     assert (folder / "figures" / "reconstructions.png").exists()
     assert load(folder / "best")(torch.rand(2, 28, 28)).reconstruction_BTO.shape == (2, 28, 28)
     assert evaluated(folder)["loss"] > 0
-    assert load_plan(folder).data_sha256 == data_hash.sha256(data)
+    assert load_plan(folder).data_sha256 == data_hash.sha256([data])
 
 
 @pytest.mark.usefixtures("one_ray")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import numpy as np
 from rich.console import Console
@@ -134,12 +134,14 @@ def _finished(best: Path) -> tuple[Task, dict[str, Any]]:
     _check_types(saved, FACTS, best)
     types = get_type_hints(task.options)
     _check_types(saved["options"], {name: types.get(name, ()) for name in saved["options"]}, best)
-    return task, {**saved, "options": task.options(**saved["options"])}
+    options = task.options(**saved["options"])
+    return task.with_options(options), {**saved, "options": options}
 
 
 def _check_types(facts: Mapping[str, Any], types: Mapping[str, Any], best: Path) -> None:
     for name, wanted in types.items():
         if name not in facts:
             raise UserError(f"{best / DESCRIPTION}: {name} is missing; the file is damaged")
-        if isinstance(facts[name], bool) or not isinstance(facts[name], wanted):
+        is_strange = isinstance(facts[name], bool) and bool not in (get_args(wanted) or (wanted,))
+        if is_strange or not isinstance(facts[name], wanted):
             raise UserError(f"{best / DESCRIPTION}: {name} cannot be {facts[name]!r}; the file is damaged")
