@@ -87,7 +87,7 @@ def test_a_trial_on_a_machine_that_does_not_see_the_results_fails_and_writes_not
     splits, place = task.load(None, task.options()).subset(60), tmp_path / "private"
     trial = tune.with_parameters(
         SweepTrial,
-        **dict(task=TASK, train=splits.train, validation=splits.validation, checkpoints=str(place), session="a"),
+        **dict(task=task, train=splits.train, validation=splits.validation, checkpoints=str(place), session="a"),
         **dict(eval_every=1, threads=1, spare=None, device="cpu", core="stock", time_limit_s=None, reused=False),
     )({"run": {"trial": "0000", "configuration": {"hidden_size": 4, "epochs": 1, "batch_size": 32}}})
     with pytest.raises(OSError, match=UNSEEN) as error:
