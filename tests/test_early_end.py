@@ -79,7 +79,7 @@ def test_it_is_complete_and_stays_so_until_a_later_session_asks_for_more(tmp_pat
     started = len(search.records)
     assert 0 < started < TRIALS
     assert search.is_complete
-    assert search.ranked(), "selection goes on with what was found"
+    assert search.ranked(), "the trials found so far can be selected"
     assert "to come" not in counts(search)
     assert early_end(search) == f"The search ended early: {WHY}; {started} of {TRIALS} trials had started."
     assert not begin(plan).running

@@ -85,4 +85,4 @@ def test_the_library_offers_its_names():
     assert ae.LSTM_AE.__module__ == "ae.model"
     assert ae.load.__module__ == "ae.saved"
     with pytest.raises(AttributeError, match="'ae' has no attribute 'lode'"):
-        ae.lode  # noqa: B018
+        ae.lode  # noqa: B018  # the access itself raises

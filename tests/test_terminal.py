@@ -48,7 +48,7 @@ def test_a_whole_smoke_run(sweep):
     assert not any(line.endswith(" left") for line in found.scrollback)
     assert "This is a smoke run: its figures mean nothing." in found.scrollback
     seen = "\n".join("\n".join(frame.lines) for frame in found.frames)
-    for words in ("search, then retraining", "rungs: ", "retraining 1 of ", "then test and report", "report, "):
+    for words in ("search, then retraining", "rungs: ", "retraining 1 of ", "test, then report", "report, "):
         assert words in seen, "every part of the sweep is announced"
 
 

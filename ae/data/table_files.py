@@ -31,7 +31,7 @@ from ae.words import listed
 TEXT_ENDINGS = tuple(f"{ending}{packed}" for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz"))
 ENDINGS = (*TEXT_ENDINGS, ".parquet", ".zip")
 SEPARATORS = ",;\t|"
-"""Of two that give as many columns, the first is taken."""
+"""Separators that are tried; if two give equally many columns, the first wins."""
 HEAD_ROWS = 8
 """Rows of a table from which its layout is found."""
 
@@ -83,7 +83,7 @@ class OpenTable:
     """The first rows as text, header rows included, at most `HEAD_ROWS`; the first is empty if the first line is."""
     content: bytes | pd.DataFrame
     separator: str = ""
-    """Of text; empty for .parquet."""
+    """The separator of a text file; empty for .parquet."""
     named_rows: int = 0
     """Rows of `head` that a .parquet file has as names; they are not counted in row numbers."""
 

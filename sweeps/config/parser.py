@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
             own_synonyms: what options are called elsewhere, before those in `sweeps.config.synonyms`.
             settings: of `argparse.ArgumentParser`.
         """
-        super().__init__(**settings, allow_abbrev=False)  # type: ignore[arg-type]
+        super().__init__(**settings, allow_abbrev=False)  # type: ignore[arg-type]  # its values are of many types
         self._synonyms = {**synonyms.OPTIONS, **(own_synonyms or {})}
 
     def error(self, message: str) -> NoReturn:

@@ -63,7 +63,7 @@ def as_file(data: Data, labels: Sequence[Any] | None, folder: Path) -> Path:
     if labels is not None:
         arrays["y"] = np.asarray([str(label) for label in labels])
     path = beside(folder, "data.npz")
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes ** for allow_pickle
     return path
 
 

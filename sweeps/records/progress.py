@@ -101,7 +101,7 @@ def fewer(log: SweepLog) -> str:
 
 
 def rungs(log: TrialLog, plan: Plan) -> list[str]:
-    """How many trials of a search have reached each rung, and who waits there; empty where there are no rungs."""
+    """How many trials of a search have reached each rung, and are paused there; empty without rungs."""
     if log.phase != SEARCH or not SCHEDULERS[plan.scheduler].halves:
         return []
     parts, trials = [], log.trials

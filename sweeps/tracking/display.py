@@ -22,7 +22,7 @@ HEADING = 2
 LINE_S = 1.0
 """Least number of seconds between two lines of plain output."""
 REFRESHES = 2
-"""Of the live display, per second."""
+"""How often the live display refreshes, per second."""
 
 
 class Display:

@@ -174,7 +174,8 @@ def _classes(found: dict[str, Raw], options: Options, source: str) -> tuple[str,
     if train is None:
         return None
     names = sorted(set(train), key=_by_number)
-    others = sorted({label for part in found.values() for label in part.labels_N} - set(names), key=_by_number)  # type: ignore[union-attr]
+    labels = [part.labels_N for part in found.values() if part.labels_N is not None]
+    others = sorted(set(np.concatenate(labels)) - set(names), key=_by_number)
     if options.classify and others:
         raise UserError(f"{source}: no training sequence has the class {others[0]}; bring more of it, or remove it")
     if options.classify and len(names) < 2:

@@ -97,7 +97,7 @@ def options_from_json(values: Any) -> Options:
     """The options that were saved with a model.
 
     Raises:
-        ValueError: if one has a wrong type, or there is none of that name.
+        ValueError: if a value has the wrong type, or no option has that name.
     """
     types = get_type_hints(Options)
     if not isinstance(values, dict) or not values.keys() <= types.keys():
