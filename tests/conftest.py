@@ -10,12 +10,15 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import struct
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sweep_logs import ask, report
 
 from ae import kernels, tasks
 from ae.data import sp500
@@ -25,6 +28,7 @@ from sweeps.config.new_plan import new_plan
 from sweeps.config.plan_file import load, write
 from sweeps.config.resume import resumed_plan
 from sweeps.records.sweep_log import SweepLog
+from sweeps.records.trials import SEARCH
 from sweeps.run import main
 
 
@@ -94,17 +98,21 @@ def swept(smoke):
 
 @pytest.fixture
 def running(swept, tmp_path):
-    """Its results folder as it was when a trial trained, one waited, and the rest were to come."""
+    """Its results folder as if a trial trained, one waited, and two were to come: two workers report in any order."""
     folder = shutil.copytree(swept, tmp_path / "mnist-cls" / "running")
-    for name in ("summary.json", "trials.csv", "curves.csv"):
+    for name in ("summary.json", "trials.csv", "curves.csv", "events.jsonl"):
         (folder / name).unlink()
-    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
-    facts = [(event["event"], event.get("trial")) for event in map(json.loads, lines)]
-    last = max(
-        facts.index(("reported", "0000")), next(place for place, (kind, _) in enumerate(facts) if kind == "paused")
-    )
-    cut_off = lines[last + 1][:20]  # a line that is being written
-    (folder / "events.jsonl").write_text("".join(lines[: last + 1]) + cut_off)
+    log = SweepLog(load(folder))
+    log.open()
+    log.add("session_begun", session="a", host=socket.gethostname(), device="cpu", versions={})
+    waits, trains, *_ = log.search.planned
+    for name in (waits, trains):
+        ask(log, name, **asdict(log.search.planned[name]))
+    report(log, waits, epoch=1, value=0.5)
+    log.add("paused", phase=SEARCH, trial=waits)
+    log.flush()
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('{"event":"reported",')  # a line that is being written
     return folder
 
 
