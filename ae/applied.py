@@ -1,7 +1,6 @@
 """A trained model applied to new sequences: errors, codes, classes, reconstructions and forecasts.
 
-Shape suffixes: N sequences, B batch, T time steps, F features, H hidden units, C classes, K forecast steps, S time
-steps of all sequences together.
+Shape suffixes: N sequences, F features, K forecast steps.
 """
 
 from __future__ import annotations
@@ -13,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ae import saved
-from ae.batches import Batch, DeviceSplit
 from ae.data.sequences.arrays import unnamed
 from ae.data.sequences.blocks import Block, blocks
 from ae.data.sequences.options import Options, options_from_json
@@ -25,34 +22,14 @@ from ae.data.sequences.prepared import Prepared
 from ae.data.sequences.raw import Raw
 from ae.data.sequences.stream import Chunk
 from ae.errors import UserError
-from ae.scoring import QUANTILE, mean_squares, quantile_of
+from ae.next_steps import next_steps
+from ae.scores import Scores, scores_of
+from ae.scoring import QUANTILE, quantile_of
 from ae.words import counted, listed
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ae.model import LSTM_AE
     from ae.splits import Split
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scores:
-    """What a model says about some sequences. Errors are squared, on the scale of the training data."""
-
-    errors_N: NDArray[np.float64]
-    """Mean over a sequence's values; NaN for one without any, as everything else is."""
-    worst_N: NDArray[np.float64]
-    """The largest error of one step."""
-    worst_at_N: NDArray[np.int64]
-    """Which step that is, from 0; -1 for a sequence without any value."""
-    codes_NH: NDArray[np.float32]
-    """The context vectors z."""
-    probabilities_NC: NDArray[np.float32] | None
-    """None for a model without a head for classes."""
-    step_errors_S: NDArray[np.float64] | None = None
-    """Mean over the values of each step, one sequence after another; NaN for a step without any."""
-    reconstruction_SF: NDArray[np.float64] | None = None
-    """In the data's own units."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,7 +167,6 @@ class Applied:
         """Sequences, or windows, of a block as the model reads them, without labels, which may be unknown to it."""
         return self.prepared.split(replace(windows, labels_N=None, labels_S=None, unusual_S=None))
 
-    @torch.inference_mode()
     def scores(self, split: Split, *, per_step: bool = False) -> Scores:
         """Errors, codes and class probabilities of sequences.
 
@@ -198,47 +174,8 @@ class Applied:
             split: at least one sequence, prepared by `self.prepared.split`.
             per_step: also the errors and the reconstruction of every step.
         """
-        count, network = len(split), self.network
-        errors_N, worst_N, worst_at_N = np.empty(count), np.empty(count), np.empty(count, dtype=np.int64)
-        codes_NH = np.empty((count, network.encoder.hidden_size), dtype=np.float32)
-        classes = network.classify.out_features if network.classify else 0
-        probabilities_NC = np.empty((count, classes), dtype=np.float32) if classes else None
-        firsts_N = split.lengths_N.cumsum() - split.lengths_N
-        steps_S = np.empty(int(split.lengths_N.sum()) if per_step else 0)
-        output_SF = np.empty((len(steps_S), split.features))
-        for where, batch in _batches(split):
-            codes_BH = network.encode(batch.inputs_BTF, batch.lengths_B)
-            output = network.decoded(codes_BH, batch.inputs_BTF.shape[1], batch.lengths_B)
-            reconstruction_BTF = output.reconstruction_BTO
-            steps_BT = _step_errors(reconstruction_BTF, batch)
-            known_BT = np.where(np.isnan(steps_BT), -1.0, steps_BT)
-            worst_N[where], worst_at_N[where] = known_BT.max(axis=1), known_BT.argmax(axis=1)
-            errors_N[where] = mean_squares(reconstruction_BTF, batch.inputs_BTF, batch.real_BTF).numpy()
-            codes_NH[where] = codes_BH.numpy()
-            if probabilities_NC is not None and output.logits_BC is not None:
-                probabilities_NC[where] = output.logits_BC.softmax(dim=1).numpy()
-            if per_step:
-                lengths_B, at_BT = split.lengths_N[where], np.arange(steps_BT.shape[1])
-                inside_BT = at_BT < lengths_B[:, None]
-                at_S = (firsts_N[where][:, None] + at_BT)[inside_BT]
-                steps_S[at_S] = steps_BT[inside_BT]
-                output_SF[at_S] = self._in_units(reconstruction_BTF.numpy(), split, where)[inside_BT]
-        is_empty_N = worst_N < 0
-        for values in (errors_N, worst_N, codes_NH, probabilities_NC):
-            if values is not None:
-                values[is_empty_N] = np.nan
-        worst_at_N[is_empty_N] = -1
-        return Scores(
-            errors_N=errors_N,
-            worst_N=worst_N,
-            worst_at_N=worst_at_N,
-            codes_NH=codes_NH,
-            probabilities_NC=probabilities_NC,
-            step_errors_S=steps_S if per_step else None,
-            reconstruction_SF=output_SF if per_step else None,
-        )
+        return scores_of(self.network, split, self.prepared.scaler, per_step=per_step)
 
-    @torch.inference_mode()
     def forecast(self, split: Split, steps: int) -> NDArray[np.float64]:
         """The next K = `steps` steps of each sequence, (N, K, F), in the data's own units.
 
@@ -253,45 +190,7 @@ class Applied:
         """
         if self.network.predict is None:
             raise UserError("--steps needs a model trained with --predict; train one, or leave the option out")
-        forecast_NKF = np.empty((len(split), steps, split.features))
-        for where, batch in _batches(split):
-            next_BKF = self._continued(batch, steps)
-            forecast_NKF[where] = self._in_units(next_BKF.numpy(), split, where)
-        return forecast_NKF
-
-    def _continued(self, batch: Batch, steps: int) -> Tensor:
-        inputs_BTF, lengths_B = batch.inputs_BTF, batch.lengths_B
-        rows_B, given = torch.arange(len(batch)), inputs_BTF.shape[1]
-        if lengths_B is None:
-            lengths_B = torch.full((len(batch),), given)
-        inputs_BTF = torch.cat([inputs_BTF, inputs_BTF.new_zeros(len(batch), steps, inputs_BTF.shape[2])], dim=1)
-        for step in range(steps):
-            ends_B = lengths_B + step
-            seen = None if batch.lengths_B is None else ends_B
-            prediction_BTF = self.network(inputs_BTF[:, : given + step], seen).prediction_BTO
-            inputs_BTF[rows_B, ends_B] = prediction_BTF[rows_B, ends_B - 1]
-        return inputs_BTF[rows_B[:, None], lengths_B[:, None] + torch.arange(steps)]
-
-    def _in_units(self, values_BTF: NDArray[np.float32], split: Split, where: Any) -> NDArray[np.float64]:
-        """Values as the model gives them, in the data's own units."""
-        if split.centre_NF is not None and split.spread_NF is not None:
-            values_BTF = values_BTF * split.spread_NF[where][:, None] + split.centre_NF[where][:, None]
-        return self.prepared.scaler.restored(values_BTF)
-
-
-def _batches(split: Split) -> Iterator[tuple[Any, Batch]]:
-    """The batches of a split, and where their sequences are in its arrays."""
-    for where, batch in DeviceSplit(split, "cpu").in_order():
-        yield where if isinstance(where, slice) else where.numpy(), batch
-
-
-def _step_errors(output_BTF: Tensor, batch: Batch) -> NDArray[np.float64]:
-    """The mean squared error of each step over its values, (B, T); NaN without any."""
-    squares_BTF = (output_BTF - batch.inputs_BTF) ** 2
-    if batch.real_BTF is None:
-        return squares_BTF.mean(dim=2).double().numpy()
-    counts_BT = batch.real_BTF.sum(dim=2)
-    return (torch.where(batch.real_BTF, squares_BTF, 0.0).sum(dim=2) / counts_BT).double().numpy()
+        return self.prepared.scaler.restored(next_steps(self.network, split, steps))
 
 
 def _number(value: Any) -> float:

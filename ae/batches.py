@@ -137,3 +137,9 @@ class DeviceSplit:
             where_B = torch.from_numpy(order_N[first:last]).to(self.device)
             yield where_B, self.batch(where_B)
             first = last
+
+
+def cpu_batches(split: Split) -> Iterator[tuple[slice | NDArray[np.int64], Batch]]:
+    """The batches of an evaluation on the CPU, and where their sequences are in the arrays of the split."""
+    for where, batch in DeviceSplit(split, "cpu").in_order():
+        yield where if isinstance(where, slice) else where.numpy(), batch

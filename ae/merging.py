@@ -1,6 +1,7 @@
 """Overlapping windows merged per time step, and flagged steps merged into intervals, block by block.
 
-Shape suffixes: R rows of a block: the time steps in it, S time steps of all windows together, V values that are merged.
+Shape suffixes: N windows, R rows of a block: the time steps in it, S time steps of all windows together, V values that
+are merged.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Interval:
 
     name: str
     number: int
-    """Of the sequence."""
+    """Which sequence it is in."""
     first: int
     """Steps are counted from 0."""
     last: int
@@ -92,7 +93,7 @@ class Steps:
 
     names_R: NDArray[np.object_]
     numbers_R: NDArray[np.int64]
-    """Of the sequences."""
+    """Which sequence each step is of."""
     steps_R: NDArray[np.int64]
     """From 0 in each sequence."""
     index_R: NDArray[Any]
@@ -104,34 +105,50 @@ class Steps:
 
     def flagged(self, threshold: float) -> Iterator[Interval]:
         """The intervals whose scores are above a threshold, in order."""
-        is_above_R = self.scores_R > threshold
         is_next_R = (np.diff(self.numbers_R) == 0) & (np.diff(self.steps_R) == 1)
-        goes_on_R = is_above_R[1:] & is_above_R[:-1] & is_next_R
-        firsts = np.flatnonzero(is_above_R & ~np.concatenate([[False], goes_on_R]))
-        lasts = np.flatnonzero(is_above_R & ~np.concatenate([goes_on_R, [False]]))
         errors_R = np.where(np.isnan(self.errors_R), -1.0, self.errors_R)
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            worst = first + int(errors_R[first : last + 1].argmax())
+        for first, end in intervals(self.scores_R > threshold, is_next_R):
+            worst = first + int(errors_R[first:end].argmax())
             yield Interval(
                 name=str(self.names_R[first]),
                 number=int(self.numbers_R[first]),
                 first=int(self.steps_R[first]),
-                last=int(self.steps_R[last]),
+                last=int(self.steps_R[end - 1]),
                 start=self.index_R[first],
-                end=self.index_R[last],
-                score=float(self.scores_R[first : last + 1].max()),
+                end=self.index_R[end - 1],
+                score=float(self.scores_R[first:end].max()),
                 error=float(errors_R[worst]),
                 worst=self.index_R[worst],
             )
 
 
-def joined(intervals: list[Interval], more: Iterator[Interval]) -> list[Interval]:
+def rows_of(starts_N: NDArray[np.int64], lengths_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of every step of windows that begin at some rows, one window after another, (S,)."""
+    ends_N = lengths_N.cumsum()
+    return np.arange(int(ends_N[-1])) + np.repeat(starts_N + lengths_N - ends_N, lengths_N)
+
+
+def intervals(flagged_R: NDArray[np.bool_], is_next_R: NDArray[np.bool_] | None = None) -> list[tuple[int, int]]:
+    """Adjacent flagged rows as intervals: the first row of each, and the first one after it.
+
+    Args:
+        flagged_R: one row per step.
+        is_next_R: whether a row is the step after that of the row before it, for all rows but the first; None if all
+            are.
+    """
+    goes_on_R = flagged_R[1:] & flagged_R[:-1] & (True if is_next_R is None else is_next_R)
+    firsts = np.flatnonzero(flagged_R & ~np.concatenate([[False], goes_on_R]))
+    lasts = np.flatnonzero(flagged_R & ~np.concatenate([goes_on_R, [False]]))
+    return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
+
+
+def joined(found: list[Interval], more: Iterator[Interval]) -> list[Interval]:
     """Intervals followed by those of the next block, whose first one may continue the last one."""
     for interval in more:
-        before = intervals[-1] if intervals else None
+        before = found[-1] if found else None
         if before and before.number == interval.number and before.last + 1 == interval.first:
             worst = max(before, interval, key=lambda one: one.error)
-            intervals[-1] = replace(
+            found[-1] = replace(
                 before,
                 last=interval.last,
                 end=interval.end,
@@ -140,5 +157,5 @@ def joined(intervals: list[Interval], more: Iterator[Interval]) -> list[Interval
                 worst=worst.worst,
             )
         else:
-            intervals.append(interval)
-    return intervals
+            found.append(interval)
+    return found

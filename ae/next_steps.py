@@ -3,29 +3,26 @@
 All values are on the scale of the training data, that of `Split.steps_SF`. Where each sequence has a scale of its own,
 it is the scale of the steps that were seen.
 
-Shape suffixes: N sequences, B batch, T time steps, F features, S forecast steps.
+Shape suffixes: N sequences, B batch, T time steps, F features, K forecast steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from ae.batches import Batch, cpu_batches
+from ae.data.sequences.scaling import own_scale
+from ae.model import LSTM_AE
 from ae.splits import Split
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ae.model import LSTM_AE
 
 
 def without_last(split: Split, steps_N: NDArray[np.int64] | int) -> Split:
     """The sequences without their last steps, as many as `steps_N` says; each must keep a step."""
-    from ae.data.sequences.scaling import own_scale
-
     lengths_N = split.lengths_N - steps_N
     assert (lengths_N > 0).all()
     shorter = replace(split, lengths_N=lengths_N)
@@ -51,52 +48,35 @@ def last_step(model: LSTM_AE | None, split: Split) -> float:
 
 def next_step(model: LSTM_AE, split: Split) -> NDArray[np.float32]:
     """The forecast (N, F) of the step after the end of each sequence."""
-    import torch
-
-    from ae.batches import DeviceSplit
-
-    forecast_NF = np.empty((len(split), split.features), dtype=np.float32)
-    with torch.inference_mode():
-        for where, batch in DeviceSplit(split, "cpu").in_order():
-            forecast_NF[where] = _at_end(model, batch.inputs_BTF, batch.lengths_B).numpy()
-    return _unscaled(forecast_NF, split)
+    return next_steps(model, split, 1)[:, 0]
 
 
+@torch.inference_mode()
 def next_steps(model: LSTM_AE, split: Split, steps: int) -> NDArray[np.float32]:
-    """The forecast (N, S, F) of some steps after the end of each sequence; each forecast is the input of the next.
+    """The forecast (N, K, F) of some steps after the end of each sequence; each forecast is the input of the next.
 
     Args:
         model: has a prediction head; on the CPU.
-        split: few sequences, which share a batch.
-        steps: S, how many.
+        split: sequences.
+        steps: K, how many, at least 1.
     """
-    import torch
-    from torch.nn.functional import pad
-
-    from ae.batches import DeviceSplit
-
-    batch = DeviceSplit(split, "cpu").batch(slice(None))
-    inputs_BTF, ends_B = pad(batch.inputs_BTF, (0, 0, 0, steps)), torch.from_numpy(split.lengths_N).clone()
-    each = torch.arange(len(split))
-    found = []
-    with torch.inference_mode():
-        for _ in range(steps):
-            step_BF = _at_end(model, inputs_BTF[:, : int(ends_B.max())], ends_B)
-            inputs_BTF[each, ends_B] = step_BF
-            ends_B += 1
-            found.append(_unscaled(step_BF.numpy(), split))
-    return np.stack(found, axis=1)
+    forecast_NKF = np.empty((len(split), steps, split.features), dtype=np.float32)
+    for where, batch in cpu_batches(split):
+        forecast_NKF[where] = split.unscaled(_continued(model, batch, steps).numpy(), where)
+    return forecast_NKF
 
 
-def _at_end(model: LSTM_AE, inputs_BTF: Tensor, lengths_B: Tensor | None) -> Any:
-    import torch
-
-    prediction_BTF = model(inputs_BTF, lengths_B).prediction_BTO
-    assert prediction_BTF is not None
-    return prediction_BTF[:, -1] if lengths_B is None else prediction_BTF[torch.arange(len(inputs_BTF)), lengths_B - 1]
-
-
-def _unscaled(values_NF: NDArray[np.float32], split: Split) -> NDArray[np.float32]:
-    if split.centre_NF is None or split.spread_NF is None:
-        return values_NF
-    return values_NF * split.spread_NF + split.centre_NF
+def _continued(model: LSTM_AE, batch: Batch, steps: int) -> Tensor:
+    """The forecast (B, K, F) on the scale that the model reads."""
+    inputs_BTF, lengths_B = batch.inputs_BTF, batch.lengths_B
+    rows_B, given = torch.arange(len(batch)), inputs_BTF.shape[1]
+    if lengths_B is None:
+        lengths_B = torch.full((len(batch),), given)
+    inputs_BTF = torch.cat([inputs_BTF, inputs_BTF.new_zeros(len(batch), steps, inputs_BTF.shape[2])], dim=1)
+    for step in range(steps):
+        ends_B = lengths_B + step
+        seen = None if batch.lengths_B is None else ends_B
+        prediction_BTF = model(inputs_BTF[:, : given + step], seen).prediction_BTO
+        assert prediction_BTF is not None
+        inputs_BTF[rows_B, ends_B] = prediction_BTF[rows_B, ends_B - 1]
+    return inputs_BTF[rows_B[:, None], lengths_B[:, None] + torch.arange(steps)]

@@ -1,6 +1,7 @@
 """One long series, put together again from its windows.
 
-Shape suffixes: N windows, B batch, T time steps of a window, F features, P places: time steps of the series.
+Shape suffixes: N windows, F features, P places: time steps of the series, S time steps of all windows together, V
+values that are merged.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ae.batches import DeviceSplit
 from ae.data.sequences.prepared import Prepared
+from ae.merging import StepMeans, rows_of
 from ae.model import LSTM_AE
+from ae.scores import scores_of
 from ae.splits import Split
 
 
@@ -49,24 +50,23 @@ def merged(model: LSTM_AE, parts: Sequence[Split], prepared: Prepared) -> Merged
     places, features = last - first, parts[0].features
     values_PF = np.full((places, features), np.nan)
     unusual_P = None if parts[0].unusual_S is None else np.zeros(places, dtype=bool)
-    sums_PK, counts_PK = np.zeros((places, features + 1)), np.zeros((places, features + 1), dtype=np.int64)
+    means = StepMeans(1 + features)
+    means.begin(places)
     for part, offset_N in zip(parts, offsets, strict=True):
         _lay_down(part, offset_N - first, prepared, values_PF, unusual_P)
-        _add_errors(model, part, offset_N - first, prepared, sums_PK, counts_PK)
-    means_PK = np.where(counts_PK > 0, sums_PK / np.maximum(counts_PK, 1), np.nan)
+        found = scores_of(model, part, prepared.scaler, per_step=True)
+        assert found.step_errors_S is not None
+        assert found.reconstruction_SF is not None
+        values_SV = np.column_stack([found.step_errors_S, found.reconstruction_SF])
+        means.add(rows_of(offset_N - first, part.lengths_N), values_SV)
+    means_PV = means.take(places)
     return Merged(
         index_P=_index(parts, offsets, first, places),
         values_PF=values_PF,
-        reconstructed_PF=means_PK[:, 1:],
-        errors_P=means_PK[:, 0],
+        reconstructed_PF=means_PV[:, 1:],
+        errors_P=means_PV[:, 0],
         unusual_P=unusual_P,
     )
-
-
-def intervals(flagged_P: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Adjacent flagged steps as intervals: the first step of each, and the first one after it."""
-    edges = np.diff(np.concatenate([[False], flagged_P, [False]]).astype(np.int8))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
 
 
 def _offsets(part: Split) -> NDArray[np.int64]:
@@ -89,38 +89,6 @@ def _lay_down(
             values_PF[here][~part.observed_SF[steps]] = np.nan
         if unusual_P is not None and part.unusual_S is not None:
             unusual_P[here] = part.unusual_S[steps]
-
-
-def _add_errors(
-    model: LSTM_AE,
-    part: Split,
-    places_N: NDArray[np.int64],
-    prepared: Prepared,
-    sums_PK: NDArray[np.float64],
-    counts_PK: NDArray[np.int64],
-) -> None:
-    """Add the squared errors (the first column) and reconstructions of the windows, and count them."""
-    with torch.inference_mode():
-        for where, batch in DeviceSplit(part, "cpu").in_order():
-            output_BTF = model(batch.inputs_BTF, batch.lengths_B).reconstruction_BTO
-            squares_BTF = (output_BTF - batch.inputs_BTF) ** 2
-            real_BTF = torch.ones_like(squares_BTF) if batch.real_BTF is None else batch.real_BTF
-            features_BT = real_BTF.sum(dim=2)  # 0 where a step is missing
-            squares_BT = (squares_BTF * real_BTF).sum(dim=2) / features_BT.clamp(min=1)
-            again_BTF = prepared.scaler.restored(_unscaled(output_BTF.numpy(), part, where))
-            values_BTK = np.concatenate([squares_BT.numpy()[:, :, None], again_BTF], axis=2)
-            is_real_BT = (features_BT > 0).numpy()
-            for step in range(values_BTK.shape[1]):  # windows begin at different places, so none is there twice
-                here_B = places_N[where] + step
-                sums_PK[here_B] += values_BTK[:, step]
-                counts_PK[here_B, 0] += is_real_BT[:, step]
-                counts_PK[here_B, 1:] += 1
-
-
-def _unscaled(values_BTF: NDArray[np.float32], part: Split, where: Any) -> NDArray[np.float32]:
-    if part.centre_NF is None or part.spread_NF is None:
-        return values_BTF
-    return values_BTF * part.spread_NF[where, None] + part.centre_NF[where, None]
 
 
 def _index(parts: Sequence[Split], offsets: Sequence[NDArray[np.int64]], first: int, places: int) -> NDArray[Any]:

@@ -107,11 +107,16 @@ class Split:
             return steps_TF
         return (steps_TF - self.centre_NF[index]) / self.spread_NF[index]
 
-    def unscaled(self, values_TF: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        """Values of one sequence as the model gives them, without what a batch does to its inputs."""
+    def unscaled(self, values: NDArray[np.float32], where: int | slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Values as the model gives them, without what a batch does to its inputs.
+
+        Args:
+            values: of one sequence, (T, F), or of several, (B, T, F).
+            where: which sequence that is, or which they are.
+        """
         if self.centre_NF is None or self.spread_NF is None:
-            return values_TF
-        return values_TF * self.spread_NF[index] + self.centre_NF[index]
+            return values
+        return values * self.spread_NF[where][..., None, :] + self.centre_NF[where][..., None, :]
 
     def head(self, count: int) -> Split:
         """The first `count` sequences; splits are shuffled, so these are a random sample."""

@@ -31,8 +31,9 @@ from sweeps.storage.folder import BEST, CURVES, PLAN, REPORT, SUMMARY, TRIALS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ae.applied import Applied, Scores
+    from ae.applied import Applied
     from ae.model import LSTM_AE
+    from ae.scores import Scores
 
 
 def sweep(

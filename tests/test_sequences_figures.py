@@ -16,7 +16,8 @@ from ae.data.sequences.options import Options
 from ae.data.sequences.prepared import Prepared
 from ae.figures.codes import two_axes
 from ae.figures.sequences import index_of, sample
-from ae.series import intervals, merged
+from ae.merging import intervals
+from ae.series import merged
 from ae.tasks import find
 from ae.training import final_metrics
 from ae.verdicts import verdicts

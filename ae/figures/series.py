@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ae.figures import BLUE, GREY, ORANGE, write
 from ae.figures.lines import label_time
-from ae.series import Merged, intervals
+from ae.merging import intervals
+from ae.series import Merged
 from ae.words import counted
 
 AROUND = 150

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ae.applied import Scores
 from ae.data.sequences.blocks import Block
 from ae.data.sequences.raw import Raw
 from ae.data.table_cells import MISSING
 from ae.merging import Interval
+from ae.scores import Scores
 from ae.scoring import detection
 from ae.words import counted, listed
 

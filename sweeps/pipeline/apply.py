@@ -18,14 +18,15 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from ae.applied import Applied, Scores
+from ae.applied import Applied
 from ae.data.sequences.blocks import Block
 from ae.data.sequences.options import Options
 from ae.data.sequences.raw import Raw
 from ae.data.sequences.stream import chunks, column_names
 from ae.errors import UserError
-from ae.merging import Interval, StepMeans, Steps, joined
+from ae.merging import Interval, StepMeans, Steps, joined, rows_of
 from ae.saved import DESCRIPTION
+from ae.scores import Scores
 from ae.words import did_you_mean
 from sweeps.config import plan_file
 from sweeps.config.cpus import usable_cpus
@@ -181,7 +182,7 @@ class _Run:
         if scores.step_errors_S is not None and scores.reconstruction_SF is not None:
             errors_S = np.repeat(scores.errors_N, windows.lengths_N)
             merged = np.column_stack([errors_S, scores.step_errors_S, scores.reconstruction_SF])
-            self.means.add(rows_of(windows), merged)
+            self.means.add(rows_of(windows.starts_N, windows.lengths_N), merged)
 
     def _window_table(self, windows: Raw, scores: Scores) -> dict[str, NDArray[Any] | Wide]:
         """One row per window, or whole sequence."""
@@ -249,12 +250,6 @@ class _Run:
         table["error"] = steps.errors_R
         each = {"value": values_RF, "reconstruction": output_RF, "difference": values_RF - output_RF}
         return table | {name: Wide(values=array_RF, names=by_feature(name, columns)) for name, array_RF in each.items()}
-
-
-def rows_of(windows: Raw) -> NDArray[np.int64]:
-    """The row of every step, one window after another, (S,)."""
-    ends_N = windows.lengths_N.cumsum()
-    return np.arange(int(ends_N[-1])) + np.repeat(windows.starts_N + windows.lengths_N - ends_N, windows.lengths_N)
 
 
 def wide(values_NKF: NDArray[np.float64], name: str, columns: tuple[str, ...]) -> Wide:
