@@ -74,7 +74,7 @@ class Applied:
 
     def _check(self) -> None:
         """Raise ValueError if the parts do not belong together."""
-        features, scaler, heads = self.network.encoder.input_size, self.prepared.scaler, self.network.classify
+        features, scaler, heads = self.network.input_size, self.prepared.scaler, self.network.classify
         if len(self.prepared.columns) != features or len(scaler.centre_F) != features:
             raise ValueError(f"it must prepare {features} features, as its model has")
         if not np.isfinite([scaler.centre_F, scaler.spread_F]).all():

@@ -139,7 +139,7 @@ def neighbours_of_values(splits: Splits) -> float:
 
 def codes(model: LSTM_AE, split: Split) -> NDArray[np.float32]:
     """The context vector z of each sequence, (N, H)."""
-    codes_NH = np.empty((len(split), model.encoder.hidden_size), dtype=np.float32)
+    codes_NH = np.empty((len(split), model.context_size), dtype=np.float32)
     with torch.inference_mode():
         for where, batch in DeviceSplit(split, "cpu").in_order():
             codes_NH[where] = model.encode(batch.inputs_BTF, batch.lengths_B).numpy()

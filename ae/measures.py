@@ -49,7 +49,7 @@ def pca(splits: Splits, configuration: Configuration) -> dict[str, float]:
         split.inputs_NTF.reshape(len(split), -1).astype(np.float64) for split in (splits.train, splits.test)
     )
     count, values = train_ND.shape
-    components = min(configuration.hidden_size, count - 1, values)
+    components = min(configuration.context_size, count - 1, values)
     errors_ND = without_ND = train_ND.mean(axis=0) - test_ND
     if components:  # more than one sequence
         linear = PCA(components, svd_solver="covariance_eigh" if count > values else "full").fit(train_ND)

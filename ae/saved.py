@@ -119,14 +119,16 @@ def _model_of(weights: dict[str, Tensor], description: Mapping[str, Any]) -> LST
 
     from ae.model import LSTM_AE
 
-    hidden_size, sizes = description["configuration"].hidden_size, description["model"]
+    configuration, sizes = description["configuration"], description["model"]
     try:
         with torch.device("meta"):
-            model = LSTM_AE(hidden_size=hidden_size, **sizes)
+            model = LSTM_AE(hidden_size=configuration.hidden_size, architecture=configuration.architecture, **sizes)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ValueError(f"{DESCRIPTION} asks for a model that cannot be: {sizes!r}") from None
     wanted = {name: weight.shape for name, weight in model.state_dict().items()}
     if wanted != {name: weight.shape for name, weight in weights.items()}:
-        raise ValueError(f"they are not those of the model in {DESCRIPTION}, hidden_size {hidden_size}, {sizes!r}")
+        raise ValueError(
+            f"they are not those of the model in {DESCRIPTION}, hidden_size {configuration.hidden_size}, {sizes!r}"
+        )
     model.to_empty(device="cpu").load_state_dict(weights)
     return model

@@ -52,7 +52,7 @@ def scores_of(model: LSTM_AE, split: Split, scaler: Scaler, *, per_step: bool = 
     """
     count = len(split)
     errors_N, worst_N, worst_at_N = np.empty(count), np.empty(count), np.empty(count, dtype=np.int64)
-    codes_NH = np.empty((count, model.encoder.hidden_size), dtype=np.float32)
+    codes_NH = np.empty((count, model.context_size), dtype=np.float32)
     classes = model.classify.out_features if model.classify else 0
     probabilities_NC = np.empty((count, classes), dtype=np.float32) if classes else None
     firsts_N = split.lengths_N.cumsum() - split.lengths_N

@@ -153,7 +153,10 @@ class Task:
 
     def build(self, configuration: Configuration, train: Split) -> LSTM_AE:
         """A newly initialised model for data like this; its weights come from torch's global random generator."""
-        from ae.model import LSTM_AE, initialise_
+        from ae.initialisation import initialise_
+        from ae.model import LSTM_AE
 
-        model = LSTM_AE(hidden_size=configuration.hidden_size, **self.model(train))
+        longest, shape = int(train.lengths_N.max()), configuration.architecture
+        sizes = self.model(train)
+        model = LSTM_AE(hidden_size=configuration.hidden_size, architecture=shape, longest=longest, **sizes)
         return initialise_(model, configuration.init)

@@ -53,7 +53,7 @@ class Training:
         self.task, self.configuration, self.train, self.validation = task, configuration, train, validation
         torch.manual_seed(configuration.seed)
         self.model = task.build(configuration, train.split).to(train.device)
-        self.model.fast = use_fast(core, train.device)
+        self.model.fast = use_fast(core, train.device, configuration.layers)
         on_cpu = train.device.type == "cpu"
         self.weights = _as_one(self.model) if on_cpu else list(self.model.parameters())
         self.optimizer = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)

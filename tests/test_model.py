@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ae import LSTM_AE
-from ae.model import initialise_
+from ae.initialisation import initialise_
 
 
 def test_the_heads_have_their_shapes():

@@ -77,7 +77,7 @@ def test_a_dimension_in_words():
         ("", "must have lines such as .lr: {low"),
         ("- lr", "must have lines such as .lr: {low"),
         ("lr: [", "cannot be read as YAML"),
-        ("layers: [1]", "layers: not a hyperparameter; they are hidden_size, lr"),
+        ("momentum: [1]", "momentum: not a hyperparameter; they are hidden_size, lr"),
         ("epochs: [1]", "epochs: not a hyperparameter; --max-epochs says how many"),
         ("lr: 1\nlearning_rate: 1", "line 2: learning_rate: not a hyperparameter; did you mean lr"),
         ("hidden: 32", "hidden: not a hyperparameter; did you mean hidden_size"),

@@ -113,7 +113,7 @@ def _detection(drawn: Drawn) -> Path:
     (normal, abnormal), train = drawn.tests, drawn.splits.train
     scores = {"autoencoder": (drawn.errors[0], drawn.errors[1])}
     if baselines.have_one_length(drawn.splits):
-        linear, components = baselines.pca(train, drawn.model.encoder.hidden_size)
+        linear, components = baselines.pca(train, drawn.model.context_size)
         scores[f"PCA, {counted(components, 'component')}"] = (linear(normal), linear(abnormal))
         forest = baselines.isolation_forest(train)
         scores["isolation forest"] = (forest(normal), forest(abnormal))

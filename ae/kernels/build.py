@@ -50,9 +50,10 @@ def _load_once() -> ctypes.CDLL | Unavailable:
         return why
     sizes, pointer = [ctypes.c_long] * 4, ctypes.c_void_p
     kernels.workspace_floats.restype = ctypes.c_size_t
-    kernels.workspace_floats.argtypes = [*sizes, pointer, ctypes.c_int]
-    kernels.forward.argtypes = [*sizes, pointer, ctypes.c_int, ctypes.c_int, *[pointer] * 11]
-    kernels.backward.argtypes = [*sizes, pointer, ctypes.c_int, *[pointer] * 11]
+    flag = ctypes.c_int
+    kernels.workspace_floats.argtypes = [*sizes, pointer, flag, flag]
+    kernels.forward.argtypes = [*sizes, pointer, flag, flag, flag, *[pointer] * 13]
+    kernels.backward.argtypes = [*sizes, pointer, flag, flag, *[pointer] * 13]
     return kernels
 
 

@@ -7,6 +7,9 @@
 // Sequences may have lengths of their own: z is then the hidden state at a sequence's own last step. A tile runs to the
 // end of its longest sequence; what the shorter ones compute after their end is finite, and gets no gradient.
 //
+// A decoder may emit the last step first. Either LSTM may get a table with a row per time step, which is added to the
+// gates' sums of all sequences: what features of the step's position contribute costs one product per pass that way.
+//
 // B sequences, T steps, F features, H units, P units padded to whole vectors. Gates in PyTorch's order i, f, g, o.
 // The caller provides all memory. NaN and infinity propagate as in PyTorch.
 
@@ -17,6 +20,8 @@ struct Shape {
     bool save;  // keep every step for the backward pass
     int threads;
     const long long* lengths;  // steps of each sequence, from 1 to T; null if all have T
+    bool reversed;             // the decoder emits the last step first
+    bool tables;               // each LSTM has a table
     long length(long b) const { return lengths ? (long)lengths[b] : T; }
     long longest(long b, int rows) const {
         long most = length(b);
@@ -39,6 +44,10 @@ struct Lstm {
     float *rows;          // (slots, B, W)
     float *gates;         // (steps, B, GATES, P); the backward pass replaces them by gradients of the preactivations
     float *cells, *tanhs; // (slots, B, P), (steps, B, P)
+    float *table;         // added to the sums, (T, GATES, P), at the step that is encoded or emitted; or null
+    bool reversed;        // step t of its own is the sequence's step length - 1 - t
+    // The sequence's time step of its step t, or its inverse; after the end of a sequence, any.
+    long place(const Shape& s, long b, long t) const { return reversed ? std::max(0L, s.length(b) - 1 - t) : t; }
 };
 
 struct Memory {
@@ -63,12 +72,14 @@ static Memory lay_out(const Shape& s, float* base) {
     const long P = s.P, H = s.H, W = padded(H + s.F + 1);
     auto lstm = [&](long K, long W, long room, long starts) {
         return Lstm{K, W, room, take(K * GATES * P), take(starts * GATES * P), starts == 1 ? 0 : GATES * P, take(s.slots() * s.B * W),
-               take(s.save ? s.T * s.B * GATES * P : 0), take(s.slots() * s.B * P), take(s.save ? s.T * s.B * P : 0)};
+               take(s.save ? s.T * s.B * GATES * P : 0), take(s.slots() * s.B * P), take(s.save ? s.T * s.B * P : 0),
+               s.tables ? take(s.T * GATES * P) : nullptr, false};
     };
     Memory m{};
     m.encoder = lstm(H + s.F, W, H, 1);
     m.decoder = lstm(H, P, P, s.B);
     if (s.B == 1) m.decoder.start_row = 0;
+    m.decoder.reversed = s.reversed;
     m.context = take(H * GATES * P);
     m.bias = take(GATES * P);
     m.z = take(s.lengths ? s.B * W : 0);
@@ -102,6 +113,13 @@ static void pack_bias(const Shape& s, const float* first, const float* second, f
             bias[gate * s.P + u] = u < s.H ? first[gate * s.H + u] + second[gate * s.H + u] : 0.0f;
 }
 
+static void pack_table(const Shape& s, const float* table, float* packed) {
+    for (long row = 0; row < s.T * GATES; ++row) {
+        memcpy(packed + row * s.P, table + row * s.H, s.H * sizeof(float));
+        memset(packed + row * s.P + s.H, 0, (s.P - s.H) * sizeof(float));
+    }
+}
+
 static void pad_columns(const Shape& s, const float* weights, float* to) {
     for (long row = 0; row < GATES * s.H; ++row) {
         memcpy(to + row * s.P, weights + row * s.H, s.H * sizeof(float));
@@ -121,6 +139,10 @@ static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
         Vec sums[GATES][R];
         for (int r = 0; r < R; ++r)
             for (int g = 0; g < GATES; ++g) sums[g][r] = load(l.start + (b + r) * l.start_row + g * P + u);
+        if (l.table)
+            for (int r = 0; r < R; ++r)
+                for (int g = 0; g < GATES; ++g)
+                    sums[g][r] += load(l.table + (l.place(s, b + r, t) * GATES + g) * P + u);
         multiply<GATES, R>(sums, now, W, 1, l.packed + u * l.K * GATES, GATES * LANES, l.K);
         for (int r = 0; r < R; ++r) {
             Vec i = sigmoid(sums[0][r]), f = sigmoid(sums[1][r]), g = tanh_of(sums[2][r]), o = sigmoid(sums[3][r]);
@@ -185,7 +207,7 @@ static void run_forward(const Shape& s, const Memory& m, long b, const float* x,
         step_forward<R>(s, d, b, t);
         const float* h = d.rows + (s.slot(t + 1) * s.B + b) * d.W;
         for (int r = 0; r < R; ++r)
-            if (t < s.length(b + r)) memcpy(decoded + ((b + r) * s.T + t) * H, h + r * d.W, H * sizeof(float));
+            if (t < s.length(b + r)) memcpy(decoded + ((b + r) * s.T + d.place(s, b + r, t)) * H, h + r * d.W, H * sizeof(float));
     }
     clear_after<R>(s, d, b, end);
     for (int r = 0; r < R; ++r) {
@@ -218,13 +240,14 @@ static void run_backward(const Shape& s, const Memory& m, const Lstm& l, long b,
         for (int r = 0; r < R; ++r) {
             float *gates = gates_R + r * GATES * P, *dh_row = m.dh + (b + r) * P, *dc_row = m.dc + (b + r) * P;
             const bool inside = t < s.length(b + r);
+            const long place = l.place(s, b + r, t);
             if (dz && t == s.length(b + r) - 1) memcpy(dh_row, dz + (b + r) * P, P * sizeof(float));
             const float* cell = l.cells + (t * s.B + b + r) * P;
             const float* tanhs = l.tanhs + (t * s.B + b + r) * P;
             for (long u = 0; u < P; u += LANES) {
                 Vec i = load(gates + u), f = load(gates + P + u), g = load(gates + 2 * P + u), o = load(gates + 3 * P + u);
                 Vec dh = load(dh_row + u), tanh_c = load(tanhs + u);
-                if (outer && inside) dh += load_first(outer + ((b + r) * s.T + t) * s.H + u, s.H - u);
+                if (outer && inside) dh += load_first(outer + ((b + r) * s.T + place) * s.H + u, s.H - u);
                 Vec dc = load(dc_row + u) + dh * o * (1.0f - tanh_c * tanh_c);
                 Vec grads[GATES] = {dc * g * i * (1.0f - i), dc * load(cell + u) * f * (1.0f - f), dc * i * (1.0f - g * g),
                                     dh * tanh_c * o * (1.0f - o)};
@@ -266,25 +289,42 @@ static void weight_gradient(const Shape& s, long n, const float* gates, const fl
     });
 }
 
+// table (T, GATES * H) = the gates' gradients, summed over the sequences at the time step that they belong to.
+static void table_gradient(const Shape& s, const Lstm& l, float* table) {
+    for_parts(s.T, s.threads, [&](long first, long count) {
+        memset(table + first * GATES * s.H, 0, count * GATES * s.H * sizeof(float));
+        for (long at = first; at < first + count; ++at)
+            for (long b = 0; b < s.B; ++b) {
+                if (at >= s.length(b)) continue;
+                const float* gates = l.gates + (l.place(s, b, at) * s.B + b) * GATES * s.P;
+                for (long gate = 0; gate < GATES; ++gate)
+                    for (long u = 0; u < s.H; ++u) table[(at * GATES + gate) * s.H + u] += gates[gate * s.P + u];
+            }
+    });
+}
+
 static void copy_columns(const Shape& s, const float* product, long W, long first, long n, float* to) {
     for (long row = 0; row < GATES * s.H; ++row) memcpy(to + row * n, product + row * W + first, n * sizeof(float));
 }
 
-static Shape shape_of(long B, long T, long F, long H, const long long* lengths, int save, int threads) {
-    return Shape{B, T, F, H, padded(H), save != 0, threads, lengths};
+static Shape shape_of(long B, long T, long F, long H, const long long* lengths, int reversed, int tables, int save,
+                      int threads) {
+    return Shape{B, T, F, H, padded(H), save != 0, threads, lengths, reversed != 0, tables != 0};
 }
 
 extern "C" {
 
-size_t workspace_floats(long B, long T, long F, long H, const long long* lengths, int save) {
-    return lay_out(shape_of(B, T, F, H, lengths, save, 1), nullptr).floats;
+size_t workspace_floats(long B, long T, long F, long H, const long long* lengths, int tables, int save) {
+    return lay_out(shape_of(B, T, F, H, lengths, 0, tables, save, 1), nullptr).floats;
 }
 
-// Reads x (B, T, F), the lengths (B,) or null, and the weights in the layout of nn.LSTM; writes decoded (B, T, H).
-void forward(long B, long T, long F, long H, const long long* lengths, int save, int threads, const float* x, const float* e_ih, const float* e_hh,
-             const float* e_bi, const float* e_bh, const float* d_ih, const float* d_hh, const float* d_bi,
-             const float* d_bh, float* workspace, float* decoded) {
-    const Shape s = shape_of(B, T, F, H, lengths, save, threads);
+// Reads x (B, T, F), the lengths (B,) or null, the weights in the layout of nn.LSTM, and the tables (T, 4H) of both LSTMs
+// or null for each; writes decoded (B, T, H).
+void forward(long B, long T, long F, long H, const long long* lengths, int reversed, int save, int threads,
+             const float* x, const float* e_ih, const float* e_hh, const float* e_bi, const float* e_bh,
+             const float* d_ih, const float* d_hh, const float* d_bi, const float* d_bh, const float* e_table,
+             const float* d_table, float* workspace, float* decoded) {
+    const Shape s = shape_of(B, T, F, H, lengths, reversed, e_table != nullptr, save, threads);
     const Memory m = lay_out(s, workspace);
     pack(s, e_hh, H, m.encoder.packed, H + F, 0);
     pack(s, e_ih, F, m.encoder.packed, H + F, H);
@@ -292,14 +332,17 @@ void forward(long B, long T, long F, long H, const long long* lengths, int save,
     pack(s, d_ih, H, m.context, H, 0);
     pack_bias(s, e_bi, e_bh, m.encoder.start);
     pack_bias(s, d_bi, d_bh, m.bias);
+    if (s.tables) pack_table(s, e_table, m.encoder.table), pack_table(s, d_table, m.decoder.table);
     for_tiles_of_parts(B, threads, [&](long b, auto rows) { run_forward<decltype(rows)::value>(s, m, b, x, decoded); });
 }
 
-// Gradients of the weights, given the gradient of decoded (B, T, H); overwrites the workspace that forward filled.
-void backward(long B, long T, long F, long H, const long long* lengths, int threads, const float* e_hh, const float* d_ih, const float* d_hh,
-              const float* d_decoded, float* workspace, float* g_e_ih, float* g_e_hh, float* g_e_b, float* g_d_ih,
-              float* g_d_hh, float* g_d_b) {
-    const Shape s = shape_of(B, T, F, H, lengths, 1, threads);
+// Gradients of the weights, and of the tables if there are any, given the gradient of decoded (B, T, H); overwrites the
+// workspace that forward filled.
+void backward(long B, long T, long F, long H, const long long* lengths, int reversed, int threads, const float* e_hh,
+              const float* d_ih, const float* d_hh, const float* d_decoded, float* workspace, float* g_e_ih,
+              float* g_e_hh, float* g_e_b, float* g_d_ih, float* g_d_hh, float* g_d_b, float* g_e_table,
+              float* g_d_table) {
+    const Shape s = shape_of(B, T, F, H, lengths, reversed, g_e_table != nullptr, 1, threads);
     const Memory m = lay_out(s, workspace);
     const Lstm &e = m.encoder, &d = m.decoder;
     const long P = s.P;
@@ -329,6 +372,7 @@ void backward(long B, long T, long F, long H, const long long* lengths, int thre
     copy_columns(s, m.product, e.W, 0, H, g_e_hh);
     copy_columns(s, m.product, e.W, H, F, g_e_ih);
     copy_columns(s, m.product, e.W, H + F, 1, g_e_b);
+    if (s.tables) table_gradient(s, e, g_e_table), table_gradient(s, d, g_d_table);
 }
 
 }

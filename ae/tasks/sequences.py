@@ -76,7 +76,7 @@ class Heads:
         """What simple methods score on the same splits; `ae.baselines.beside` says which."""
         from ae.baselines import beside
 
-        return beside(splits, configuration.hidden_size, classify=self.classify, predict=self.predict)
+        return beside(splits, configuration.context_size, classify=self.classify, predict=self.predict)
 
 
 @functools.cache

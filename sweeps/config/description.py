@@ -65,7 +65,7 @@ def _space(space: Space) -> str:
 
 def _fixed(plan: Plan) -> str:
     varied = (*plan.whole_space, "epochs", "seed")
-    fixed = {name: value for name, value in asdict(plan.base).items() if name not in varied}
+    fixed = {name: value for name, value in plan.base.stated.items() if name not in varied}
     return ", ".join(f"{name} {hyperparameter(value)}" for name, value in fixed.items()) or "nothing"
 
 

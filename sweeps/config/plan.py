@@ -237,6 +237,11 @@ class Plan:
         return [name for name, dimension in whole.items() if not spaces.is_single(dimension)] or list(whole)
 
     @property
+    def stated(self) -> list[str]:
+        """Hyperparameters that a table of the trials names: without the options that are off in all of them."""
+        return [name for name in spaces.HYPERPARAMETERS if name in self.base.stated or name in self.whole_space]
+
+    @property
     def search_limits(self) -> dict[str, Any]:
         """What may end the search; if a later session changes any of it, a search that ended early continues."""
         return {"trials": self.trials, "target": self.target}

@@ -73,7 +73,13 @@ APPLY_OPTIONS = _by_spelling(
 HYPERPARAMETERS = _by_spelling(
     {
         "lr": "learningrate learnrate stepsize eta alpha baselr maxlr initlr adamlr",
-        "hidden_size": "hidden hiddendim hiddenunits units nunits nhidden width latentdim latentsize codesize dim",
+        "hidden_size": "hidden hiddendim hiddenunits units nunits nhidden width dim",
+        "latent_size": "latent latentdim codesize bottleneck zdim embeddingdim",
+        "layers": "numlayers nlayers depth",
+        "dropout": "dropoutrate droprate pdrop",
+        "noise": "noisestd denoising inputnoise",
+        "patch": "patchsize patchlen",
+        "time_features": "positionalencoding positionencoding timeencoding",
         "batch_size": "batch bs trainbatchsize batchsz minibatch perdevicetrainbatchsize",
         "clip": "gradclip gradientclip gradientclipval clipnorm clipvalue maxgradnorm maxnorm gradnorm clipping",
         "init": "initializer initialiser weightinit initialisation kernelinitializer",

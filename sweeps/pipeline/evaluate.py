@@ -18,7 +18,6 @@ from ae.splits import Split, Splits
 from ae.task import Task
 from ae.words import counted, did_you_mean
 from sweeps.config import plan_file
-from sweeps.config.space import HYPERPARAMETERS
 from sweeps.config.words import SMOKE, settings
 from sweeps.storage import data_hash
 from sweeps.storage.folder import BEST, PLAN
@@ -68,7 +67,7 @@ def evaluate(folder: Path, data: Path | None, console: Console) -> None:
     if data is None and saved["subset"]:
         splits = splits.subset(saved["subset"])
     metrics = _metrics(task, best, splits, saved["class_names"] or [], path or best)
-    model = settings(saved["configuration"], [*HYPERPARAMETERS, "seed"])
+    model = settings(saved["configuration"], [name for name in saved["configuration"].stated if name != "epochs"])
     lines = [f"{task.name}, {len(splits.test):,} test sequences: {splits.source}"]
     lines.append(f"model: {model}; the winner's seed with the best validation")
     if data is None:
@@ -105,8 +104,8 @@ def _as_trained(split: Split, model: LSTM_AE, class_names: list[Any], data: Path
     Raises:
         UserError: if the split's sequences have another number of features, or a class that the model does not know.
     """
-    if split.features != model.encoder.input_size:
-        rule = f"the model takes {counted(model.encoder.input_size, 'feature')} per time step"
+    if split.features != model.input_size:
+        rule = f"the model takes {counted(model.input_size, 'feature')} per time step"
         raise UserError(f"{data}: {rule}, such as the pixels of an image's row, got {split.features}")
     if model.classify is None or split.labels_N is None or split.class_names is None:
         return split

@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def _trial_rows(log: SweepLog) -> list[dict[str, Any]]:
 
 
 def _trial_row(log: SweepLog, phase: str, record: TrialRecord) -> dict[str, Any]:
-    settings = {name: value for name, value in asdict(record.config).items() if name != "epochs"}
+    settings = {name: getattr(record.config, name) for name in (*log.plan.stated, "seed")}
     metric = log.plan.task.objective.metric
     std = {f"best_{metric}_std": record.best_std} if log.plan.seeds_per_trial > 1 else {}
     return {

@@ -101,7 +101,7 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
     ]
     best = f"best {metric} {record.best:.4g} at epoch {record.best_epoch}" if record.best_epoch else "no validation yet"
     took = f"{duration(record.train_s)} in training and validation"
-    names = [*HYPERPARAMETERS, "seed"]
+    names = [*plan.stated, "seed"]
     varied = [name for name in names if name in plan.varied]
     configuration = f"configuration{', given with --try' if record.tried else ''}:"
     lines = [
@@ -123,7 +123,7 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
 
 def _alone(plan: Plan, record: TrialRecord, seeds_per_trial: int) -> str:
     """The command of a sweep of this one configuration, as a shell takes it."""
-    given = {name: getattr(record.config, name) for name in HYPERPARAMETERS}
+    given = {name: getattr(record.config, name) for name in HYPERPARAMETERS if name in plan.stated}
     attempt = " ".join(f"{name}={'none' if value is None else value}" for name, value in given.items())
     command = ["python", "sweeps/run.py", "--task", plan.task.reference]
     command += ["--data", str(plan.data)] if plan.data else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -95,7 +95,7 @@ def run_id(plan: Plan, log: TrialLog, record: TrialRecord) -> str:
 
 def run_config(log: TrialLog, record: TrialRecord) -> dict[str, Any]:
     """A trial's hyperparameters and phase, as a tracker shows them: "none" for None."""
-    values = {name: "none" if value is None else value for name, value in asdict(record.config).items()}
+    values = {name: "none" if value is None else value for name, value in record.config.stated.items()}
     return values | {"phase": log.phase}
 
 
