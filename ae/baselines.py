@@ -114,14 +114,14 @@ def errors_of(reconstructed: Callable[[Batch], Tensor], split: Split, without_la
     return errors_N
 
 
-def isolation_forest(train: Split) -> Score:
+def isolation_forest(train: Split, seed: int = 0) -> Score:
     """How easily random cuts isolate a sequence from the training sequences; they have one length.
 
     Source: Liu et al. 2008, https://doi.org/10.1109/ICDM.2008.17
     """
     from sklearn.ensemble import IsolationForest
 
-    forest = IsolationForest(random_state=0).fit(_vectors(train))
+    forest = IsolationForest(random_state=seed).fit(_vectors(train))
     return lambda split: -forest.score_samples(_vectors(split, most=None))
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import NoReturn
 
 import agreement
@@ -15,8 +16,10 @@ import overhead
 import redrawn
 import samplers
 import scale
+import sequences
 import step
 import winner
+from sequence_methods import METHODS
 from settings import QUICK, Settings
 
 BENCHMARKS = {
@@ -29,6 +32,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "samplers": samplers.run,
     "redrawn": redrawn.run,
+    "sequences": sequences.run,
 }
 
 
@@ -71,6 +75,10 @@ def parser() -> Parser:
     parser.add_argument("--grid-repeats", type=_number, metavar="N", help="runs of each contender of grid")
     parser.add_argument("--epochs", type=_number, metavar="N", help="epochs of a trial of grid")
     parser.add_argument("--subset", type=_number, metavar="N", help="training sequences of grid")
+    parser.add_argument("--sequences", type=Path, metavar="FOLDER", help="the data of sequences")
+    parser.add_argument("--methods", type=_methods, metavar="NAME,NAME", help=f"of sequences: {', '.join(METHODS)}")
+    parser.add_argument("--peer-cap-s", type=_number, metavar="S", help="CPU time of a peer of sequences")
+    parser.add_argument("--sequence-seeds", type=_number, metavar="N", help="runs of each method of sequences")
     parser.add_argument("--trials", type=_counts, metavar="N,N", help="sizes of the sweeps of scale, from 2")
     return parser
 
@@ -83,6 +91,13 @@ def _number(text: str, least: int = 1) -> int:
 
 def _counts(text: str) -> tuple[int, ...]:
     return tuple(_number(count, 2) for count in text.split(","))
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in METHODS]:
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(METHODS)}, got {unknown[0]!r}")
+    return names
 
 
 if __name__ == "__main__":

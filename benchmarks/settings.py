@@ -42,6 +42,18 @@ class Settings:
     """Sweeps of each of them."""
     grids: int = 60
     """Grids of `redrawn`."""
+    sequences: Path = HERE.parent.parent / "shared" / "data" / "sequences"
+    """Folder of the data of `sequences`; a data set that is not there is left out."""
+    methods: tuple[str, ...] = ("sweep", "training", "tutorial", "sequitur", "pca", "pca8", "forest", "mean-step")
+    """Methods of `sequences`; `sequence_methods.METHODS` has them."""
+    sequence_seeds: int = 3
+    """Runs of each method of `sequences` on each data set."""
+    sequence_epochs: int | None = None
+    """Epochs of everything that trains in `sequences`; None takes each method's own number."""
+    sequence_trials: int | None = None
+    """Trials of the sweeps of `sequences`; None takes the task's."""
+    peer_cap_s: float = 600.0
+    """Seconds of CPU time after which a peer of `sequences` begins no further epoch."""
 
 
 QUICK = Settings(
@@ -60,5 +72,9 @@ QUICK = Settings(
     drawn=(12,),
     seeds=2,
     grids=3,
+    sequence_seeds=1,
+    sequence_epochs=2,
+    sequence_trials=2,
+    peer_cap_s=1.0,
 )
 """Settings that show that all works; their figures mean nothing, and they leave the real results alone."""
