@@ -147,7 +147,7 @@ def remark(test: Mapping[str, float]) -> str:
     return " ".join(verdicts(test))
 
 
-BASE = Configuration(batch_size=32, init="orthogonal")
+BASE = Configuration(hidden_size=64, lr=5e-3, batch_size=16, init="orthogonal", schedule="one-cycle")
 
 TASK = Task(
     description="your own sequences: reconstruct, classify, detect anomalies, predict (--data FILE)",
