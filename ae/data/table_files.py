@@ -25,6 +25,7 @@ import pandas as pd
 from pyarrow import parquet
 
 from ae.data.table_cells import MISSING, as_numbers, decimal_mark
+from ae.data.table_text import bytes_of, parsed
 from ae.errors import UserError
 from ae.words import listed
 
@@ -61,9 +62,12 @@ class TableFile:
             UserError: if it cannot be read; the message names it.
         """
         with readable(self):
-            content = self._content()
-            is_parquet = _ending(self.member or self.path.name) == ".parquet"
-            return _open_parquet(self, content) if is_parquet else open_text(self, content)
+            ending = _ending(self.member or self.path.name)
+            if ending == ".parquet":
+                return _open_parquet(self, self._content())
+            if self.member or ending.endswith(".gz"):
+                return open_text(self, self._content())
+            return open_text(self, self.path)
 
     def _content(self) -> bytes:
         if self.member:
@@ -81,7 +85,8 @@ class OpenTable:
     file: TableFile
     head: list[list[str]]
     """The first rows as text, header rows included, at most `HEAD_ROWS`; the first is empty if the first line is."""
-    content: bytes | pd.DataFrame
+    content: bytes | Path | pd.DataFrame
+    """The text, or the file that it is in; or the cells of a .parquet file."""
     separator: str = ""
     """The separator of a text file; empty for .parquet."""
     named_rows: int = 0
@@ -111,7 +116,9 @@ class OpenTable:
             if self.separator and mark == ",":
                 cells = self._parsed(header_rows, text, numbers, mark)
         for position in numbers:
-            cells[position] = as_numbers(cells[position], mark)
+            column = cells[position]
+            if (read := as_numbers(column, mark)) is not column:
+                cells[position] = read
         cells = _without_blank_rows(cells, keep_blank)
         if cells.empty:
             raise UserError(f"{self.file}: has no rows; a table needs a header and rows")
@@ -123,24 +130,24 @@ class OpenTable:
         return cells.set_axis(pd.RangeIndex(cells.shape[1]), axis=1)
 
     def _parsed(self, header_rows: int, text: Collection[int], numbers: Collection[int], mark: str) -> pd.DataFrame:
-        assert isinstance(self.content, bytes)
+        assert isinstance(self.content, bytes | Path)
         missing: dict[Any, list[str]] = {position: list(MISSING) for position in numbers}
+        how: dict[str, Any] = {
+            "sep": self.separator,
+            "decimal": mark,
+            "header": None,
+            "skiprows": header_rows,
+            "names": range(max(len(row) for row in self.head[: max(1, header_rows)])),
+            "dtype": dict.fromkeys(text, str),
+            "na_values": missing,
+            "index_col": False,  # otherwise an extra cell in the first row would shift every column by one
+            "keep_default_na": False,  # a text may be "NA"
+            "skip_blank_lines": False,  # keeps the row numbers right
+            "low_memory": False,
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            cells = pd.read_csv(
-                io.BytesIO(self.content),
-                sep=self.separator,
-                decimal=mark,
-                header=None,
-                skiprows=header_rows,
-                names=range(max(len(row) for row in self.head[: max(1, header_rows)])),
-                dtype=dict.fromkeys(text, str),
-                na_values=missing,
-                index_col=False,  # otherwise an extra cell in the first row would shift every column by one
-                keep_default_na=False,  # a text may be "NA"
-                skip_blank_lines=False,  # keeps the row numbers right
-                low_memory=False,
-            )
+            cells = parsed(self.content, how)
         cells.index = pd.RangeIndex(header_rows + 1, header_rows + 1 + len(cells))
         _refuse_line_breaks(cells, self.file)
         return cells
@@ -205,8 +212,8 @@ def _ending(name: str) -> str:
     return max((ending for ending in ENDINGS if name.lower().endswith(ending)), key=len, default="")
 
 
-def open_text(file: TableFile, content: bytes) -> OpenTable:
-    """A text file with this content."""
+def open_text(file: TableFile, content: bytes | Path) -> OpenTable:
+    """A text file with this content, or with that of the file at a path."""
     separator = max(SEPARATORS, key=lambda each: _columns(content, each))
     with _text(content) as text:
         rows = csv.reader(text, delimiter=separator)
@@ -214,7 +221,7 @@ def open_text(file: TableFile, content: bytes) -> OpenTable:
     return OpenTable(file=file, head=head, content=content, separator=separator)
 
 
-def _columns(content: bytes, separator: str) -> int:
+def _columns(content: bytes | Path, separator: str) -> int:
     """Columns that the first line has with a separator."""
     with _text(content) as text:
         try:
@@ -223,8 +230,8 @@ def _columns(content: bytes, separator: str) -> int:
             return 0
 
 
-def _text(content: bytes) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+def _text(content: bytes | Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(bytes_of(content), encoding="utf-8-sig", newline="")
 
 
 def _open_parquet(file: TableFile, content: bytes) -> OpenTable:

@@ -37,7 +37,8 @@ def read_numpy(path: Path, options: Options) -> Raw:
     _refuse_columns(options, path)
     try:
         with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
+            one = _private_map(path) if path.suffix.lower() == ".npy" else None
+            loaded: Any = np.load(stream, allow_pickle=False) if one is None else one
             is_one = isinstance(loaded, np.ndarray)
             arrays = {"": loaded} if is_one else {name: loaded[name] for name in loaded.files}
     except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged file
@@ -50,6 +51,14 @@ def read_numpy(path: Path, options: Options) -> Raw:
         main = next(iter(arrays))
     raw = _each(arrays, path) if main is None else from_array(arrays[main], options, str(path))
     return raw if labels is None else _with_labels(raw, labels, path)
+
+
+def _private_map(path: Path) -> NDArray[Any] | None:
+    """The array in a .npy file, read when it is used; changes stay in memory. None if the file cannot be mapped."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+    except (OSError, ValueError):  # an empty array, or a damaged file, of which reading it says what is wrong
+        return None
 
 
 def mapped(path: Path) -> NDArray[Any]:

@@ -30,13 +30,13 @@ def fill(raw: Raw, source: str) -> Raw:
     A feature that a whole sequence lacks stays NaN; `ae.data.sequences.scaling` puts the training mean there.
 
     Args:
-        raw: whole sequences, one after another.
+        raw: whole sequences, one after another; their values are filled in place if they can be.
         source: names the data in messages.
 
     Raises:
         UserError: if a value is infinite, or too large to be scaled.
     """
-    found = filled(raw, source)
+    found = filled(raw, source, in_place=True)
     if found.observed_SF is not None:
         count = int((~found.observed_SF).sum())
         what = f"{counted(count, 'missing value')} ({count / found.observed_SF.size:.2g} of all)"
@@ -44,14 +44,23 @@ def fill(raw: Raw, source: str) -> Raw:
     return found
 
 
-def filled(raw: Raw, source: str, before: int = 0) -> Raw:
-    """As `fill`, and nothing is said; `before` are steps of the first sequence that are not in `raw`."""
+def filled(raw: Raw, source: str, before: int = 0, *, in_place: bool = False) -> Raw:
+    """As `fill`, and nothing is said.
+
+    Args:
+        raw: whole sequences, one after another.
+        source: names the data in messages.
+        before: steps of the first sequence that are not in `raw`.
+        in_place: change the values of `raw`, unless they are read-only.
+    """
     _refuse_huge(raw, source, before)
-    missing_SF = np.isnan(raw.values_SF)
-    if not missing_SF.any():
+    rows = range(0, len(raw.values_SF), STEPS)
+    if not any(np.isnan(raw.values_SF[first : first + STEPS]).any() for first in rows):
         return raw
-    values_SF = raw.values_SF.copy()
-    features = np.flatnonzero(missing_SF.any(axis=0))
+    values_SF = raw.values_SF if in_place and raw.values_SF.flags.writeable else raw.values_SF.copy()
+    observed_SF = np.isnan(values_SF)
+    features = np.flatnonzero(observed_SF.any(axis=0))
+    np.logical_not(observed_SF, out=observed_SF)
     parts_N = (raw.lengths_N.cumsum() - 1) // STEPS
     for part in np.unique(parts_N):  # in parts, as the numbers of steps take more memory than the values
         where = np.flatnonzero(parts_N == part)
@@ -59,7 +68,7 @@ def filled(raw: Raw, source: str, before: int = 0) -> Raw:
         sequence_S = np.repeat(where, raw.lengths_N[where])
         for feature in features:
             values_SF[steps, feature] = _filled(values_SF[steps, feature], sequence_S)
-    return replace(raw, values_SF=values_SF, observed_SF=~missing_SF)
+    return replace(raw, values_SF=values_SF, observed_SF=observed_SF)
 
 
 def drop_empty(raw: Raw, source: str) -> Raw:

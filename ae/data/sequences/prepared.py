@@ -5,7 +5,8 @@ Shape suffixes: N sequences, F features, S time steps of all sequences together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from ae.data.sequences.raw import Raw
 from ae.data.sequences.scaling import Scaler, own_scale
 from ae.splits import Split
+
+STEPS = 100_000
+"""Steps of several sequences that are gathered at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +69,14 @@ class Prepared:
 
     def split(self, raw: Raw) -> Split:
         """Sequences, or windows, as a split: scaled, in their order, with a copy of their own steps alone."""
-        raw = compact(raw)
-        steps_SF = self.scaler.scaled(raw.values_SF)
+        first_B, last_B, _ = _blocks(raw)
+        steps_SF = np.empty((int((last_B - first_B).sum()), len(self.columns)), dtype=np.float32)
+        done = 0
+        for few in _portions(last_B - first_B):  # so that their values are in memory once, and scaled
+            part_SF = _kept(raw.values_SF, first_B[few], last_B[few])
+            self.scaler.scaled(part_SF, steps_SF[done : done + len(part_SF)])
+            done += len(part_SF)
+        raw = compact(replace(raw, values_SF=raw.values_SF[:, :0]))
         centre_NF, spread_NF = None, None
         if self.scaler.kind == "per-sequence":
             centre_NF, spread_NF = own_scale(steps_SF, raw.starts_N, raw.lengths_N)
@@ -98,22 +108,31 @@ def compact(raw: Raw) -> Raw:
     begins_B = sizes_B.cumsum() - sizes_B
 
     def kept(values_S: NDArray[Any] | None) -> NDArray[Any] | None:
-        if values_S is None:
-            return None
-        blocks = [values_S[first:last] for first, last in zip(first_B, last_B, strict=True)]
-        return blocks[0] if len(blocks) == 1 else np.concatenate([values_S[:0], *blocks])
+        return None if values_S is None else _kept(values_S, first_B, last_B)
 
-    values_SF = kept(raw.values_SF)
-    assert values_SF is not None
     return replace(
         raw,
-        values_SF=values_SF,
+        values_SF=_kept(raw.values_SF, first_B, last_B),
         observed_SF=kept(raw.observed_SF),
         labels_S=kept(raw.labels_S),
         unusual_S=kept(raw.unusual_S),
         index_S=kept(raw.index_S),
         starts_N=begins_B[block_N] + raw.starts_N - first_B[block_N],
     )
+
+
+def _kept(values_S: NDArray[Any], first_B: NDArray[np.int64], last_B: NDArray[np.int64]) -> NDArray[Any]:
+    """The steps of some blocks, one after another; those of one block are not copied."""
+    blocks = [values_S[first:last] for first, last in zip(first_B, last_B, strict=True)]
+    return blocks[0] if len(blocks) == 1 else np.concatenate([values_S[:0], *blocks])
+
+
+def _portions(sizes_B: NDArray[np.int64]) -> Iterator[slice]:
+    """The blocks in groups of some `STEPS` steps; a longer block is a group of its own."""
+    group_B = sizes_B.cumsum() // STEPS
+    borders = np.flatnonzero(np.diff(group_B, prepend=-1, append=group_B[-1:] + 1))
+    for first, last in itertools.pairwise(borders.tolist()):
+        yield slice(first, last)
 
 
 def _blocks(raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -53,9 +53,14 @@ class Scaler:
         centre_F, spread_F = (np.array(each) for each in zip(*pairs, strict=True))
         return cls(kind=kind, centre_F=centre_F, spread_F=spread_F)
 
-    def scaled(self, values_SF: Values) -> NDArray[np.float32]:
-        """Values on the model's scale; a missing one is 0, the centre. What no float32 can hold is the largest one."""
-        scaled_SF = np.empty(values_SF.shape, dtype=np.float32)
+    def scaled(self, values_SF: Values, out_SF: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Values on the model's scale; a missing one is 0, the centre. What no float32 can hold is the largest one.
+
+        Args:
+            values_SF: in the data's units.
+            out_SF: where they are written; None takes new memory.
+        """
+        scaled_SF = np.empty(values_SF.shape, dtype=np.float32) if out_SF is None else out_SF
         for first in range(0, len(values_SF), ROWS):  # in parts, so that no second copy of all is made in float64
             rows = slice(first, first + ROWS)
             part_SF = (values_SF[rows] - self.centre_F) / self.spread_F

@@ -23,7 +23,7 @@ from ae.data.sequences import arrays
 from ae.data.sequences.options import Options
 from ae.data.sequences.raw import Raw
 from ae.data.sequences.read import read
-from ae.data.sequences.tables import header, raw_from, settled, texts_of, understood
+from ae.data.sequences.tables import columns_of, header, raw_from, settled, texts_of, understood
 from ae.data.table_files import ENDINGS as TABLES
 from ae.data.table_files import TEXT_ENDINGS, TableFile, find_table_files
 from ae.data.table_parts import parts
@@ -75,11 +75,12 @@ def _table_chunks(path: Path, options: Options) -> Iterator[Chunk]:
             continue
         cells = opened.cells(skipped, text=roles.texts, numbers=roles.values, keep_blank=roles.blank_is_missing)
         cells.index = cells.index + rows_before
+        columns = columns_of(cells)
         if known is None:
-            known = names, header_rows, settled(roles, cells, names, options, source)
+            known = names, header_rows, settled(roles, columns, names, options, source)
         roles = known[2]
-        last = None if roles.id is None else str(texts_of(cells[roles.id])[-1])
-        raw = raw_from(cells, names, roles, source)
+        last = None if roles.id is None else str(texts_of(columns[roles.id])[-1])
+        raw = raw_from(columns, names, roles, source)
         if roles.layout == "long" and raw.names_N[-1] != last:
             raise UserError(unsorted(source, str(raw.names_N[-1])))
         yield Chunk(raw=raw, is_open=roles.layout != "rows")

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ae.data.table_cells import MISSING, Days, parse_days
 from ae.errors import UserError
 
+ROWS = 100_000
+"""Cells that are read as numbers at once."""
 _TIME_OF_DAY = r"^(.*?)(?:,?[T\s]\s*(\d{1,2}:\d{2}.*))?$"
 
 
@@ -26,7 +28,7 @@ def times_of(column: pd.Series, name: str, source: str) -> NDArray[Any]:
     if missing.any():
         rule = "must be a time or a number; fill it in, or remove the row"
         raise UserError(f"{source}, row {missing.idxmax()}, column {name}: is empty; {rule}")
-    numbers = pd.to_numeric(column, errors="coerce") if column.dtype.kind not in "mM" else pd.Series(dtype=float)
+    numbers = _numbers(column) if column.dtype.kind not in "mM" else pd.Series(dtype=float)
     if len(numbers) and np.isfinite(numbers.astype(np.float64)).all():
         whole = (numbers % 1 == 0).all() and numbers.abs().max() < 2**53
         return np.asarray(numbers.astype(np.int64) if whole else numbers)
@@ -37,6 +39,12 @@ def times_of(column: pd.Series, name: str, source: str) -> NDArray[Any]:
         row = times.isna().idxmax()
         raise UserError(f"{source}, row {row}, column {name}: must be a time or a number, got {column.at[row]!r}")
     return times.dt.tz_localize(None).to_numpy()
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """The cells as numbers, NaN where they are none; in parts, as pandas takes five times their memory to read them."""
+    parts = [column.iloc[first : first + ROWS] for first in range(0, len(column), ROWS)]
+    return pd.concat([pd.to_numeric(part, errors="coerce") for part in parts])
 
 
 def _by_form(texts: pd.Series, name: str, source: str) -> pd.Series:
