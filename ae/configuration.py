@@ -12,7 +12,7 @@ from ae.architecture import DECODES, Architecture
 from ae.errors import UserError
 
 INITIALISATIONS = ("uniform", "orthogonal", "chrono")
-SCHEDULES = ("constant", "one-cycle")
+SCHEDULES = ("constant", "one-cycle", "cosine")
 MOST_LAYERS = 3
 
 
@@ -23,7 +23,7 @@ class Configuration:
     hidden_size: int = 60
     """Width H of the context vector z, in units."""
     lr: float = 1e-3
-    """Adam step size; under the one-cycle schedule, the peak step size."""
+    """Adam step size; under a schedule, the peak step size."""
     clip: float | None = 1.0
     """Largest L2 norm of the gradient; None never clips."""
     batch_size: int = 32
@@ -31,7 +31,8 @@ class Configuration:
     init: str = "uniform"
     """Initialisation: "uniform" (PyTorch's), "orthogonal" (forget bias 1), "chrono" (memories of 1 to 1,000 steps)."""
     schedule: str = "constant"
-    """Step size over the run: "constant", or "one-cycle" (rises for 30 % of the steps, then anneals to nearly 0)."""
+    """Step size over the run: "constant", or "one-cycle" (rises for 30 % of the steps, then anneals to nearly 0), or
+    "cosine" (rises for 5 %, then falls as a cosine to 0)."""
     time_features: int = 0
     """Sines and cosines of the step's position, half each, that both LSTMs read besides their input; 0 for none.
 
@@ -68,10 +69,27 @@ class Configuration:
 
     Source: Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294.
     """
+    mix: float = 0.0
+    """Trains on random convex combinations of three sequences of a batch; 0 for none. Not for models that classify.
+
+    It is the parameter of the Dirichlet distribution of their shares: the smaller, the nearer to one of the three.
+
+    Source: Zhang et al. 2018, https://arxiv.org/abs/1710.09412.
+    """
+    weight_decay: float = 0.0
+    """Share by which a step of size 1 shrinks the weights, decoupled from the gradient; biases are left as they are.
+
+    Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
+    """
+    average: float = 0.0
+    """Decay of the exponential moving average of the weights, which is what is evaluated and saved; 0 for none.
+
+    Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046.
+    """
     epochs: int = 300
-    """Passes over the training split; the one-cycle schedule spans all of them."""
+    """Passes over the training split; a schedule spans all of them."""
     seed: int = 0
-    """Seeds the starting weights and the order of the batches."""
+    """Seeds the starting weights, the order of the batches, and whatever is drawn in training."""
 
     def __post_init__(self) -> None:
         for name, (rule, holds) in RULES.items():
@@ -88,6 +106,11 @@ class Configuration:
     def architecture(self) -> Architecture:
         """The shape of its model."""
         return Architecture(**{one.name: getattr(self, one.name) for one in fields(Architecture)})
+
+    @property
+    def draws(self) -> bool:
+        """Whether training draws random numbers besides the order of the batches."""
+        return bool(self.noise or self.mix or (self.dropout and self.layers > 1))
 
     @property
     def context_size(self) -> int:
@@ -111,6 +134,10 @@ def _is_positive(value: Any) -> bool:
     return _is_number(value) and value > 0
 
 
+def _is_at_least_0(value: Any) -> bool:
+    return _is_number(value) and value >= 0
+
+
 def _is_share(value: Any) -> bool:
     return _is_number(value) and 0 <= value < 1
 
@@ -132,7 +159,8 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "latent_size": ("a whole number >= 1, or none", lambda value: value is None or _is_count(value)),
     "layers": (f"a whole number from 1 to {MOST_LAYERS}", lambda value: _is_count(value, MOST_LAYERS)),
     "dropout": SHARE,
-    "noise": ("a number >= 0", lambda value: _is_number(value) and value >= 0),
+    "average": SHARE,
+    **dict.fromkeys(("mix", "weight_decay", "noise"), ("a number >= 0", _is_at_least_0)),
     "init": _one_of(INITIALISATIONS),
     "schedule": _one_of(SCHEDULES),
     "decode": _one_of(DECODES),

@@ -26,6 +26,10 @@ class Validation:
     """Whether the loss or the objective is not finite."""
     per_seed: tuple[float, ...] = ()
     """The objective of each seed; if one diverged it is the last. Empty with one seed."""
+    skipped: int = 0
+    """Steps skipped so far because their gradient was far larger than usual; with several seeds, of all."""
+    rolled_back: int = 0
+    """How many seeds diverged once and resumed from the validation before, at half the step size."""
 
 
 class SeededTraining:
@@ -66,7 +70,7 @@ class SeededTraining:
         """Train each seed for so many epochs, fewer at the end, and validate it; ends at a seed that diverges."""
         found: list[Validation] = []
         for training in self.trainings:
-            found.append(_validation(self.task, training, epochs))
+            found.append(_validation(training, epochs))
             if found[-1].has_diverged:
                 break
         return _mean(found, self.task.objective.metric) if len(self.trainings) > 1 else found[0]
@@ -82,22 +86,38 @@ class SeededTraining:
             training.load_state_dict(one)
 
 
-def _validation(task: Task, training: Training, epochs: int) -> Validation:
-    """Train one seed, and validate it."""
-    for _ in range(min(epochs, training.configuration.epochs - training.epoch)):
-        if not math.isfinite(training.train_epoch()):
-            break
-    metrics = training.validate()
-    objective = metrics[task.objective.metric]
-    has_diverged = not all(map(math.isfinite, (training.train_loss, metrics["loss"], objective)))
+def _validation(training: Training, epochs: int) -> Validation:
+    """Train one seed, and validate it; if it diverges, once more from where it was, at half the step size."""
+    last = min(training.epoch + epochs, training.configuration.epochs)
+    metrics = _trained(training, last)
+    if not training.is_sound(metrics) and training.roll_back():
+        metrics = _trained(training, last)
+    has_diverged = not training.is_sound(metrics)
+    if not has_diverged:
+        training.keep()
     if has_diverged:  # the score of diverged weights means nothing
         metrics = dict.fromkeys(metrics, math.nan)
-    return Validation(epoch=training.epoch, train_loss=training.train_loss, metrics=metrics, has_diverged=has_diverged)
+    return Validation(
+        epoch=training.epoch,
+        train_loss=training.train_loss,
+        metrics=metrics,
+        has_diverged=has_diverged,
+        skipped=training.skipped,
+        rolled_back=int(training.rolled_back),
+    )
+
+
+def _trained(training: Training, last: int) -> dict[str, float]:
+    """Train up to an epoch, less if the training loss stops being finite; returns the metrics of a validation."""
+    while training.epoch < last and math.isfinite(training.train_epoch()):
+        pass
+    return training.validate()
 
 
 def _mean(found: list[Validation], objective: str) -> Validation:
     """The mean over the seeds; if one diverged, what it came to. A metric that is not finite for each has no mean."""
     last, per_seed = found[-1], tuple(one.metrics[objective] for one in found)
+    last = replace(last, skipped=sum(one.skipped for one in found), rolled_back=sum(one.rolled_back for one in found))
     if last.has_diverged:
         return replace(last, per_seed=per_seed)
     values = {name: [one.metrics[name] for one in found] for name in last.metrics}

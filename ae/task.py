@@ -151,8 +151,23 @@ class Task:
         """The task as these options, an instance of `self.options`, want it."""
         return self.variant(self, options)
 
+    def check(self, configuration: Configuration, train: Split) -> None:
+        """Refuse what this task cannot train on data like this.
+
+        Raises:
+            UserError: naming the hyperparameter.
+        """
+        if configuration.mix and self.model(train).get("labels"):
+            rule = "mix must be 0 for a model that classifies: labels do not mix"
+            raise UserError(f"{rule}; got {configuration.mix}")
+
     def build(self, configuration: Configuration, train: Split) -> LSTM_AE:
-        """A newly initialised model for data like this; its weights come from torch's global random generator."""
+        """A newly initialised model for data like this; its weights come from torch's global random generator.
+
+        Raises:
+            UserError: as `check`.
+        """
+        self.check(configuration, train)
         from ae.initialisation import initialise_
         from ae.model import LSTM_AE
 

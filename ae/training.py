@@ -5,7 +5,10 @@ Shape suffixes: N sequences, B batch, T time steps, F features.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,12 @@ from torch import Tensor, nn
 from ae.batches import DeviceSplit, evaluation_batch
 from ae.configuration import Configuration
 from ae.kernels import use_fast
+from ae.mixing import mixed
 from ae.model import LSTM_AE, Output
+from ae.optimizer import Optimizer
 from ae.splits import Splits
 from ae.task import Task
 from ae.threads import Threads
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
-"""Adam's state, one value per weight."""
 
 
 class Training:
@@ -39,7 +41,7 @@ class Training:
         core: the code that runs the LSTMs: "auto", "fast" or "stock"; see `ae.kernels.use_fast`.
 
     Raises:
-        UserError: if this core is not available.
+        UserError: if this core is not available, or the task cannot train this configuration.
     """
 
     def __init__(
@@ -54,10 +56,8 @@ class Training:
         torch.manual_seed(configuration.seed)
         self.model = task.build(configuration, train.split).to(train.device)
         self.model.fast = use_fast(core, train.device, configuration.layers)
-        on_cpu = train.device.type == "cpu"
-        self.weights = _as_one(self.model) if on_cpu else list(self.model.parameters())
-        self.optimizer = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)
-        self.schedule = self._schedule()
+        steps = configuration.epochs * math.ceil(len(train) / configuration.batch_size)
+        self.optimizer = Optimizer(self.model, configuration, steps)
         self.shuffle = torch.Generator().manual_seed(configuration.seed)
         self.threads = Threads()
         self.epoch = 0
@@ -65,106 +65,128 @@ class Training:
         self.best_metrics: dict[str, float] = {}
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
+        self.rolled_back = False
+        """Whether it diverged once, and resumed at half the step size."""
+        self.safe: dict[str, Any] | None = None
+        """Where it would resume: the state at the last validation."""
+        self.keep()
 
-    def _schedule(self) -> torch.optim.lr_scheduler.LRScheduler | None:
-        if self.configuration.schedule == "constant":
-            return None
-        steps = self.configuration.epochs * math.ceil(len(self.train) / self.configuration.batch_size)
-        return torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, self.configuration.lr, total_steps=steps, cycle_momentum=False
-        )
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """All weights; on the CPU as one vector."""
+        return self.optimizer.weights
+
+    @property
+    def skipped(self) -> int:
+        """Steps that were skipped because their gradient was far larger than usual."""
+        return self.optimizer.spikes.skipped
 
     def train_epoch(self) -> float:
-        """One pass over the training split in a new order; returns the mean training loss, which may be NaN or inf."""
+        """One pass over the training split in a new order; returns the mean training loss, which may be NaN or inf.
+
+        Losses that are not finite, whose steps are skipped, do not count unless most of them are.
+        """
         self.model.train()
         batches = self.train.shuffled(self.configuration.batch_size, self.shuffle)
-        total = torch.zeros((), device=self.train.device)
-        for where_B in self.threads.timed_batches(batches, self.model):
-            total += self._step(where_B) * len(where_B)
+        losses = []
+        with self._own_randomness():
+            for where_B in self.threads.timed_batches(batches, self.model):
+                losses.append(self._step(where_B))
         self.epoch += 1
-        self.train_loss = total.item() / len(self.train)
+        self.optimizer.spikes.end_epoch()
+        self.train_loss = _mean_loss(torch.stack(losses).tolist(), [len(where_B) for where_B in batches])
         return self.train_loss
 
     def _step(self, where_B: Tensor) -> Tensor:
-        loss = self.task.measure(self.model, self.train.batch(where_B))["loss"]
-        self.optimizer.zero_grad(set_to_none=False)
-        loss.backward()
-        if self.configuration.clip is not None:
-            nn.utils.clip_grad_norm_(self.weights, self.configuration.clip)
-        self.optimizer.step()
-        if self.schedule:
-            self.schedule.step()
+        batch = self.train.batch(where_B)
+        if self.configuration.mix:
+            batch = mixed(batch, self.configuration.mix)
+        loss = self.task.measure(self.model, batch)["loss"]
+        self.optimizer.step(loss)
         return loss.detach()
+
+    @contextlib.contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Torch's global random generator, seeded for this epoch, for what is drawn at each step; as it was, after."""
+        if not self.configuration.draws:
+            yield
+            return
+        device = self.train.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            words = np.random.SeedSequence([self.configuration.seed, self.epoch]).generate_state(2)
+            torch.manual_seed(int(words[0]) << 32 | int(words[1]))
+            yield
 
     def validate(self) -> dict[str, float]:
         """Every metric on the validation split; keeps the weights and metrics of the best epoch."""
-        metrics = evaluate(self.task, self.model, self.validation)
         objective = self.task.objective
-        if math.isfinite(metrics["loss"]) and objective.better(
-            metrics[objective.metric], self.best_metrics.get(objective.metric)
-        ):
-            self.best_metrics, self.best_epoch = metrics, self.epoch
-            self.best_weights = {name: weight.detach().clone() for name, weight in self.model.state_dict().items()}
+        with self.optimizer.evaluated():
+            metrics = evaluate(self.task, self.model, self.validation)
+            if math.isfinite(metrics["loss"]) and objective.better(
+                metrics[objective.metric], self.best_metrics.get(objective.metric)
+            ):
+                self.best_metrics, self.best_epoch = metrics, self.epoch
+                self.best_weights = {name: weight.detach().clone() for name, weight in self.model.state_dict().items()}
         return metrics
+
+    def is_sound(self, metrics: dict[str, float]) -> bool:
+        """Whether nothing has diverged: the training loss, and the loss and the objective of a validation."""
+        return all(map(math.isfinite, (self.train_loss, metrics["loss"], metrics[self.task.objective.metric])))
+
+    def keep(self) -> None:
+        """Keep the state in memory, for a later `roll_back`."""
+        if not self.rolled_back:
+            self.safe = copy.deepcopy(self.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
         """All that a restored run needs: tensors and plain values, which load with `weights_only=True`."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self._as_vectors(self.optimizer.state_dict()),
-            "schedule": self.schedule.state_dict() if self.schedule else None,
+            **self.optimizer.state_dict(),
             "shuffle": self.shuffle.get_state(),
             "epoch": self.epoch,
             "train_loss": self.train_loss,
+            "rolled_back": self.rolled_back,
             "best": {"metrics": self.best_metrics, "epoch": self.best_epoch, "weights": self.best_weights},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume where `state_dict` was taken; the configuration must be the same."""
+        self._restore(state)
+        self.rolled_back = state.get("rolled_back", False)
+        self.keep()
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(self._from_vectors(state["optimizer"]))
-        if self.schedule:
-            self.schedule.load_state_dict(state["schedule"])
+        self.optimizer.load_state_dict(state)
         self.shuffle.set_state(state["shuffle"].cpu())
         self.epoch, self.train_loss = state["epoch"], state["train_loss"]
         best = state["best"]
         self.best_metrics, self.best_epoch, self.best_weights = best["metrics"], best["epoch"], best["weights"]
 
-    def _as_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Adam's state with one vector per moment, as on the CPU, so that a run can resume on another device."""
-        if len(self.weights) == 1 or not state["state"]:
-            return state
-        each = list(state["state"].values())
-        moments = {name: nn.utils.parameters_to_vector([one[name] for one in each]) for name in MOMENTS}
-        groups = [{**group, "params": [0]} for group in state["param_groups"]]
-        return {"state": {0: {"step": each[0]["step"], **moments}}, "param_groups": groups}
+    def roll_back(self) -> bool:
+        """Resume from the last validation at half the step size; a run may do so once. Returns whether it did.
 
-    def _from_vectors(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The inverse of `_as_vectors`: Adam's state in the form of this device's weights."""
-        groups = [{**group, "params": list(range(len(self.weights)))} for group in state["param_groups"]]
-        if len(self.weights) == 1 or not state["state"]:
-            return {"state": state["state"], "param_groups": groups}
-        sizes, one = [weight.numel() for weight in self.weights], state["state"][0]
-        moments = {name: one[name].split(sizes) for name in MOMENTS}
-        each = {
-            index: {"step": one["step"].clone(), **{name: moments[name][index].view_as(weight) for name in MOMENTS}}
-            for index, weight in enumerate(self.weights)
-        }
-        return {"state": each, "param_groups": groups}
+        A run that diverges in spite of skipped steps has too long steps more often than bad luck.
+        """
+        if self.rolled_back or self.safe is None:
+            return False
+        skipped = self.optimizer.spikes.skipped
+        self._restore(self.safe)
+        self.optimizer.halve()
+        self.optimizer.spikes.skipped = skipped
+        self.rolled_back, self.safe = True, None
+        return True
 
 
-def _as_one(model: LSTM_AE) -> list[nn.Parameter]:
-    """Make the weights views of one vector, and their gradients views of its gradient: Adam updates all in one step.
-
-    For the CPU only: cuDNN keeps the weights of an nn.LSTM in its own vector.
-    """
-    parameters = list(model.parameters())
-    whole = nn.Parameter(nn.utils.parameters_to_vector(parameters).detach())
-    whole.grad = torch.zeros_like(whole)
-    nn.utils.vector_to_parameters(whole.data, parameters)
-    for parameter, gradient in zip(parameters, whole.grad.split([p.numel() for p in parameters]), strict=True):
-        parameter.grad = gradient.view_as(parameter)
-    return [whole]
+def _mean_loss(losses: list[float], counts: list[int]) -> float:
+    """The mean over the sequences of the batches whose losses are finite, in float32; NaN if those are a minority."""
+    total, sequences = np.float32(0), 0
+    for loss, count in zip(losses, counts, strict=True):
+        if math.isfinite(loss):
+            total += np.float32(loss) * np.float32(count)
+            sequences += count
+    return float(total) / sequences if 2 * sequences > sum(counts) else math.nan
 
 
 def final_metrics(task: Task, model: LSTM_AE, splits: Splits) -> dict[str, float]:

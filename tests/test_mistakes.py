@@ -80,7 +80,8 @@ RUN = [
     (
         "--space rate.yaml",
         "error: rate.yaml, line 2: learning_rate: not a hyperparameter; did you mean lr? They are hidden_size, lr, "
-        "clip, batch_size, init, schedule, time_features, decode, patch, latent_size, layers, dropout, noise\n",
+        "clip, batch_size, init, schedule, time_features, decode, patch, latent_size, layers, dropout, noise, mix, "
+        "weight_decay, average\n",
     ),
     ("--space hidden.yaml", "error: hidden.yaml, line 1: hidden: not a hyperparameter; did you mean hidden_size? "),
     ("--space batch.yaml", "error: batch.yaml, line 1: batchsize: not a hyperparameter; did you mean batch_size? "),

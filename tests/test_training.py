@@ -82,7 +82,7 @@ def test_a_run_goes_on_on_another_device(mnist, monkeypatch):
     on_cpu = new_training()
     on_cpu.train_epoch()
     with monkeypatch.context() as patch:
-        patch.setattr("ae.training._as_one", lambda model: list(model.parameters()))
+        patch.setattr("ae.optimizer.as_one", lambda model: list(model.parameters()))
         on_gpu = new_training()
         on_gpu.load_state_dict(deepcopy(on_cpu.state_dict()))
     losses = on_cpu.train_epoch(), on_gpu.train_epoch()
@@ -136,8 +136,19 @@ def test_a_damaged_saved_model_is_one_line(new_training, tmp_path, damage):
         ("batch_size", -4),
         ("epochs", 0),
         ("init", "zeros"),
-        ("schedule", "cosine"),
+        ("schedule", "linear"),
         ("seed", -1),
+        ("time_features", 7),
+        ("time_features", True),
+        ("decode", "sideways"),
+        ("patch", 0),
+        ("latent_size", 0),
+        ("layers", 4),
+        ("dropout", 1.0),
+        ("noise", -0.1),
+        ("mix", -1),
+        ("weight_decay", float("inf")),
+        ("average", 1),
     ],
 )
 def test_a_wrong_configuration_names_the_field_and_the_value(field, value):
