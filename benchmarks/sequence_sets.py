@@ -19,8 +19,8 @@ from torch import Tensor
 from ae.batches import DeviceSplit
 from ae.data.sequences.load import SAMPLE
 from ae.data.sequences.options import Options
+from ae.merging import intervals
 from ae.scoring import QUANTILE, detection_area
-from ae.series import intervals
 from ae.splits import Split, Splits
 
 NEAR = 100
