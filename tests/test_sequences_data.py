@@ -209,43 +209,6 @@ def test_a_file_of_its_own_can_be_the_test_split(tmp_path, long_frame):
     assert "its features must be those of --data (speed, heat), got speed" in text
 
 
-@pytest.mark.parametrize(
-    ("array", "count", "shape"),
-    [((20, 9), 20, (9, 1)), ((20, 9, 3), 20, (9, 3))],
-)
-def test_arrays_are_one_sequence_per_row(tmp_path, rng, array, count, shape):
-    values = rng.random(array)
-    np.save(tmp_path / "x.npy", values)
-    splits = load(tmp_path / "x.npy", Options(scale="none"))
-    assert sum(len(getattr(splits, part)) for part in PARTS[:3]) == count
-    assert splits.train.inputs_NTF.shape[1:] == shape
-    for at, name in enumerate(splits.test.info["name"]):
-        np.testing.assert_allclose(splits.test.sequence(at), values[int(name)].reshape(shape), rtol=1e-6)
-
-
-def test_an_npz_file_may_have_labels_or_one_array_per_sequence(tmp_path, rng):
-    np.savez(tmp_path / "labelled.npz", x=rng.random((30, 7)), y=np.arange(30) % 3)
-    assert load(tmp_path / "labelled.npz", Options(classify=True)).train.class_names == ("0", "1", "2")
-    np.savez(tmp_path / "ragged.npz", **{f"run{at}": rng.random((3 + at, 2)) for at in range(10)})
-    splits = load(tmp_path / "ragged.npz", Options())
-    lengths = np.concatenate([getattr(splits, part).lengths_N for part in PARTS[:3]])
-    assert sorted(lengths.tolist()) == list(range(3, 13))
-
-
-def test_nothing_is_unpickled(tmp_path):
-    np.save(tmp_path / "objects.npy", np.array([1, "a", None], dtype=object))
-    assert "it holds Python objects, which are not unpickled" in refused(tmp_path / "objects.npy")
-
-
-def test_an_arff_file_has_its_nominal_attribute_as_label(tmp_path, rng):
-    rows = "\n".join(",".join(map(str, rng.random(4))) + f",{'ab'[at % 2]}" for at in range(20))
-    attributes = "\n".join(f"@attribute att{at} numeric" for at in range(1, 5))
-    (tmp_path / "x.arff").write_text(f"@relation r\n{attributes}\n@attribute target {{a,b}}\n@data\n{rows}\n")
-    splits = load(tmp_path / "x.arff", Options(classify=True))
-    assert splits.train.class_names == ("a", "b")
-    assert splits.train.inputs_NTF.shape == (12, 4, 1)
-
-
 def test_each_file_of_a_folder_is_a_sequence(tmp_path, long_frame):
     for unit, rows in long_frame.groupby("unit"):
         rows[["cycle", "speed", "heat"]].head(5 + unit).to_csv(tmp_path / f"machine-{unit}.csv", index=False)

@@ -1,7 +1,5 @@
 """Users' sequences as they come: folders, times, labels, arrays, gaps, and what is refused."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +51,46 @@ def all_info(splits):
 # Folders
 
 
+@pytest.mark.parametrize("options", [{"id_column": "unit"}, {"id_column": "unit", "label_column": "kind"}])
+def test_files_of_a_folder_hold_several_sequences_if_an_id_column_says_so(tmp_path, write, run, options):
+    for site in "ab":
+        units = [run(4 + at).assign(unit=at, kind="xy"[at % 2]) for at in range(6)]
+        write(f"{site}.csv", pd.concat(units))
+    splits = load(tmp_path, Options(**options))
+    assert set(all_info(splits)["name"]) == {f"{site}/{at}" for site in "ab" for at in range(6)}
+    assert "12 sequences of 4 to 9 steps, from 2 files" in splits.source
+    for name, steps in zip(splits.train.info["name"], splits.train.lengths_N, strict=True):
+        assert steps == 4 + int(name[-1])
+    if "label_column" in options:
+        assert (splits.train.info["label"] == splits.train.info["name"].str[-1].map(lambda at: "xy"[int(at) % 2])).all()
+
+
+def test_files_of_a_folder_hold_one_sequence_per_row_if_the_layout_says_so(tmp_path, write, rng):
+    values = {site: rng.random((6, 5)) for site in "ab"}
+    for site, values_NT in values.items():
+        write(f"{site}.csv", pd.DataFrame(values_NT, columns=list("01234")))
+        np.save(tmp_path / "arrays.npy", values_NT) if site == "a" else None
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays.npy").rename(tmp_path / "arrays" / "a.npy")
+    np.save(tmp_path / "arrays" / "b.npy", values["b"])
+    for folder, first in ((tmp_path, 2), (tmp_path / "arrays", 0)):
+        splits = load(folder, Options(layout="rows", scale="none"))
+        for at, name in enumerate(splits.train.info["name"]):
+            site, _, row = name.partition("/")
+            np.testing.assert_allclose(splits.train.sequence(at)[:, 0], values[site][int(row) - first], rtol=1e-6)
+
+
+def test_options_for_tables_are_refused_for_a_folder_of_arrays(tmp_path, rng):
+    for number in range(5):
+        np.save(tmp_path / f"{number}.npy", rng.random((9, 2)))
+    assert len(all_info(load(tmp_path, Options()))) == 5
+    for option in ("id_column", "time_column", "columns", "label_column", "group_column"):
+        words = f"0.npy: --{option.replace('_', '-')} names a column of a table, and this file has none; leave it out"
+        assert words in refused(tmp_path, **{option: "a"})
+    np.save(tmp_path / "5.npy", rng.random((3, 9, 2)))
+    assert "an array of shape (3, 9, 2) is no series layout; give --layout rows, or none" in refused(tmp_path)
+
+
 def test_subfolders_are_classes(tmp_path, write, run):
     for kind in ("walk", "fall"):
         for number in range(8):
@@ -83,29 +121,6 @@ def test_a_folder_with_a_training_and_a_test_part_is_refused_with_the_options_fo
     text = refused(tmp_path)
     assert "has parts to train and to test; give --data '" in text
     assert text.endswith(("X_TEST.csv'", "test'"))
-
-
-# .ts files
-
-
-def test_a_ts_file_has_sequences_of_any_lengths_and_their_classes(request):
-    pytest.importorskip("aeon")
-    folder = request.config.rootpath.parent / "shared/data/sequences"
-    if not folder.exists():
-        pytest.skip("needs ../shared")
-    options = Options(classify=True, test_data=str(folder / "japanesevowels_test.ts.gz"), scale="none")
-    splits = load(folder / "japanesevowels_train.ts.gz", options)
-    assert [len(splits.train) + len(splits.validation), len(splits.test)] == [270, 370]
-    assert (splits.test.lengths_N.min(), splits.test.lengths_N.max(), splits.test.features) == (7, 29, 12)
-    assert splits.train.class_names == tuple("123456789")
-    first = splits.test.info["name"].tolist().index("0")
-    assert splits.test.sequence(first)[0, 0] == pytest.approx(1.635533)
-    assert "names a column of a table" in refused(folder / "japanesevowels_train.ts.gz", label_column="y")
-
-
-def test_a_ts_file_without_aeon_or_damaged_is_refused(tmp_path):
-    (tmp_path / "x.ts").write_text("@data\nnothing\n")
-    assert re.search("aeon, which is not installed; pip install 'lstm-ae-sweeps|is empty", refused(tmp_path / "x.ts"))
 
 
 # What the rows mean
@@ -223,32 +238,9 @@ def test_a_sequence_of_one_step_has_nothing_to_predict(write, caplog):
 # What does not go together
 
 
-@pytest.mark.parametrize(
-    ("shape", "options", "line"),
-    [
-        ((9, 5), {"id_column": "a"}, "--id-column names a column of a table, and this file has none; leave it out"),
-        ((9, 5), {"label_column": "a"}, "--label-column names a column of a table"),
-        ((9, 5), {"layout": "long"}, "an array of shape (9, 5) is no long layout"),
-        ((9, 5, 2), {"layout": "series"}, "an array of shape (9, 5, 2) is no series layout"),
-        ((9,), {"layout": "rows"}, "--layout rows needs an array (N, T) or (N, T, F), got shape (9,)"),
-        ((9, 5), {"stride": 2}, "--stride goes with --window, or with one long series"),
-        ((9, 5), {"window": 20}, "--window must be <= the longest sequence, 9 steps, got 20"),
-        ((9, 1), {}, "every sequence has one step"),
-    ],
-)
-def test_options_that_do_not_fit_an_array_are_refused(tmp_path, rng, shape, options, line):
-    np.save(tmp_path / "x.npy", rng.random(shape))
-    assert line in refused(tmp_path / "x.npy", **options)
-
-
 def test_groups_are_for_several_sequences(write):
     table = pd.DataFrame({"time": range(50), "value": range(50), "who": 1})
     assert "--group-column is for several sequences" in refused(write("series.csv", table), group_column="who")
-
-
-def test_a_file_that_is_no_array_is_refused(tmp_path):
-    (tmp_path / "x.npy").write_text("1,2,3")
-    assert "cannot be read: it has no arrays of NumPy" in refused(tmp_path / "x.npy")
 
 
 def test_an_outlier_that_no_float32_holds_does_not_become_infinite(write, rng):

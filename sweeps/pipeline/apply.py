@@ -117,8 +117,10 @@ def _options(model: Applied, request: Request) -> Options:
         known |= {"layout": None} if model.options.layout == "long" else {}
     else:
         lowered = {name.strip().lower() for name in there}
-        saved = {name: getattr(model.options, name) for name in ("label_column", "group_column")}
+        may_lack = ("label_column", "group_column", *(("id_column",) if request.data.is_dir() else ()))
+        saved = {name: getattr(model.options, name) for name in may_lack}
         known |= {name: None for name, column in saved.items() if column and column.strip().lower() not in lowered}
+        known |= {"layout": None} if "id_column" in known and model.options.layout == "long" else {}
     if "layout" in given and given["layout"] != "long":
         known["id_column"] = None
     elif "id_column" in given:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
-import tempfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from ae.data.sequences.options import Options
 from ae.data.sequences.raw import Raw, raw_of, sizes
+from ae.data.sequences.tables import read_frame
+from ae.data.sequences.ts_files import parse_ts
 from ae.errors import UserError
-from ae.words import counted
+from ae.words import counted, listed
 
 VALUE_KEYS = ("x", "data", "values", "sequences", "series", "inputs", "arr_0")
 LABEL_KEYS = ("y", "label", "labels", "class")
@@ -93,7 +95,7 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
         raise UserError(f"{source}: an array must be (N, T, F), (N, T) or (T,), got {values.ndim} dimensions")
     if options.layout == "long" or (options.layout == "series" and values.ndim == 3 and len(values) > 1):
         shape = f"an array of shape {values.shape}"
-        raise UserError(f"{source}: {shape} is no {options.layout} layout; leave --layout out")
+        raise UserError(f"{source}: {shape} is no {options.layout} layout; give --layout rows, or none")
     if options.layout == "rows" and is_series:
         raise UserError(f"{source}: --layout rows needs an array (N, T) or (N, T, F), got shape {values.shape}")
     if is_series:
@@ -113,52 +115,64 @@ def from_array(values: NDArray[Any], options: Options, source: str) -> Raw:
 
 
 def read_ts(path: Path, options: Options) -> Raw:
-    """Sequences from a .ts file of the UCR and UEA archives, plain or .gz; read by aeon, an optional package.
+    """Sequences from a .ts file of the UCR and UEA archives, plain or .gz.
 
     Raises:
-        UserError: if aeon is not installed, or the file is damaged.
+        UserError: if the file is damaged.
     """
     _refuse_columns(options, path)
     try:
-        from aeon.datasets import load_from_ts_file
-    except ImportError:
-        fix = "pip install 'lstm-ae-sweeps[ts]'"
-        raise UserError(f"{path}: .ts files are read by aeon, which is not installed; {fix}") from None
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            plain = path
-            if path.suffix == ".gz":
-                plain = Path(folder) / path.stem
-                plain.write_bytes(gzip.decompress(path.read_bytes()))
-            values, labels = load_from_ts_file(str(plain))
-    except Exception as error:  # aeon raises whatever its parser meets
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from None
-    sequences = [_numbers(np.asarray(one), str(path)).T for one in values]
-    if not sequences:
-        raise UserError(f"{path}: has no sequences")
-    names, columns = [str(number) for number in range(len(sequences))], unnamed(sequences[0].shape[1])
-    raw = raw_of(sequences, names=names, columns=columns, understood=sizes([len(one) for one in sequences]))
-    return _with_labels(raw, np.asarray(labels), path) if labels is not None and len(labels) == len(raw) else raw
+        cases = parse_ts(_text(path).splitlines())
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    return _numbered(cases.sequences, cases.labels, path)
 
 
-def read_arff(path: Path) -> tuple[pd.DataFrame, str | None]:
-    """The table in an .arff file, and the name of its class attribute, the last one that is nominal.
+def read_arff(path: Path, options: Options) -> Raw:
+    """Sequences from an .arff file; the last nominal attribute is the class.
+
+    A row is a sequence with one feature. Where an attribute is relational, as in files of the UEA archive, it holds a
+    sequence with a row per feature.
 
     Raises:
-        UserError: if it cannot be read.
+        UserError: if it cannot be read or understood.
     """
     from scipy.io import arff
 
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        rows, meta = arff.loadarff(io.StringIO(content.decode()))
+        rows, meta = arff.loadarff(io.StringIO(_text(path)))
     except Exception as error:  # scipy raises whatever its parser meets
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from None
-    frame = pd.DataFrame(rows)
-    nominal = [name for name, kind in zip(meta.names(), meta.types(), strict=True) if kind == "nominal"]
+    kinds = dict(zip(meta.names(), meta.types(), strict=True))
+    frame = pd.DataFrame({name: list(rows[name]) for name in kinds})
+    nominal = [name for name, kind in kinds.items() if kind == "nominal"]
     for name in nominal:
         frame[name] = frame[name].str.decode("utf-8")
-    return frame, nominal[-1] if nominal else None
+    relational = [name for name, kind in kinds.items() if kind == "relational"]
+    if not relational:
+        label = options.label_column or (nominal[-1] if nominal else None)
+        return read_frame(frame, replace(options, label_column=label, layout=options.layout or "rows"), str(path))
+    _refuse_columns(options, path)
+    if len(relational) > 1:
+        raise UserError(f"{path}: must have one relational attribute, got {listed(relational)}; remove the others")
+    sequences = [np.array(one.tolist(), dtype=np.float64).T for one in frame[relational[0]]]
+    return _numbered(sequences, frame[nominal[-1]].tolist() if nominal else None, path)
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
+
+
+def _numbered(sequences: list[NDArray[np.float64]], labels: list[str] | None, path: Path) -> Raw:
+    """Sequences (T, F), perhaps with classes; their names are their numbers."""
+    if len({one.shape[1] for one in sequences}) > 1:
+        raise UserError(f"{path}: every sequence must have the same features")
+    if not sequences:
+        raise UserError(f"{path}: has no rows; a sequence needs a value")
+    names, columns = [str(number) for number in range(len(sequences))], unnamed(sequences[0].shape[1])
+    raw = raw_of(sequences, names=names, columns=columns, understood=sizes([len(one) for one in sequences]))
+    return raw if labels is None else _with_labels(raw, np.array(labels, dtype=object), path)
 
 
 def _each(arrays: dict[str, NDArray[Any]], path: Path) -> Raw:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ae.data.sequences import arrays, tables
 from ae.data.sequences.options import Options
-from ae.data.sequences.raw import Raw, raw_of, sizes
+from ae.data.sequences.raw import Raw, sizes
 from ae.data.table_files import ENDINGS as TABLES
 from ae.data.table_files import find_table_files
 from ae.errors import UserError
@@ -42,15 +42,14 @@ def _read_file(path: Path, options: Options) -> Raw:
     if name.endswith((".ts", ".ts.gz")):
         return arrays.read_ts(path, options)
     if name.endswith((".arff", ".arff.gz")):
-        frame, label = arrays.read_arff(path)
-        known = options if options.label_column or label is None else replace(options, label_column=label)
-        return tables.read_frame(frame, known if known.layout else replace(known, layout="rows"), str(path))
+        return arrays.read_arff(path, options)
     if not name.endswith(TABLES):
         raise UserError(f"{path}: must be a folder or end in {', '.join(ENDINGS)}")
     files = find_table_files(path)
     if len(files) == 1:
         return tables.read_table(files[0], options)
-    return _joined([tables.read_table(file, _one(options)) for file in files], [file.stem for file in files], str(path))
+    each = [tables.read_table(file, _of_each(options)) for file in files]
+    return _joined(each, [file.stem for file in files], options, str(path))
 
 
 def _read_folder(path: Path, options: Options) -> Raw:
@@ -68,7 +67,8 @@ def _read_folder(path: Path, options: Options) -> Raw:
     if len(files) == 1:
         return _read_file(files[0], options)
     if files:
-        return _joined([_read_file(file, _one(options)) for file in files], [_stem(file) for file in files], str(path))
+        each = [_read_file(file, _of_each(options)) for file in files]
+        return _joined(each, [_stem(file) for file in files], options, str(path))
     return _classes(inside, options, path)
 
 
@@ -78,10 +78,12 @@ def _classes(inside: Mapping[str, list[Path]], options: Options, path: Path) -> 
         raise UserError(f"{path}: the subfolders {listed([*inside])} are the classes; leave --label-column out")
     files = [file for found in inside.values() for file in found]
     names = [f"{folder}/{_stem(file)}" for folder, found in inside.items() for file in found]
-    raw = _joined([_read_file(file, _one(options)) for file in files], names, str(path))
-    labels = [folder for folder, found in inside.items() for _ in found]
+    each = [_read_file(file, _of_each(options)) for file in files]
+    raw = _joined(each, names, options, str(path))
+    folders = [folder for folder, found in inside.items() for _ in found]
+    labels = np.repeat(np.array(folders, dtype=object), [len(one) for one in each])
     understood = f"{raw.understood}; label: {counted(len(inside), 'subfolder')}"
-    return replace(raw, labels_N=np.array(labels, dtype=object), labels_S=None, understood=understood)
+    return replace(raw, labels_N=labels, labels_S=None, understood=understood)
 
 
 def _data_in(folder: Path) -> list[Path]:
@@ -100,9 +102,14 @@ def _refuse_train_and_test(paths: list[Path], folder: Path) -> None:
             raise UserError(f"{folder}: has parts to train and to test; give --data '{train}' --test-data '{test}'")
 
 
-def _one(options: Options) -> Options:
-    """Options for a file that holds one sequence."""
-    return replace(options, layout="series", id_column=None)
+def _have_several(options: Options) -> bool:
+    """Whether the options say that a file of a folder holds several sequences."""
+    return options.id_column is not None or options.layout in ("rows", "long")
+
+
+def _of_each(options: Options) -> Options:
+    """Options for a file of a folder, which holds one sequence unless they say otherwise."""
+    return options if _have_several(options) else replace(options, layout="series")
 
 
 def _stem(path: Path) -> str:
@@ -110,26 +117,34 @@ def _stem(path: Path) -> str:
     return path.name[: len(path.name) - len(ending)]
 
 
-def _joined(each: list[Raw], names: list[str], source: str) -> Raw:
+def _joined(each: list[Raw], names: list[str], options: Options, source: str) -> Raw:
     """The sequences of several files as one data set.
 
     Raises:
-        UserError: if a file holds several sequences, or its columns are not those of the first, in any order.
+        UserError: if a file holds several sequences and the options do not say so, or its columns are not those of the
+            first, in any order.
     """
-    columns, sequences = each[0].columns, []
+    columns, values = each[0].columns, []
     for raw, name in zip(each, names, strict=True):
-        if len(raw) != 1:
-            raise UserError(f"{source}: {name} has {len(raw):,} sequences; in a folder, each file is one sequence")
+        if len(raw) != 1 and not _have_several(options):
+            fix = "give --layout rows or --id-column if they hold several"
+            raise UserError(f"{source}: {name} has {len(raw):,} sequences; in a folder, each file is one; {fix}")
         if (len(columns) > 1 and sorted(raw.columns) != sorted(columns)) or len(raw.columns) != len(columns):
             there = f"{name} has the features {listed(raw.columns)}, {names[0]} has {listed(columns)}"
             raise UserError(f"{source}: {there}; all files need the same, --columns may choose them")
         ordered = raw.columns == columns or len(columns) == 1
-        sequences.append(raw.values_SF if ordered else raw.values_SF[:, [raw.columns.index(one) for one in columns]])
-    return raw_of(
-        sequences,
-        names=names,
+        values.append(raw.values_SF if ordered else raw.values_SF[:, [raw.columns.index(one) for one in columns]])
+    if _have_several(options):
+        names = [f"{name}/{own}" for raw, name in zip(each, names, strict=True) for own in raw.names_N]
+    lengths_N = np.concatenate([raw.lengths_N for raw in each])
+    return Raw(
+        values_SF=np.concatenate(values),
+        starts_N=lengths_N.cumsum() - lengths_N,
+        lengths_N=lengths_N,
+        names_N=np.array(names, dtype=object),
         columns=columns,
-        understood=f"{sizes([len(one) for one in sequences])}, from {counted(len(each), 'file')}",
+        understood=f"{sizes(lengths_N.tolist())}, from {counted(len(each), 'file')}",
+        labels_N=_concatenated([raw.labels_N for raw in each]),
         labels_S=_concatenated([raw.labels_S for raw in each]),
         groups_N=_concatenated([raw.groups_N for raw in each]),
         index_S=_concatenated([raw.index_S for raw in each]),
