@@ -95,11 +95,11 @@ class LSTM_AE(nn.Module):
         """The context vector z of each sequence, (B, Z): the encoder's hidden state at the sequence's own last step."""
         patches_BPF, ends_B = self._patches(inputs_BTF, lengths_B)
         if (features_PK := self._time_features(patches_BPF.shape[1])) is not None:
-            patches_BPF = torch.cat([patches_BPF, features_PK.expand(len(patches_BPF), -1, -1)], dim=2)
+            patches_BPF = torch.cat([patches_BPF, features_PK.expand(patches_BPF.shape[0], -1, -1)], dim=2)
         hidden_BPH, (last_hidden_1BH, _) = self.encoder(patches_BPF)
         if self.encoder_above:
             hidden_BPH, last_hidden_1BH = self._above(hidden_BPH, self.encoder_above)
-        context_BH: Tensor = last_hidden_1BH[0] if ends_B is None else _at_end(hidden_BPH, ends_B)
+        context_BH: Tensor = last_hidden_1BH[0] if ends_B is None else at_end(hidden_BPH, ends_B)
         return self.to_latent(context_BH) if self.to_latent is not None else context_BH
 
     def forward(self, inputs_BTF: Tensor, lengths_B: Tensor | None = None) -> Output:
@@ -134,18 +134,18 @@ class LSTM_AE(nn.Module):
             lengths_B: as for `forward`.
         """
         ends_B = self._ends(lengths_B)
-        patches = -(-steps // self.architecture.patch)
+        patches = (steps + self.architecture.patch - 1) // self.architecture.patch
         order = _backward(patches, ends_B, context_BZ.device) if self._is_backward else None
         state_BH = self.from_latent(context_BZ) if self.from_latent is not None else context_BZ
         inputs_BPF = state_BH.unsqueeze(1).expand(-1, patches, -1)
         if (features_PK := self._time_features(patches)) is not None:
             features_PK = features_PK if order is None else features_PK[order]
-            inputs_BPF = torch.cat([inputs_BPF, features_PK.expand(len(context_BZ), patches, -1)], dim=2)
+            inputs_BPF = torch.cat([inputs_BPF, features_PK.expand(context_BZ.shape[0], patches, -1)], dim=2)
         decoded_BPH: Tensor = self.decoder(inputs_BPF)[0]
         if self.decoder_above:
             decoded_BPH, _ = self._above(decoded_BPH, self.decoder_above)
         if order is not None:
-            rows_B1 = torch.arange(len(decoded_BPH), device=order.device)[:, None]
+            rows_B1 = torch.arange(decoded_BPH.shape[0], device=order.device)[:, None]
             decoded_BPH = decoded_BPH[rows_B1, order]
         return self._heads(decoded_BPH, steps, ends_B)
 
@@ -164,7 +164,7 @@ class LSTM_AE(nn.Module):
         if patch == 1:
             return inputs_BTF, lengths_B
         count, steps, _ = inputs_BTF.shape
-        patches = -(-steps // patch)
+        patches = (steps + patch - 1) // patch
         if lengths_B is not None:
             at_T = torch.arange(patches * patch, device=inputs_BTF.device)
             rows_B1 = torch.arange(count, device=inputs_BTF.device)[:, None]
@@ -205,7 +205,7 @@ class LSTM_AE(nn.Module):
         """Apply every head to what was decoded, in natural order."""
         logits_BC, prediction_BTO = None, None
         if self.classify:
-            logits_BC = self.classify(decoded_BPH[:, 0] if self._is_backward else _at_end(decoded_BPH, ends_B))
+            logits_BC = self.classify(decoded_BPH[:, 0] if self._is_backward else at_end(decoded_BPH, ends_B))
         if self.predict:
             prediction_BTO = self._steps(self.predict(decoded_BPH), steps)
         return Output(self._steps(self.reconstruct(decoded_BPH), steps), logits_BC, prediction_BTO)
@@ -218,11 +218,11 @@ class LSTM_AE(nn.Module):
         return patches_BPO.reshape(count, patches * self.architecture.patch, -1)[:, :steps]
 
 
-def _at_end(states_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:
+def at_end(states_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:
     """The state at each sequence's last step, (B, H)."""
     if lengths_B is None:
         return states_BTH[:, -1]
-    return states_BTH[torch.arange(len(states_BTH), device=states_BTH.device), lengths_B - 1]
+    return states_BTH[torch.arange(states_BTH.shape[0], device=states_BTH.device), lengths_B - 1]
 
 
 def _backward(steps: int, lengths_B: Tensor | None, device: torch.device) -> Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # heavy, and the command line needs a task's options only
     from ae.batches import Batch
     from ae.model import LSTM_AE
     from ae.splits import Split, Splits
+    from ae.units import Units
 
 GRID: Mapping[str, list[Any]] = {"lr": [0.001, 0.01], "clip": [1.0, None], "hidden_size": [30, 60, 120]}
 """The reference grid, 12 configurations."""
@@ -42,6 +43,13 @@ class NoOptions:
 def features_alone(split: Split) -> dict[str, int]:
     """Arguments of LSTM_AE for a model that reconstructs every feature of these sequences and has no other head."""
     return {"input_size": split.features, "output_size": split.features}
+
+
+def as_read(facts: Mapping[str, Any]) -> Units:
+    """The units of a task whose data is what the model reads."""
+    from ae.units import Units
+
+    return Units()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +139,9 @@ class Task:
     """More metrics of a final model on the test split."""
     facts: Callable[[LSTM_AE, Splits], dict[str, Any]] = lambda model, splits: {}
     """What else is saved with a final model, as JSON values, from the training and validation splits alone."""
+    units: Callable[[Mapping[str, Any]], Units] = as_read
+    """What turns values in the data's own units into a model's inputs, from the facts saved with it, for an exported
+    graph."""
     baseline: Callable[[Splits, Configuration], dict[str, float]] = lambda splits, configuration: {}
     """Test metrics of a simple method, to compare the winner with; called after selection."""
     remark: Callable[[Mapping[str, float]], str] = lambda test: ""

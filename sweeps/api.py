@@ -177,6 +177,25 @@ class Result:
         chances = [scores.probabilities_NC for scores in self._scores(data) if scores.probabilities_NC is not None]
         return np.array(self.applied.prepared.classes, dtype=object)[np.concatenate(chances).argmax(axis=1)]
 
+    def export(self, to: str = "onnx", output: str | Path | None = None) -> Path:
+        """Write the model in `best/` as one file that needs none of this program, as `sweeps/export.py` does.
+
+        Args:
+            to: the form, "onnx", "torch" or "safetensors".
+            output: the file; None takes the folder's name, in the current folder.
+
+        Returns:
+            The file.
+
+        Raises:
+            UserError: if it cannot be written, or is there already and `output` does not name it.
+        """
+        from rich.console import Console
+
+        from sweeps.pipeline.export import export
+
+        return export(self.folder, to, None if output is None else Path(output), Console(quiet=True))
+
     def _scores(self, data: Data) -> Iterator[Scores]:
         from ae.data.sequences.stream import Chunk
 

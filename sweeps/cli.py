@@ -16,7 +16,7 @@ from sweeps.config.words import one_line
 from sweeps.storage.crash import report_bug
 from sweeps.storage.home import settle_home
 
-VERBS = ("run", "show", "compare", "replay", "evaluate", "apply", "rebuild")
+VERBS = ("run", "show", "compare", "replay", "evaluate", "apply", "export", "rebuild")
 """Each is a module of this package, with a function `main`."""
 USAGE = """\
 usage: lstm-sweep COMMAND ...
@@ -27,6 +27,7 @@ usage: lstm-sweep COMMAND ...
   replay     replay schedulers over the learning curves of a sweep
   evaluate   evaluate the best model of a sweep again
   apply      apply the best model of a sweep to new sequences
+  export     write the best model of a sweep as ONNX, a PyTorch program or safetensors
   rebuild    rewrite the tables, Optuna study and TensorBoard files of a sweep from its events
 
 lstm-sweep COMMAND --help shows the options of a command.

@@ -41,5 +41,5 @@ def test_no_file_is_longer_than_300_lines():
 def test_a_command_only_parses_and_delegates():
     commands = [path for path in (ROOT / "sweeps").glob("*.py") if path.name not in ("__init__.py", "api.py", "cli.py")]
     names = {path.stem for path in commands}
-    assert names == {"run", "show", "compare", "replay", "evaluate", "apply", "rebuild"}
+    assert names == {"run", "show", "compare", "replay", "evaluate", "apply", "export", "rebuild"}
     assert all(path.read_text().count("\n") < 110 for path in commands)

@@ -105,6 +105,7 @@ def check(note, folder):
         (["replay.py", "--help"], 0, "config"),
         (["evaluate.py", "--help"], 0, "config"),
         (["apply.py", "--help"], 0, "config"),
+        (["export.py", "--help"], 0, "config"),
         (["rebuild.py", "--help"], 0, "config"),
         (["show.py", "nowhere"], 2, "records"),
     ],

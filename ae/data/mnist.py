@@ -5,8 +5,10 @@ Shape suffixes: N images, R rows per image, P pixels per row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from ae.data.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from ae.errors import UserError
 from ae.splits import SPLIT_SEED, Split, Splits
 from ae.task import NoOptions
+
+if TYPE_CHECKING:
+    from ae.units import Units
 
 HERE = Path(__file__).parent / "mnist"
 EMBEDDED = idx.DataSet(folder=HERE, prefix="", paths={name: HERE / f"{name}.gz" for name in idx.FILES})
@@ -93,6 +98,13 @@ def _orders(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 def _scaled(images_NRP: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images_NRP.astype(np.float32) / np.float32(255)
+
+
+def units(facts: Mapping[str, Any]) -> Units:
+    """Pixels from 0 to 255, as in the files."""
+    from ae.units import Units
+
+    return Units(spread_F=(255.0,))
 
 
 def _source(found: idx.DataSet) -> str:

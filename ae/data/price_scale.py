@@ -5,13 +5,18 @@ Shape suffixes: N sequences, T time steps (days).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ae.splits import Split
+
+if TYPE_CHECKING:
+    from ae.units import Units
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +72,13 @@ def restore(values_NT: NDArray[np.float32], scale: Scale) -> NDArray[np.float64]
     """Prices from normalised values, to float32 accuracy: the inverse of `normalise`."""
     y_NT = values_NT.astype(np.float64) * (2 * scale.mean_N[:, None])
     return y_NT * scale.maximum_N[:, None] + scale.minimum_N[:, None]
+
+
+def units(facts: Mapping[str, Any]) -> Units:
+    """Prices in dollars; each sequence is normalised by its own."""
+    from ae.units import PriceUnits
+
+    return PriceUnits()
 
 
 def prices_of(split: Split) -> NDArray[np.float64]:

@@ -65,5 +65,6 @@ TASK = Task(
     base=Configuration(batch_size=64),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=4, reduction_factor=2),
     figures=draw,
+    units=mnist.units,
     model=model,
 )

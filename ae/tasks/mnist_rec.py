@@ -65,6 +65,7 @@ TASK = Task(
     base=Configuration(batch_size=64),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=2, reduction_factor=2),
     figures=draw,
+    units=mnist.units,
     baseline=pca,
     remark=beside_pca,
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ae.batches import Batch
     from ae.model import LSTM_AE
     from ae.splits import Split, Splits
+    from ae.units import Units
 
 STEPS = 4_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
@@ -117,6 +118,17 @@ def facts(model: LSTM_AE, splits: Splits) -> dict[str, Any]:
     }
 
 
+def units(facts: Mapping[str, Any]) -> Units:
+    """The scaling of the training data, with missing values; windows all have one length, whole sequences their own."""
+    from ae.data.sequences.prepared import Prepared
+    from ae.units import SequenceUnits
+
+    prepared = Prepared.from_json(facts["prepared"])
+    scaler = prepared.scaler
+    centre_F, spread_F = scaler.centre_F.tolist(), scaler.spread_F.tolist()
+    return SequenceUnits(centre_F, spread_F, own=scaler.kind == "per-sequence", has_lengths=prepared.window is None)
+
+
 def budget_of(splits: Splits) -> Budget:
     """Some `STEPS` gradient steps per trial, in 10 to 300 epochs, judged at a tenth, a third and the end."""
     batches = -(-len(splits.train) // BASE.batch_size)
@@ -161,6 +173,7 @@ TASK = Task(
     budget=Budget(max_epochs=100),
     budget_of=budget_of,
     figures=draw,
+    units=units,
     test_metrics=test_metrics,
     facts=facts,
     baseline=heads_of(False, False).baseline,

@@ -79,6 +79,7 @@ TASK = Task(
     base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
     figures=draw,
+    units=price_scale.units,
     model=lambda train: {**features_alone(train), "predict": True},
     test_metrics=lambda model, splits: forecast.rolling(model, splits.test),
     remark=remark,

@@ -66,6 +66,7 @@ TASK = Task(
     base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3),
     figures=draw,
+    units=price_scale.units,
     test_metrics=test_metrics,
     baseline=pca,
     remark=beside_pca,

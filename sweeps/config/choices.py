@@ -62,6 +62,9 @@ SAMPLERS = {
     "cmaes": SamplerChoice("CmaEsSampler", {"warn_independent_sampling": False}, joint=True),
 }
 
+EXPORTS = {"onnx": ".onnx", "torch": ".pt2", "safetensors": ".safetensors"}
+"""Forms of an exported model, and how their files end."""
+
 
 def check_choice(name: str, value: Any, allowed: Iterable[Any]) -> None:
     """See that the value of an option is one of its names.

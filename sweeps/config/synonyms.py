@@ -70,6 +70,8 @@ APPLY_OPTIONS = _by_spelling(
     }
 )
 """Those of `apply.py`."""
+EXPORT_OPTIONS = _by_spelling({"--output": "out o outfile outputfile save file", "--to": "format form f kind target"})
+"""Those of `export.py`."""
 HYPERPARAMETERS = _by_spelling(
     {
         "lr": "learningrate learnrate stepsize eta alpha baselr maxlr initlr adamlr",
@@ -115,12 +117,20 @@ SEARCHES = _by_spelling(
 )
 TRACKERS = _by_spelling({"wandb": "wb weightsandbiases weightsbiases wanddb", "mlflow": "mlflowlogger"})
 DEVICES = _by_spelling({"cuda": "gpu cuda0 nvidia", "cpu": "cpus none"})
+EXPORTS = _by_spelling(
+    {
+        "onnx": "ort onnxruntime",
+        "torch": "pt2 pt pth pytorch torchexport exportedprogram torchscript jit",
+        "safetensors": "safetensor weights huggingface hf",
+    }
+)
 CHOICES = {
     "scheduler": SCHEDULERS,
     "sampler": SAMPLERS,
     "search": SEARCHES,
     "track": TRACKERS,
     "device": DEVICES,
+    "to": EXPORTS,
 }
 """By the option whose values they are."""
 VERBS = _by_spelling(
@@ -131,6 +141,7 @@ VERBS = _by_spelling(
         "replay": "simulate",
         "evaluate": "eval test",
         "apply": "predict score infer inference detect encode transform forecast",
+        "export": "save convert onnx deploy package serialize",
         "rebuild": "repair reindex regenerate",
         "run --resume": "resume restore continue restart",
     }

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from ae.errors import UserError
+from sweeps.pipeline.places import check_file
 
 ENDINGS = (".csv", ".parquet", ".npz")
 
@@ -46,12 +47,7 @@ def check_output(path: Path, data: Path) -> None:
     Raises:
         UserError: if its ending is unknown, its folder is missing, or it is the data itself.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise UserError(f"--output {path}: must end in {', '.join(ENDINGS)}")
-    if not os.path.isdir(path.parent):
-        raise UserError(f"--output {path}: there is no folder {path.parent}; make it first")
-    if os.path.isdir(path):
-        raise UserError(f"--output {path}: is a folder; give the name of a file")
+    check_file(path, ENDINGS)
     if os.path.exists(path) and os.path.exists(data) and os.path.samefile(path, data):
         raise UserError(f"--output {path}: is the file of --data; give another name")
 

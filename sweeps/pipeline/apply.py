@@ -25,14 +25,11 @@ from ae.data.sequences.raw import Raw
 from ae.data.sequences.stream import chunks, column_names
 from ae.errors import UserError
 from ae.merging import Interval, StepMeans, Steps, joined, rows_of
-from ae.saved import DESCRIPTION
 from ae.scores import Scores
-from ae.words import did_you_mean
-from sweeps.config import plan_file
 from sweeps.config.cpus import usable_cpus
 from sweeps.pipeline.applied_tables import Table, TableFile, Wide, beside, check_output
 from sweeps.pipeline.applied_words import Tally, closing_words
-from sweeps.storage.folder import BEST
+from sweeps.pipeline.places import model_folder
 from sweeps.tracking.display import say
 from sweeps.tracking.steps import Step
 
@@ -69,7 +66,7 @@ def apply(request: Request, console: Console) -> None:
             cannot be written; an older output stays then.
     """
     check_output(request.output, request.data)
-    model = Applied.load(_model_folder(request.folder))
+    model = Applied.load(model_folder(request.folder))
     _check_quantile(request)
     threshold = model.threshold(request.threshold, request.quantile)
     if request.steps and model.network.predict is None:
@@ -86,17 +83,6 @@ def apply(request: Request, console: Console) -> None:
                 told = time.monotonic()
         run.finish()
     say(console, closing_words(run.tally, run.intervals, [request.output, *run.others]))
-
-
-def _model_folder(folder: Path) -> Path:
-    """Where the model is: in a results folder, or in the folder itself."""
-    if os.path.isdir(folder / BEST):
-        return folder / BEST
-    if os.path.isfile(folder / DESCRIPTION):
-        return folder
-    hint = did_you_mean(plan_file.nearest_folder(folder))
-    rule = f"it has neither {BEST}/ nor {DESCRIPTION}" if os.path.isdir(folder) else "there is no such folder"
-    raise UserError(f"{folder}: not a results folder or a saved model: {rule}{hint}")
 
 
 def _check_quantile(request: Request) -> None:

@@ -277,6 +277,7 @@ class _Sweep:
             **facts,
             **plan.task.facts(self._network(winner.config, model), self.splits),
             data=str(plan.data) if plan.data else None,
+            data_sha256=plan.data_sha256 or None,
             options=asdict(plan.options),
             subset=plan.subset,
             class_names=self.splits.train.class_names,
