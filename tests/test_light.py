@@ -64,6 +64,12 @@ def test_a_model_is_applied_without_ray_and_optuna(imported, tmp_path):
     assert (status, found & {"ray", "optuna"}) == (0, set())
 
 
+def test_a_model_is_exported_without_ray_and_optuna(imported, kept, tmp_path):
+    output = ("--to", "safetensors", "--output", tmp_path / "out.safetensors")
+    status, found = imported("export", kept("mnist-cls/asha"), *output)
+    assert (status, found & {"ray", "optuna"}) == (0, set())
+
+
 def test_data_is_read_without_torch_unless_it_needs_it(imported, tmp_path):
     (tmp_path / "prices.csv").write_text("symbol,date,close\n")
     options = ("--task", "sp500-rec", "--data", tmp_path / "prices.csv", "--results", tmp_path)
