@@ -18,7 +18,7 @@ from ae.architecture import PLAIN, Architecture
 from ae.kernels.autograd import Extras, decode
 
 SHORTEST_PERIOD = 4
-"""Of the time features, in steps of the LSTMs."""
+"""Periods of the time features, in steps of the LSTMs."""
 
 
 class Output(NamedTuple):

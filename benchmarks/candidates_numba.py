@@ -13,7 +13,7 @@ from numba import njit
 
 Array = np.ndarray[Any, Any]
 Weights = tuple[Array, Array, Array]
-"""Of one LSTM: the input's (I, G), the recurrent (H, G) and the bias (G,)."""
+"""The weights of one LSTM: the input's (I, G), the recurrent (H, G) and the bias (G,)."""
 
 
 def gradients(inputs_TBF: Array, gradient_TBH: Array, encoder: Weights, decoder: Weights) -> list[Array]:

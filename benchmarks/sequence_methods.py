@@ -41,7 +41,7 @@ class Problem:
     options: Options
     seed: int
     folder: Path
-    """Of the data."""
+    """Where the data is."""
     scratch: Path
     """For whatever files the method writes."""
     cap_s: float

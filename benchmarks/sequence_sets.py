@@ -34,7 +34,7 @@ class Fitted:
     """What a method learned from the training and validation splits; None for what it cannot do."""
 
     width: int | None = None
-    """Of the code."""
+    """How wide the code is."""
     errors: Callable[[Split], Values] | None = None
     """The reconstruction error, or another score of abnormality, of each sequence, (N,)."""
     codes: Callable[[Split], NDArray[Any]] | None = None
@@ -77,7 +77,7 @@ class SequenceSet:
         return [self.path(folder), *([Path(test)] if test else [])]
 
     def arguments(self, folder: Path) -> list[str]:
-        """Of the command line."""
+        """What the command line says."""
         options = self.own_options(folder)
         arguments = ["--data", str(self.path(folder))]
         for name in ("test_data", "label_column", "normal"):

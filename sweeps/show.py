@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
 
     def work() -> None:
+        """Parse and show; imports wait until the command line is known to be right."""
         options = command_line().parse(arguments)
         from rich.console import Console
 

@@ -112,3 +112,19 @@ def save_series(path, steps=300, seed=0, labels=False, gaps=False):
         frame.loc[120:150, "value"] = np.nan
     frame.to_csv(path, index=False)
     return path
+
+
+def save_models(place):
+    """Save one model of each kind, called by what it was trained on, into a folder; gives the folder."""
+    labels = ["yes", "no", "maybe"] * 20
+    save_long(place / "long.csv", ragged(60), labels)
+    save_model(place / "long", place / "long.csv")
+    save_model(place / "classes", place / "long.csv", classify=True)
+    save_model(place / "predict", place / "long.csv", predict=True)
+    save_model(place / "own-scale", place / "long.csv", predict=True, scale="per-sequence")
+    save_model(place / "normal", place / "long.csv", normal="yes")
+    save_model(place / "series", save_series(place / "series.csv"), window=20, stride=3)
+    rows = pd.DataFrame(np.random.default_rng(1).normal(size=(50, 8)), columns=[f"t{at}" for at in range(8)])
+    rows.to_csv(place / "rows.csv", index=False)
+    save_model(place / "rows", place / "rows.csv")
+    return place

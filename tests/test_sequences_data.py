@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+from user_sequences import refused
 
 from ae.data.sequences.load import load
 from ae.data.sequences.options import Options
@@ -23,14 +24,6 @@ def long_frame(rng):
     """40 sequences of 25 steps with two features."""
     ids, times = np.repeat(np.arange(40), 25), np.tile(np.arange(25), 40)
     return pd.DataFrame({"unit": ids, "cycle": times, "speed": rng.random(1000), "heat": 1e6 + 100 * rng.random(1000)})
-
-
-def refused(path, **options):
-    with pytest.raises(UserError) as caught:
-        load(path, Options(**options))
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 def names_of(splits):

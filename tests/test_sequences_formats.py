@@ -4,10 +4,10 @@ import gzip
 
 import numpy as np
 import pytest
+from user_sequences import refused
 
 from ae.data.sequences.load import load
 from ae.data.sequences.options import Options
-from ae.errors import UserError
 
 PARTS = ("train", "validation", "test")
 
@@ -28,14 +28,6 @@ def write_ts(tmp_path):
         return path
 
     return write_ts
-
-
-def refused(path, **options):
-    with pytest.raises(UserError) as caught:
-        load(path, Options(**options))
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 def sequences_of(splits):

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from user_sequences import refused
 
 from ae import saved
 from ae.configuration import Configuration
 from ae.data.sequences.load import load
 from ae.data.sequences.options import Options
-from ae.errors import UserError
 from sweeps import evaluate
 
 
@@ -34,14 +34,6 @@ def write(tmp_path):
         return path
 
     return written
-
-
-def refused(path, **options):
-    with pytest.raises(UserError) as caught:
-        load(path, Options(**options))
-    text = str(caught.value)
-    assert "\n" not in text
-    return text
 
 
 def all_info(splits):

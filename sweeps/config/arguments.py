@@ -208,6 +208,11 @@ def _add_resources(parser: Parser) -> None:
         help="the whole sweep, over all sessions, takes no longer, such as 2h (default: no limit): the search "
         "ends in time to retrain, test and report, and fewer configurations and seeds are retrained if need be",
     )
+    _add_place(where)
+
+
+def _add_place(where: argparse._ArgumentGroup) -> None:
+    """Where trials run, and who is told."""
     where.add_argument("--device", metavar="NAME", help=f"{', '.join(DEVICES)} (default: auto)")
     where.add_argument(
         "--core",

@@ -60,20 +60,8 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str], read: Read =
         UserError: one line on what is wrong with them.
     """
     given = vars(options)
-    if not given.get("task"):
-        raise UserError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
-    for name in GROWING:
-        if isinstance(given.get(name), More):
-            raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
+    task, own, data = _task_and_data(given, read)
     smoke = given.get("smoke", False)
-    own = task_options(_task(given["task"]), given)
-    task = _task(given["task"]).with_options(own)
-    data = absolute_path(given.get("data"))
-    if data and not os.path.exists(data):  # False for a name that is too long
-        raise UserError(f"--data {data}: there is no such file or folder")
-    if task.budget_of and not smoke:
-        splits = read(task, data, own)
-        task = replace(task, budget=task.budget_of(splits.subset(given["subset"]) if "subset" in given else splits))
     search, space, reason = _search_and_space(given, task)
     tries = read_tries(given, space, task.base)
     counts = _counts(given, task, _grid_size(space, tries, task.base) if search == "grid" else None)
@@ -110,6 +98,24 @@ def new_plan(options: argparse.Namespace, arguments: Sequence[str], read: Read =
     if reason:
         log.warning("%s", reason)
     return plan
+
+
+def _task_and_data(given: dict[str, Any], read: Read) -> tuple[Task, Any, Path | None]:
+    """The task with a budget that fits its data, the task's own options, and where the data is."""
+    if not given.get("task"):
+        raise UserError(f"--task is missing; the tasks are {', '.join(tasks.names())}")
+    for name in GROWING:
+        if isinstance(given.get(name), More):
+            raise UserError(f"{option(name)} +{given[name]} goes with --resume; leave the + out")
+    own = task_options(_task(given["task"]), given)
+    task = _task(given["task"]).with_options(own)
+    data = absolute_path(given.get("data"))
+    if data and not os.path.exists(data):  # False for a name that is too long
+        raise UserError(f"--data {data}: there is no such file or folder")
+    if task.budget_of and not given.get("smoke", False):
+        splits = read(task, data, own)
+        task = replace(task, budget=task.budget_of(splits.subset(given["subset"]) if "subset" in given else splits))
+    return task, own, data
 
 
 def _task(name: str) -> Task:

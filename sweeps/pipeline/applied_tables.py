@@ -35,7 +35,7 @@ class Wide:
     values: NDArray[Any]
     """(N, ...)."""
     names: Sequence[str]
-    """Of the columns, in the order of a row's values."""
+    """What the columns are called, in the order of a row's values."""
 
 
 Table = Mapping[str, "NDArray[Any] | Wide"]
@@ -148,6 +148,7 @@ class _Npz:
         self.parts: dict[str, list[tuple[np.dtype[Any], tuple[int, ...]]]] = {}
 
     def add(self, table: Table) -> None:
+        """Append more rows to every column."""
         for at, (name, column) in enumerate(table.items()):
             values = np.asarray(column.values if isinstance(column, Wide) else column)
             if values.dtype.kind == "O":
@@ -158,6 +159,7 @@ class _Npz:
             self.parts[name].append((values.dtype, values.shape))
 
     def close(self, is_whole: bool) -> None:
+        """Write the .npz file if all rows were added; the files of the columns are removed in any case."""
         try:
             if is_whole:
                 with zipfile.ZipFile(self.path, "w", allowZip64=True) as archive:

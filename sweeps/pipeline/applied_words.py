@@ -50,7 +50,7 @@ class Tally:
     """Names of sequences without any value."""
     errors: list[NDArray[np.float64]] = field(default_factory=list)
     labels: list[NDArray[np.object_]] = field(default_factory=list)
-    """Of the sequences in `errors`: those that have a label and an error."""
+    """The labels of the sequences in `errors`: those that have a label and an error."""
 
     @property
     def noun(self) -> str:

@@ -60,10 +60,7 @@ def replay(
     status = read_status(folder)
     plan, recording = status.plan, recording_of(status.plan, status.log)
     if check:
-        real = read_status(check)
-        _check_same(plan, real)
-        title = f"{real.plan.scheduler}, {real.plan.folder}"
-        console.print(replay_table.checked(title, predictions(recording, real, workers)))
+        _print_check(plan, recording, check, workers, console)
         return
     settings = _settings(plan, schedulers, grace_periods, reduction_factors, workers)
     asked = [replace(setting, patience=patience) for setting in settings]
@@ -71,20 +68,25 @@ def replay(
     full, metric = simulate(recording, TO_THE_END), recording.objective.metric
     frame = compared(results, full, plan)
     paths = _write(frame, plan, output or folder)
-    console.print(
+    said = (
         f"Every trial to its last epoch: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
         f"best validation {metric} {full.best:.4g} (trial {full.trial})"
-        + (f"; the settings below with --patience {patience}" if patience else ""),
-        replay_table.replayed(frame, metric),
-        replay_table.LEGEND,
-        highlight=False,
-    )
+    ) + (f"; the settings below with --patience {patience}" if patience else "")
+    console.print(said, replay_table.replayed(frame, metric), replay_table.LEGEND, highlight=False)
     if recording.seeds > 1:
         by_seeds = with_fewer_seeds(recording, full, asked)
         console.print(replay_table.by_seeds(by_seeds, recording.seeds), replay_table.SEEDS_LEGEND, highlight=False)
         paths.append(_write_table(by_seeds, (output or folder) / "replay_seeds.csv"))
     notes = [f"note: {SMOKE}"] if plan.smoke else []
     console.print("\n".join([*notes, *map(str, paths)]), soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_check(plan: Plan, recording: Recording, check: Path, workers: Sequence[int], console: Console) -> None:
+    """Print a real sweep of the same trials beside its replay."""
+    real = read_status(check)
+    _check_same(plan, real)
+    title = f"{real.plan.scheduler}, {real.plan.folder}"
+    console.print(replay_table.checked(title, predictions(recording, real, workers)))
 
 
 def with_fewer_seeds(recording: Recording, full: Result, asked: Sequence[Setting]) -> pd.DataFrame:

@@ -78,9 +78,9 @@ class Estimate:
         timed = log.timed | {shape: pace.epoch_s for work in works for shape, pace in work.pace.items()}
         factor, seeds = PACE[is_high] * recent, log.plan.seeds_per_trial
         self.costs = Costs(timed, factor, is_high)
-        """Of an epoch of one seed: a retraining has one."""
+        """An epoch of one seed: a retraining has one."""
         self.trial_costs = Costs(timed, factor * seeds, is_high)
-        """Of an epoch of a trial of the search, with all its seeds."""
+        """An epoch of a trial of the search, with all its seeds."""
         self.shapes: Counter[Shape] = +self.search.asked or +self.search.to_come or Counter(timed.keys())
         self.largest_s = self.costs.largest_s([*self.shapes, *self.search.to_come])
         trains = any(stretch.training or stretch.waiting for stretch in self.search.stretches)

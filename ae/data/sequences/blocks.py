@@ -31,7 +31,7 @@ class Block:
     """Whether a window is the last one of its sequence."""
     names_P: NDArray[np.object_]
     numbers_P: NDArray[np.int64]
-    """Of the sequences, counted across blocks."""
+    """The number of each sequence, counted across blocks."""
     starts_P: NDArray[np.int64]
     """The first row of each sequence."""
     offsets_P: NDArray[np.int64]
@@ -167,20 +167,11 @@ def _cut(
     waiting = 0
     if is_open:
         waiting = int(raw.lengths_N[-1]) if window is None else min(window, int(raw.lengths_N[-1]))
-    piece_N = np.repeat(np.arange(count), [len(one) for one in each])
-    is_last_N = np.diff(piece_N, append=-1) != 0
     row = len(raw.values_SF) - waiting
-    windows = whole.take(piece_N)
-    offsets_N = np.concatenate(each)
-    totals_N = totals_P[piece_N]
+    piece_N = np.repeat(np.arange(count), [len(one) for one in each])
     block = Block(
-        windows=replace(
-            windows,
-            starts_N=windows.starts_N + offsets_N - offsets_P[piece_N],
-            lengths_N=totals_N if window is None else np.minimum(window, totals_N),
-            offsets_N=offsets_N,
-        ),
-        is_last_N=is_last_N & ~((piece_N == last) & is_open),
+        windows=_placed(whole, piece_N, np.concatenate(each), offsets_P, window),
+        is_last_N=(np.diff(piece_N, append=-1) != 0) & ~((piece_N == last) & is_open),
         names_P=whole.names_N,
         numbers_P=begun.number + np.arange(count),
         starts_P=whole.starts_N,
@@ -202,6 +193,23 @@ def _cut(
         before_F=before_F,
     )
     return block, held
+
+
+def _placed(
+    whole: Raw,
+    piece_N: NDArray[np.int64],
+    offsets_N: NDArray[np.int64],
+    offsets_P: NDArray[np.int64],
+    window: int | None,
+) -> Raw:
+    """The windows that begin at some steps of some sequences, whose rows begin at the steps `offsets_P`."""
+    windows, totals_N = whole.take(piece_N), (offsets_P + whole.lengths_N)[piece_N]
+    return replace(
+        windows,
+        starts_N=windows.starts_N + offsets_N - offsets_P[piece_N],
+        lengths_N=totals_N if window is None else np.minimum(window, totals_N),
+        offsets_N=offsets_N,
+    )
 
 
 def _windows(next_start: int, covered: int, total: int, has_ended: bool, window: int, stride: int) -> NDArray[np.int64]:
