@@ -92,7 +92,8 @@ def table(data: SequenceSet, settings: Settings) -> None:
     except UserError as error:
         print(f"sequences: {data.name} is left out: {error}", flush=True)
         return
-    runs = [*_kept(data, settings), *_runs(data, splits, settings)]
+    runs = _runs(data, splits, settings)
+    runs += _kept(data, settings)
     keys = list(dict.fromkeys(key for one in runs for key in one.found))
     rows = [_row(name, mine, keys) for name in METHODS if (mine := [one for one in runs if one.method == name])]
     remarks = [remark.format(cap=settings.peer_cap_s) for remark in REMARKS]
