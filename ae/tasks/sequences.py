@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ae.splits import Split, Splits
     from ae.units import Units
 
-STEPS = 3_000
+STEPS = 1_500
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
 CLASS_STEPS = 1_000
 """The same with `classify`: a classifier of few sequences soon knows them by heart."""
@@ -164,7 +164,8 @@ def variant(task: Task, options: Options) -> Task:
     if not options.classify:
         return task
     objective = Objective(metric="cross_entropy", mode="min")
-    return replace(task, objective=objective, base=replace(task.base, hidden_size=128), budget_of=class_budget_of)
+    base = replace(task.base, hidden_size=128, lr=5e-3)
+    return replace(task, objective=objective, base=base, budget_of=class_budget_of)
 
 
 def draw(model: LSTM_AE, splits: Splits, folder: Path) -> list[Path]:
@@ -181,7 +182,7 @@ def remark(test: Mapping[str, float]) -> str:
     return " ".join(verdicts(test))
 
 
-BASE = Configuration(hidden_size=64, lr=5e-3, batch_size=16, init="orthogonal", schedule="one-cycle")
+BASE = Configuration(hidden_size=48, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
 
 GRID: Mapping[str, list[Any]] = {
     "lr": [0.003, 0.01],
