@@ -28,7 +28,7 @@ usage: lstm-sweep COMMAND ...
   evaluate   evaluate the best model of a sweep again
   apply      apply the best model of a sweep to new sequences
   export     write the best model of a sweep as ONNX, a PyTorch program or safetensors
-  rebuild    rewrite the tables, Optuna study and TensorBoard files of a sweep from its events
+  rebuild    rewrite the tables, Optuna study and report of a sweep from its events
 
 lstm-sweep COMMAND --help shows the options of a command.
 """

@@ -1,6 +1,6 @@
-"""Rewrite what follows from a sweep's events: tables, Optuna study, TensorBoard files, summary.json.
+"""Rewrite what follows from a sweep's events: tables, Optuna study, TensorBoard files, summary.json, report.html.
 
-report.html and the figures stay as they are: they also need the models.
+The figures stay as they are: they also need the models.
 """
 
 from __future__ import annotations

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ae.errors import UserError
 from sweeps.cli import run_command
 from sweeps.config.parser import Parser
 from sweeps.config.synonyms import SHOW_OPTIONS
-from sweeps.config.values import duration_s, path, positive
+from sweeps.config.values import duration_s, place, positive
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,22 +26,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_line().parse(arguments)
         from rich.console import Console
 
+        console = Console()
+        if options.serve:
+            from sweeps.pipeline.serve import serve  # with torch and Optuna
+
+            serve(options.folders, options.port, lambda address: _tell(address, console))
+            return
+        folder = _only_one(options)
         if options.trial:
             from sweeps.report.trial_page import show_trial
 
-            show_trial(options.folder, options.trial, Console())
+            show_trial(folder, options.trial, console)
             return
         from sweeps.report.terminal import show  # with pandas, which --help does without
 
-        show(options.folder, options.watch, options.trials, Console())
+        show(folder, options.watch, options.trials, console)
 
     return run_command(work)
+
+
+def _tell(address: str, console: Console) -> None:
+    """Where the page is; a line of its own, so that it can be clicked or copied."""
+    console.print(f"Live page, for this machine alone: {address}", soft_wrap=True, highlight=False, markup=False)
+    console.print("Ctrl-C stops serving it; a sweep goes on.", highlight=False, markup=False)
+
+
+def _only_one(options: argparse.Namespace) -> Path:
+    """The results folder that is printed.
+
+    Raises:
+        UserError: if several are named, or one that is stored elsewhere.
+    """
+    if options.port is not None:
+        raise UserError("--port goes with --serve; give both, or neither")
+    if len(options.folders) > 1:
+        raise UserError(f"{options.folders[1]}: one folder is shown; add --serve for a page of several")
+    place = options.folders[0]
+    if "://" in place:
+        raise UserError(f"{place}: a sweep that is stored elsewhere is shown with --serve alone; add --serve")
+    return Path(place)
 
 
 def command_line() -> Parser:
     """The options."""
     parser = Parser(prog="python sweeps/show.py", description=__doc__, own_synonyms=SHOW_OPTIONS)
-    parser.add_argument("folder", type=path, metavar="RESULTS_DIR", help="a results folder, results/TASK/NAME")
+    parser.add_argument(
+        "folders",
+        type=place,
+        nargs="+",
+        metavar="RESULTS_DIR",
+        help="a results folder, results/TASK/NAME; with --serve also STORAGE/TASK/NAME, or several",
+    )
     one = parser.add_mutually_exclusive_group()
     one.add_argument(
         "--watch",
@@ -50,8 +91,21 @@ def command_line() -> Parser:
         metavar="NAME",
         help="one trial (0003) or retraining (0003-seed1): configuration, curve, events, checkpoints, error",
     )
+    one.add_argument(
+        "--serve",
+        action="store_true",
+        help="serve the page of the sweep to this machine, live while it runs; with several folders, they are compared",
+    )
+    parser.add_argument("--port", type=port, metavar="N", help="of --serve (default: the first free one from 8270 on)")
     parser.add_argument("--trials", type=positive, default=10, metavar="N", help="lines of the table (default: 10)")
     return parser
+
+
+def port(text: str) -> int:
+    """A port that a user may serve at."""
+    if not (text.isdecimal() and 1024 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1024 to 65535, got {text!r}")
+    return int(text)
 
 
 def seconds(text: str) -> float:

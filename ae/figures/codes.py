@@ -15,7 +15,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.figures import BLUE, GREY, ORANGE, write
+from ae.figures import BLUE, GREY, ORANGE, FigureData, plain, write
 
 COLOURS = (BLUE, ORANGE, "#2f9e5a", "#8e44ad", "#c0392b", "#17a2b8", "#b8860b", "#e377c2", GREY, "#1c2430")
 """One per class; with more classes, colour shows the error."""
@@ -57,10 +57,19 @@ def code_map(
         colour = "error"
     first, second = (f"component, {100 * share:.0f} % of the variance" for share in shares_2)
     axes.set(xlabel=f"first {first}", ylabel=f"second {second}")
-    axes.set_title(f"Context vectors z of {len(codes_NH):,} test sequences, coloured by {colour}", fontsize=11)
+    title = f"Context vectors z of {len(codes_NH):,} test sequences, coloured by {colour}"
+    axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.25)
     figure.tight_layout()
-    return write(figure, path)
+    content = {
+        "places": plain(places_N2),
+        "errors": plain(errors_N),
+        "labels": labels_N.tolist() if colour == "class" and labels_N is not None else None,
+        "classes": list(class_names),
+        "axes": [f"first {first}", f"second {second}"],
+    }
+    alt = f"{title}, on the two axes of their largest variance: {shares_2[0]:.0%} and {shares_2[1]:.0%} of it."
+    return write(figure, path, FigureData(kind="codes", title=title, alt=alt, content=content))
 
 
 def two_axes(codes_NH: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

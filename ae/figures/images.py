@@ -6,6 +6,7 @@ Shape suffixes: N images, C classes, R rows and P pixels of an image.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.figures import BLUE, write
+from ae.figures import BLUE, FigureData, plain, write
 
 FEW_CLASSES, MANY_CLASSES = 10, 64
 """A confusion matrix has zeros up to the first number of classes, and counts and every name up to the second."""
@@ -56,7 +57,8 @@ def confusion_matrix(
     accuracy = np.trace(counts_CC) / counts_CC.sum()
     wrong = counts_CC.sum() - np.trace(counts_CC)
     of_all = f"{wrong:,} of {counts_CC.sum():,} test {what}s wrong"
-    axes.set_title(f"The saved model: {100 * accuracy:.2f} % right, {of_all}")
+    title = f"The saved model: {100 * accuracy:.2f} % right, {of_all}"
+    axes.set_title(title)
     axes.set(xlabel="predicted class", ylabel="true class")
     named = range(0, classes, -(-classes // MANY_CLASSES))
     for axis in (axes.xaxis, axes.yaxis):
@@ -64,7 +66,17 @@ def confusion_matrix(
         axis.set_tick_params(labelsize=None if few else 8)
     axes.xaxis.set_tick_params(rotation=90 if many else 0)
     figure.colorbar(picture, label=f"wrong {what}s", shrink=0.8)
-    return write(figure, path)
+    alt = f"Confusion matrix of true against predicted class. {title}.{_most_confused(errors_CC, class_names)}"
+    content = {"counts": counts_CC.tolist(), "classes": list(class_names), "what": what}
+    return write(figure, path, FigureData(kind="confusion", title=title, alt=alt, content=content))
+
+
+def _most_confused(errors_CC: NDArray[np.int64], class_names: Sequence[str]) -> str:
+    """The most frequent error, in words; empty without errors."""
+    if not errors_CC.any():
+        return ""
+    true, predicted = divmod(int(errors_CC.argmax()), errors_CC.shape[1])
+    return f" Most often, {class_names[true]} is taken for {class_names[predicted]}: {errors_CC.max()} times."
 
 
 def first_of_each(labels_N: NDArray[Any]) -> list[int]:
@@ -88,7 +100,22 @@ def image_pairs(images_NRP: NDArray[Any], reconstructed_NRP: NDArray[Any], title
     for row in range(rows):
         grid[2 * row, 0].set_ylabel("test image", fontsize=9)
         grid[2 * row + 1, 0].set_ylabel("reconstructed", fontsize=9)
-    return write(figure, path)
+    errors = [float(np.mean((images_NRP[at] - reconstructed_NRP[at]) ** 2)) for at in range(len(titles))]
+    captions = [f"{title}: MSE {mse:#.2g}" for title, mse in zip(titles, errors, strict=True)]
+    title = f"{len(titles)} test images with their reconstructions"
+    alt = f"{title}, with mean squared errors from {min(errors):#.2g} to {max(errors):#.2g}."
+    content: dict[str, Any] = {
+        **_pixels(images_NRP[: len(titles)], "given"),
+        **_pixels(reconstructed_NRP[: len(titles)], "output"),
+    }
+    content |= {"captions": captions, "mse": plain(errors)}
+    return write(figure, path, FigureData(kind="images", title=title, alt=alt, content=content))
+
+
+def _pixels(images_NRP: NDArray[Any], name: str) -> dict[str, Any]:
+    """Pixels from 0 to 255 as base64 text, row by row, and their shape."""
+    bytes_NRP = (np.clip(images_NRP, 0, 1) * 255).round().astype(np.uint8)
+    return {"shape": list(images_NRP.shape[1:]), name: base64.b64encode(bytes_NRP.tobytes()).decode()}
 
 
 def wrong_images(
@@ -104,14 +131,17 @@ def wrong_images(
     shown = wrong[:most]
     rows = max(1, -(-len(shown) // 8))
     figure = Figure(figsize=(8.8, 1.4 * rows + 0.6))
-    figure.suptitle(f"The first {len(shown)} of {len(wrong):,} wrong test images: true class → predicted class")
+    title = f"The first {len(shown)} of {len(wrong):,} wrong test images: true class → predicted class"
+    figure.suptitle(title)
     for axes in figure.subplots(rows, 8, squeeze=False).flat:
         axes.axis("off")
     for axes, index in zip(figure.axes, shown, strict=False):
-        title = f"{class_names[labels_N[index]]} → {class_names[predicted_N[index]]}"
-        _image(axes, images_NRP[index], title)
+        caption = f"{class_names[labels_N[index]]} → {class_names[predicted_N[index]]}"
+        _image(axes, images_NRP[index], caption)
     figure.tight_layout()
-    return write(figure, path)
+    captions = [f"{class_names[labels_N[at]]} → {class_names[predicted_N[at]]}" for at in shown]
+    content = {"captions": captions, **_pixels(images_NRP[shown], "given")}
+    return write(figure, path, FigureData(kind="images", title=title, alt=f"{title}.", content=content))
 
 
 def _image(axes: Axes, image_RP: NDArray[Any], title: str) -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ae.figures import BLUE, GREY, ORANGE, write
+from ae.figures import BLUE, GREY, ORANGE, FigureData, plain, write
 
 COLUMNS = 3
 """Sequences next to each other."""
@@ -62,7 +62,7 @@ def reconstructions(each: Sequence[Shown], columns: Sequence[str], title: str, p
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, -0.2 / inches), fontsize=9, ncols=2)
     figure.subplots_adjust(top=1 - 0.6 / inches, bottom=0.5 / inches, left=0.05, right=0.99)
-    return write(figure, path)
+    return write(figure, path, lines_data(each, columns, title, "reconstruction"))
 
 
 def forecasts(each: Sequence[Shown], columns: Sequence[str], path: Path) -> Path:
@@ -88,9 +88,38 @@ def forecasts(each: Sequence[Shown], columns: Sequence[str], path: Path) -> Path
     figure.legend(
         *grid[0, 0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, fontsize=9
     )
-    figure.suptitle("Test sequences: the last quarter, forecast from the steps before it, step by step", fontsize=11)
+    title = "Test sequences: the last quarter, forecast from the steps before it, step by step"
+    figure.suptitle(title, fontsize=11)
     figure.tight_layout()
-    return write(figure, path)
+    return write(figure, path, lines_data(each, columns, title, "forecast"))
+
+
+def lines_data(each: Sequence[Shown], columns: Sequence[str], title: str, what: str) -> FigureData:
+    """Sequences with what a model makes of them, as data.
+
+    Args:
+        each: the sequences.
+        columns: the names of all features.
+        title: of the picture.
+        what: "reconstruction" or "forecast".
+    """
+    items = [
+        {
+            "title": shown.title,
+            "index": plain(shown.index_T),
+            "panels": [
+                {
+                    "name": columns[feature],
+                    "given": plain(shown.given_TF[:, feature]),
+                    "output": plain(shown.output_TF[:, feature]),
+                }
+                for feature in shown.features
+            ],
+        }
+        for shown in each
+    ]
+    alt = f"{title}. Each is drawn with its {what}: {'; '.join(shown.title for shown in each)}."
+    return FigureData(kind="lines", title=title, alt=alt, content={"items": items, "what": what})
 
 
 def label_time(axes: Axes, index_T: NDArray[Any], is_last: bool = True) -> None:

@@ -14,12 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.figures import BLUE, GREY, ORANGE, write
+from ae.figures import BLUE, GREY, ORANGE, FigureData, plain, write
 from ae.figures.lines import label_time
 from ae.merging import intervals
 from ae.series import Merged
 from ae.words import counted
 
+MOST_STEPS = 4_000
+"""Steps in the data of the figure."""
 AROUND = 150
 """Steps on either side of the worst interval in the close-up."""
 TRUE = "#c0392b"
@@ -66,7 +68,35 @@ def flagged_series(
     }
     figure.legend(handles.values(), handles.keys(), loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=6, fontsize=9)
     figure.tight_layout()
-    return write(figure, path)
+    return write(figure, path, _data(series, found, threshold, columns, feature))
+
+
+def _data(
+    series: Merged, found: list[tuple[int, int]], threshold: float, columns: Sequence[str], feature: int
+) -> FigureData:
+    """The steps, thinned to `MOST_STEPS`: of the steps that stand for one, the largest error stays."""
+    steps = len(series.errors_P)
+    every = -(-steps // MOST_STEPS)
+    starts = np.arange(0, steps, every)
+    largest = [
+        start + int(np.nan_to_num(series.errors_P[start : start + every], nan=-1.0).argmax()) for start in starts
+    ]
+    content = {
+        "index": plain(series.index_P[largest]),
+        "column": columns[feature],
+        "given": plain(series.values_PF[largest, feature]),
+        "output": plain(series.reconstructed_PF[largest, feature]),
+        "errors": plain(series.errors_P[largest]),
+        "threshold": plain(threshold),
+        "flagged": [[start // every, (end - 1) // every] for start, end in found],
+        "labelled": None
+        if series.unusual_P is None
+        else [[start // every, (end - 1) // every] for start, end in intervals(series.unusual_P)],
+        "every": every,
+    }
+    title = _title(series, found)
+    alt = f"One long series with the error of every step. {title}."
+    return FigureData(kind="series", title=title, alt=alt, content=content)
 
 
 def _title(series: Merged, found: list[tuple[int, int]]) -> str:

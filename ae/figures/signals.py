@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ae.figures import BLUE, ORANGE, write
+from ae.figures import BLUE, ORANGE, FigureData, plain, write
 from ae.words import counted
 
 
@@ -29,7 +29,8 @@ def example_signals(signals_NT: NDArray[Any], path: Path, count: int = 3) -> Pat
     rows[0].set_title(f"{counted(count, 'example signal')} of the training split")
     rows[-1].set_xlabel("time step")
     figure.tight_layout()
-    return write(figure, path)
+    title = f"{counted(count, 'example signal')} of the training split"
+    return write(figure, path, _data(title, [f"training signal {at + 1}" for at in range(count)], signals_NT))
 
 
 def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path: Path, count: int = 2) -> Path:
@@ -47,4 +48,28 @@ def signal_pairs(signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any], path:
     handles = rows[0].get_legend_handles_labels()
     figure.legend(*handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=9, ncols=2)
     figure.tight_layout()
-    return write(figure, path)
+    errors = [float(np.mean((signals_NT[at] - reconstructed_NT[at]) ** 2)) for at in range(count)]
+    titles = [f"test signal {at + 1}: MSE {mse:#.2g}" for at, mse in enumerate(errors)]
+    title = f"{counted(count, 'test signal')} with {'its' if count == 1 else 'their'} reconstruction{'s'[: count - 1]}"
+    return write(figure, path, _data(title, titles, signals_NT, reconstructed_NT))
+
+
+def _data(
+    title: str, titles: list[str], signals_NT: NDArray[Any], reconstructed_NT: NDArray[Any] | None = None
+) -> FigureData:
+    items = [
+        {
+            "title": name,
+            "index": list(range(signals_NT.shape[1])),
+            "panels": [
+                {
+                    "name": "value",
+                    "given": plain(signals_NT[at]),
+                    "output": None if reconstructed_NT is None else plain(reconstructed_NT[at]),
+                }
+            ],
+        }
+        for at, name in enumerate(titles)
+    ]
+    alt = f"{title}: {', '.join(titles)}."
+    return FigureData(kind="lines", title=title, alt=alt, content={"items": items, "what": "reconstruction"})

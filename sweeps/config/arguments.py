@@ -71,6 +71,7 @@ def _add_what(parser: Parser) -> None:
         action="store_true",
         help="print the plan and how long it may take: the data is read and a few steps are timed; nothing is started",
     )
+    what.add_argument("--open", action="store_true", help="serve the live page to this machine, and open it")
     flag = argparse.BooleanOptionalAction
     what.add_argument("--smoke", action=flag, help="the whole path on a subset, in about a minute")
     what.add_argument("--data", type=path, metavar="PATH", help="your own data (default: what comes with the task)")

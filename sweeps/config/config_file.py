@@ -21,7 +21,7 @@ from sweeps.config.values import More, OrNone, truth
 from sweeps.config.words import option
 from sweeps.config.yaml_file import Entry
 
-NO_KEYS = ("--help", "--list", "--config", "--print-config")
+NO_KEYS = ("--help", "--list", "--config", "--print-config", "--open")
 """Options that say what to do with a command line."""
 
 

@@ -22,7 +22,7 @@ from sweeps.storage.filesystem import absolute
 
 FREE = (
     *(one.name for one in fields(Resources)),
-    *("resume", "or_resume", "results", "dry_run", "config", "print_config", "data"),
+    *("resume", "or_resume", "results", "dry_run", "open", "config", "print_config", "data"),
 )
 """Options that may differ from those that began the sweep; the hash says whether data elsewhere is the same."""
 

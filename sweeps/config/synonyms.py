@@ -42,6 +42,7 @@ OPTIONS = _by_spelling(
         "--address": "rayaddress cluster head",
         "--storage": "storagepath bucket uploaddir s3",
         "--dashboard": "includedashboard ui",
+        "--open": "browser openbrowser serve live page",
         "--warm-start": "warmstartfrom previous initfrom",
         "--config": "configfile cfg conf c yaml",
         "--task": "problem benchmark model",
@@ -58,7 +59,14 @@ OPTIONS = _by_spelling(
 )
 ALWAYS = {"tensorboard": "TensorBoard files are always written, without an option"}
 """What needs no option."""
-SHOW_OPTIONS = _by_spelling({"--watch": "follow f refresh interval w", "--trials": "n limit top lines rows"})
+SHOW_OPTIONS = _by_spelling(
+    {
+        "--watch": "follow f refresh interval w",
+        "--trials": "n limit top lines rows",
+        "--serve": "server web ui dashboard page http open browser",
+        "--port": "p",
+    }
+)
 """Those of `show.py`, where they mean something else."""
 APPLY_OPTIONS = _by_spelling(
     {

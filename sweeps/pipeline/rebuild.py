@@ -11,16 +11,19 @@ from sweeps.records.result import SweepResult
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import write_tables
 from sweeps.report.guard import output_file
-from sweeps.report.page import write_summary
+from sweeps.report.page import remark_of, write_page, write_summary
+from sweeps.report.page_figures import model_figures
+from sweeps.report.page_read import read_page, take_over
+from sweeps.search.importance import importances
 from sweeps.search.journal import write_study
-from sweeps.storage.folder import CURVES, STUDY, SUMMARY, TENSORBOARD, TRIALS, locked
+from sweeps.storage.folder import CURVES, REPORT, STUDY, SUMMARY, TENSORBOARD, TRIALS, locked
 from sweeps.tracking.tensorboard import TensorBoard
 
 
 def rebuild(folder: Path) -> list[str]:
-    """Write the tables, the Optuna study, TensorBoard's files and the summary of a sweep from its plan and events.
+    """Write the tables, the Optuna study, TensorBoard's files, the summary and the page of a sweep from its events.
 
-    A sweep that was killed before its report has no summary. `report.html` stays as it is: it also needs the models.
+    A sweep that was killed before its report has no summary and no page. The page shows the figures that are there.
 
     Args:
         folder: the results folder.
@@ -41,13 +44,17 @@ def rebuild(folder: Path) -> list[str]:
             runs.open()
             runs.close()
         if log.ended_as and log.search.records:
-            write_summary(_result(plan, log))
-    written = [folder / name for name in (TRIALS, CURVES, STUDY, TENSORBOARD, SUMMARY)]
+            result = result_of(plan, log)
+            summary = write_summary(result)
+            remark = take_over(result, read_page(folder)) or remark_of(result, summary)
+            result.importance = importances(plan, log.search)
+            write_page(result, model_figures(folder), remark)
+    written = [folder / name for name in (TRIALS, CURVES, STUDY, TENSORBOARD, SUMMARY, REPORT)]
     return [str(path) for path in written if path.exists()]
 
 
-def _result(plan: Plan, log: SweepLog) -> SweepResult:
-    """What the last session found, as the events tell it."""
+def result_of(plan: Plan, log: SweepLog) -> SweepResult:
+    """What a sweep found so far, as the events tell it."""
     return SweepResult(
         plan=plan,
         log=log,
@@ -55,5 +62,6 @@ def _result(plan: Plan, log: SweepLog) -> SweepResult:
         device=log.device,
         versions=log.versions,
         retrained=recorded(plan, log),
+        interrupted=log.ended_as == "interrupted",
         total_s=log.search.recorded_s + log.retraining.recorded_s if log.total_s is None else log.total_s,
     )

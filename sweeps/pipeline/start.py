@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +29,7 @@ from sweeps.config.resume import resumed_plan
 from sweeps.config.words import duration
 from sweeps.engine.signals import heed_signals
 from sweeps.pipeline.data import DataReader, with_hash
+from sweeps.pipeline.open_page import live_page
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import FAILED
 from sweeps.storage.crash import report_bug
@@ -90,7 +93,9 @@ def _start(options: argparse.Namespace, arguments: Sequence[str]) -> int:
                 refuse_existing(plan.place)
     splits = data.splits(plan, bool(before), given.get("subset"))
     plan = with_hash(plan, bool(before))
-    return _sweep(plan, before, splits, began)
+    page = live_page(plan.folder, partial(say, console)) if given.get("open") else contextlib.nullcontext()
+    with page:
+        return _sweep(plan, before, splits, began)
 
 
 def expected_time(plan: Plan, resumed: bool) -> str:

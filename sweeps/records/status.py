@@ -64,16 +64,30 @@ def read_status(folder: Path) -> SweepStatus:
     """
     plan = load(folder)
     log = SweepLog.read(plan)
-    quiet_s = None if log.last_time is None else max(0.0, time.time() - log.last_time)
-    elsewhere = bool(log.host) and log.host != socket.gethostname()
-    lately = quiet_s is not None and quiet_s < QUIET_S and not log.ended_as
     return SweepStatus(
         plan=plan,
         log=log,
         summary=_summary(folder),
-        is_running=is_locked(folder) or (elsewhere and lately),
-        quiet_s=quiet_s,
+        is_running=is_running(log),
+        quiet_s=_quiet_s(log),
     )
+
+
+def is_running(log: SweepLog, is_copy: bool = False) -> bool:
+    """Whether a process on this machine holds the lock of a sweep, or one on another machine wrote an event recently.
+
+    Args:
+        log: of the sweep.
+        is_copy: whether its folder is a copy, which the process that runs the sweep does not lock.
+    """
+    elsewhere = bool(log.host) and log.host != socket.gethostname()
+    quiet_s = _quiet_s(log)
+    lately = quiet_s is not None and quiet_s < QUIET_S and not log.ended_as
+    return (not is_copy and is_locked(log.plan.folder)) or ((elsewhere or is_copy) and lately)
+
+
+def _quiet_s(log: SweepLog) -> float | None:
+    return None if log.last_time is None else max(0.0, time.time() - log.last_time)
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +14,13 @@ from ae.errors import UserError
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.plan import Plan
 from sweeps.records.events import EventLog, read_events
+from sweeps.records.names import NAME, trial_name
 from sweeps.records.trial_events import apply
 from sweeps.records.trials import (
     INTERRUPTED,
     PAUSED,
     RETRAIN,
+    RUNNING,
     SEARCH,
     STOPPED,
     KnownTrial,
@@ -29,9 +30,6 @@ from sweeps.records.trials import (
 )
 from sweeps.records.work import Shape, Work
 from sweeps.storage.folder import EVENTS
-
-NAME = re.compile(r"[0-9]+(-seed[0-9]+)?")
-"""The name of a trial, or of a retraining."""
 
 
 class SweepLog:
@@ -111,13 +109,21 @@ class SweepLog:
         found = cls(plan)
         yield found
         for number, event in read_events(plan.folder):
-            try:
-                found._apply(event)
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                reason = f"{error} is missing" if isinstance(error, KeyError) else error
-                path = plan.folder / EVENTS
-                raise UserError(f"{path}, line {number}: {reason}; the file is damaged") from None
+            found.take_in(number, event)
             yield found
+
+    def take_in(self, number: int, event: Mapping[str, Any]) -> None:
+        """Apply an event that the file has in that line.
+
+        Raises:
+            UserError: if it cannot be one.
+        """
+        try:
+            self._apply(event)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            path = self.plan.folder / EVENTS
+            raise UserError(f"{path}, line {number}: {reason}; the file is damaged") from None
 
     def open(self) -> None:
         """Let `add` write to the log; the results folder is locked by this process.
@@ -212,7 +218,7 @@ class SweepLog:
             if log.phase == RETRAIN and event["trial"] in self.retrainings:
                 return
             raise ValueError(f"trial {event['trial']} was never asked for")
-        apply(event, log, self.work[log.phase])
+        apply(event, log, self.work[log.phase], self.spent_s)
 
     def _asked(self, event: Mapping[str, Any]) -> None:
         log, name = self.phase(event["phase"]), str(event["trial"])
@@ -222,6 +228,7 @@ class SweepLog:
             raise ValueError(f"trial {name} was asked for before")
         record = TrialRecord(name=name, config=Configuration(**event["config"]), attrs=dict(event.get("attrs", {})))
         record.tried = bool(event.get("tried"))
+        record.note("asked", self.spent_s)
         log.records[name] = record
         if log.phase == RETRAIN:
             self.retrainings[name] = record
@@ -231,9 +238,10 @@ class SweepLog:
 
     def _session_begun(self, event: Mapping[str, Any]) -> None:
         self.session, self.host, self.device = (str(event[name]) for name in ("session", "host", "device"))
-        self.versions = {str(name): str(version) for name, version in event.get("versions", {}).items()}
-        self.ended_as = ""
+        self.versions, self.ended_as = dict(event.get("versions", {})), ""
         for record in (*self.search.trials, *self.retrainings.values()):
+            if record.status == RUNNING:  # the session before was killed
+                record.note("interrupted", self.spent_s - self.start_s)
             if record.is_open or record.status == INTERRUPTED:
                 record.status, record.reason = PAUSED, ""
         self._count_anew()
@@ -245,6 +253,7 @@ class SweepLog:
             log.recorded_s = max(log.recorded_s, float(event["wall_s"].get(log.phase, 0.0)))
         for record in (*self.search.trials, *self.retrainings.values()):
             if record.is_open:
+                record.note("interrupted", self.spent_s)
                 record.status, record.reason = INTERRUPTED, f"the sweep was interrupted after its epoch {record.epoch}"
         self._count_anew()
 
@@ -289,8 +298,3 @@ class SweepLog:
             split: {str(name): float(value) for name, value in event[split].items()} for split in ("validation", "test")
         }
         self.tests[str(event["trial"])] = Tested(epoch=int(event["epoch"]), **values)
-
-
-def trial_name(number: int) -> str:
-    """The name, in every table, of the search's trial of that number."""
-    return f"{number:04d}"

@@ -12,13 +12,14 @@ STATUS_AFTER = {"paused": PAUSED, "promoted": RUNNING, "resumed": RUNNING, "reop
 """The status that an event gives a trial."""
 
 
-def apply(event: Mapping[str, Any], log: TrialLog, work: Work) -> None:
+def apply(event: Mapping[str, Any], log: TrialLog, work: Work, at_s: float) -> None:
     """Take in an event about a trial that was asked for.
 
     Args:
         event: of that trial.
         log: of its phase.
         work: the running sums of the phase.
+        at_s: seconds that all sessions had taken.
 
     Raises:
         ValueError: if there is no such event, or it cannot come now.
@@ -39,6 +40,8 @@ def apply(event: Mapping[str, Any], log: TrialLog, work: Work) -> None:
         _end(event, log, record)
     else:
         raise ValueError(f"there is no event {kind!r}")
+    if kind != "reported":
+        record.note(kind, at_s, str(event.get("reason", "")))
     work.put_in(record, float(event["time"]))
 
 

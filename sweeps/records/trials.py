@@ -47,6 +47,18 @@ class Report(NamedTuple):
     """The objective of each seed, where a trial has several; one that diverged is the last. `metrics` has the means."""
 
 
+class Happening(NamedTuple):
+    """Something that happened to a trial besides its reports."""
+
+    kind: str
+    """An event's name, or "interrupted" where a session ended while the trial was open."""
+    at_s: float
+    """Seconds that all sessions had taken."""
+    epoch: int
+    """The trial's last reported epoch."""
+    words: str = ""
+
+
 @dataclass(kw_only=True)
 class TrialRecord:
     """One trial so far."""
@@ -72,6 +84,8 @@ class TrialRecord:
     """Whether the loss or the objective of the last report is NaN or infinite."""
     train_s: float = 0.0
     """Seconds in training and validation, epochs that were trained twice included."""
+    history: list[Happening] = field(default_factory=list)
+    """What happened besides the reports, in order: when it began, paused, was promoted, ended."""
     warning: str = ""
     """What went wrong without ending it, in words."""
     retried: str = ""
@@ -107,6 +121,10 @@ class TrialRecord:
     def is_lost(self) -> bool:
         """Whether it failed or diverged, so that it cannot be selected."""
         return self.status in (FAILED, DIVERGED)
+
+    def note(self, kind: str, at_s: float, words: str = "") -> None:
+        """Remember that something happened to it."""
+        self.history.append(Happening(kind, at_s, self.epoch, words))
 
     def add(self, report: Report, objective: Objective) -> None:
         """Take in a report; the one place where the best value so far is decided."""

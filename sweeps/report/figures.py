@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from ae.splits import Splits
 from sweeps.records.result import SweepResult
@@ -12,13 +12,11 @@ from sweeps.records.tables import curves
 from sweeps.records.trials import RETRAIN, SEARCH
 from sweeps.report import charts, importance
 from sweeps.report.guard import attempt
+from sweeps.report.page_figures import model_figures
 from sweeps.storage.folder import FIGURES
 
-Drawing = Callable[[], Iterable[Path | None]]
-"""Draws some figures; returns their files, and None in place of a figure that has nothing to show."""
 
-
-def draw_figures(result: SweepResult, splits: Splits, now: Callable[[str], None]) -> dict[str, list[str]]:
+def draw_figures(result: SweepResult, splits: Splits, now: Callable[[str], None]) -> list[dict[str, Any]]:
     """Draw every figure that the sweep has come to into `figures/`.
 
     Args:
@@ -27,30 +25,29 @@ def draw_figures(result: SweepResult, splits: Splits, now: Callable[[str], None]
         now: is told what is being drawn, in words.
 
     Returns:
-        The PNG files, base64-encoded, by section of the report: "curves", "space", "retrained", "test".
+        The figures of the best model, as the page shows them.
     """
-    found: dict[str, list[str]] = {}
-    for section, what, drawing in _drawings(result, splits):
+    for what, drawing in _charts(result):
         now(what)
-        found.setdefault(section, []).extend(attempt(result, what, _encoded(drawing), []))
-    return found
+        attempt(result, what, drawing, None)
+    if not result.tested:
+        return []
+    what = "the figures of the task"
+    now(what)
+    folder = result.plan.folder
+    none: list[dict[str, Any]] = []
+    return attempt(result, what, lambda: model_figures(folder, _of_the_task(result, splits, folder / FIGURES)), none)
 
 
-def _drawings(result: SweepResult, splits: Splits) -> Iterable[tuple[str, str, Drawing]]:
-    """Section, description and drawing of each figure, in the order of the report."""
+def _charts(result: SweepResult) -> Iterable[tuple[str, Callable[[], Path | None]]]:
+    """Description and drawing of each chart of the sweep itself, as PNG; the page draws its own from the same data."""
     folder = result.plan.folder / FIGURES
     if result.search.epochs:
-        yield "curves", "the learning curves", lambda: [_learning_curves(result, folder / "learning_curves.png")]
-        yield "space", "the parallel coordinates", lambda: [_parallel(result, folder / "parallel_coordinates.png")]
-        yield "space", "the chart of importance", lambda: [_importance(result, folder / "importance.png")]
+        yield "the learning curves", lambda: _learning_curves(result, folder / "learning_curves.png")
+        yield "the parallel coordinates", lambda: _parallel(result, folder / "parallel_coordinates.png")
+        yield "the chart of importance", lambda: _importance(result, folder / "importance.png")
     if result.retrained:
-        yield "retrained", "the retraining curves", lambda: [_retraining(result, folder / "retraining_curves.png")]
-    if result.tested:
-        yield "test", "the figures of the task", lambda: _of_the_task(result, splits, folder)
-
-
-def _encoded(drawing: Drawing) -> Callable[[], list[str]]:
-    return lambda: [base64.b64encode(path.read_bytes()).decode() for path in drawing() if path]
+        yield "the retraining curves", lambda: _retraining(result, folder / "retraining_curves.png")
 
 
 def _learning_curves(result: SweepResult, path: Path) -> Path:

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import statistics
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from ae.configuration import Configuration
 from ae.files import write_whole
 from ae.splits import Splits
 from ae.words import counted
-from sweeps.config.description import describe
-from sweeps.config.words import SMOKE, duration, hyperparameter, over_seeds, settings, spread
+from sweeps.config.words import SMOKE, duration, over_seeds, settings, spread
 from sweeps.records.progress import early_ends
-from sweeps.records.result import SweepResult, command_line
+from sweeps.records.result import SweepResult
 from sweeps.records.trials import FAILED
 from sweeps.report.guard import attempt
+from sweeps.report.html import html, in_search, static_parts
+from sweeps.report.outcome import how_far, lost_retrainings, why_no_best
+from sweeps.report.page_data import page_data, sweep_data
 from sweeps.storage.folder import REPORT, SUMMARY
-
-TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def write_report(result: SweepResult, splits: Splits, now: Callable[[str], None] = lambda part: None) -> None:
@@ -41,7 +37,29 @@ def write_report(result: SweepResult, splits: Splits, now: Callable[[str], None]
     from sweeps.report.figures import draw_figures  # with matplotlib; the first trial need not wait for it
 
     summary = write_summary(result)
-    write_whole(result.plan.folder / REPORT, _page(result, summary, draw_figures(result, splits, now)))
+    figures = draw_figures(result, splits, now)
+    write_page(result, figures, remark_of(result, summary))
+
+
+def write_page(result: SweepResult, figures: Sequence[dict[str, Any]], remark: str) -> None:
+    """Write `report.html`, one file that opens without a network.
+
+    Args:
+        result: of the sweep.
+        figures: of its best model, as `page_figures.model_figures` gives them.
+        remark: what the task says about the test.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    sweep = sweep_data(result, figures, outcome(result), remark)
+    content = html(page_data([sweep]), static_parts(result, sweep["notices"], remark))
+    write_whole(result.plan.folder / REPORT, content)
+
+
+def outcome(result: SweepResult) -> str:
+    """How a sweep that no process runs ended, in a word."""
+    return "interrupted" if result.interrupted else "finished" if result.tested else "failed"
 
 
 def write_summary(result: SweepResult) -> dict[str, Any]:
@@ -64,77 +82,12 @@ def _valid(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _page(result: SweepResult, summary: dict[str, Any], pictures: dict[str, list[str]]) -> str:
-    plan, metric = result.plan, result.search.objective.metric
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        word.__name__: word for word in (hyperparameter, duration, spread, counted, over_seeds, in_search)
-    }
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    remark = _remark(result, summary)
-    return template.render(
-        summary=summary,
-        plan=plan,
-        description=describe(plan),
-        commands=[command_line(command) for command in plan.commands],
-        result=result,
-        records=result.search.listed(),
-        pictures=pictures,
-        remark=remark,
-        smoke=SMOKE,
-        progress=progress(result),
-        early=" ".join(early_ends(result.log)),
-        why_no_best=why_no_best(result),
-        lost=lost_retrainings(result),
-        metric=metric,
-        columns=_columns(summary, metric),
-    )
-
-
-def _columns(summary: dict[str, Any], objective: str) -> list[tuple[str, str]]:
-    """Split and metric of each column about the retrainings: the objective first, what only the test has last."""
-    if not summary["retrained"]:
-        return []
-    both = sorted(summary["retrained"][0]["val"], key=lambda name: name != objective)
-    test_only = [("test", name) for name in summary["test"] or {} if name not in both]
-    return [(split, name) for name in both for split in ("validation", "test")] + test_only
-
-
-def _remark(result: SweepResult, summary: dict[str, Any]) -> str:
+def remark_of(result: SweepResult, summary: dict[str, Any]) -> str:
     """What the task says about the mean test metrics and its baseline; empty before the test."""
     if not summary["test"]:
         return ""
     means = {name: values["mean"] for name, values in summary["test"].items()} | result.baseline
     return attempt(result, "the comparison with the baseline", lambda: result.plan.task.remark(means), "")
-
-
-def progress(result: SweepResult) -> str:
-    """How far the sweep came: '12 of 12 trials and 3 of 9 retrainings'."""
-    search, retraining = result.search, result.retraining
-    trials = f"{search.ended} of {counted(search.requested, 'trial')}"
-    if not retraining.requested:
-        return trials
-    return f"{trials} and {retraining.ended} of {counted(retraining.requested, 'retraining')}"
-
-
-def lost_retrainings(result: SweepResult) -> str:
-    """Which retrainings failed or diverged, why, and which model each left; empty if none did."""
-    lost = result.retraining.lost()
-    kept = {model.name: model.epoch for one in result.retrained for model in one.models}
-    each = [
-        f"{record.name} {record.status}: {record.reason}, "
-        + (f"its model is that of epoch {kept[record.name]}" if record.name in kept else "it left no model")
-        for record in lost
-    ]
-    return f"{counted(len(lost), 'retraining')} failed or diverged; {'; '.join(each)}." if lost else ""
-
-
-def why_no_best(result: SweepResult) -> str:
-    """Why no trial can be selected, for a sweep in which none can."""
-    if result.interrupted:
-        return "none was validated yet"
-    is_validated = any(record.reports for record in result.search.trials)
-    return "none was validated" if result.search.closed and not is_validated else "all of them failed or diverged"
 
 
 def closing_words(result: SweepResult) -> str:
@@ -144,7 +97,7 @@ def closing_words(result: SweepResult) -> str:
     lines += early_ends(result.log)
     resume = f"python sweeps/run.py --resume {shlex.quote(str(plan.folder))}"
     if result.interrupted:
-        lines.append(f"Interrupted: {progress(result)} had ended; all of it is kept.")
+        lines.append(f"Interrupted: {how_far(result)} had ended; all of it is kept.")
         lines.append(f"Resume with: {resume}")
     elif result.log.ran_out_of_time:
         lines.append(f"With more time: {resume} --time-budget LONGER")
@@ -155,18 +108,12 @@ def closing_words(result: SweepResult) -> str:
     if lost := lost_retrainings(result):
         lines.append(lost)
     lines += _answer(result, summary)
-    if remark := _remark(result, summary):
+    if remark := remark_of(result, summary):
         lines.append(remark)
     lines += [f"warning: {problem}" for problem in result.problems]
     if (plan.folder / REPORT).exists():
         lines.append(f"Report: {plan.folder / REPORT} ({_time(result)})")
     return "\n".join(lines)
-
-
-def in_search(best: dict[str, Any], metric: str) -> str:
-    """The objective of the best configuration in the search, with its deviation where there are several seeds."""
-    per_seed = best.get("per_seed")
-    return spread({"mean": best["val"][metric], "std": statistics.stdev(per_seed) if per_seed else None})
 
 
 def _time(result: SweepResult) -> str:

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from ae.errors import UserError
 from sweeps.config.plan import Plan
-from sweeps.config.space import HYPERPARAMETERS
 from sweeps.config.words import duration, option, settings
 from sweeps.records.events import read_events
 from sweeps.records.progress import folded
@@ -42,6 +41,7 @@ EVENTS = {
     "reopened": "to be trained again: {reason}",
     "ended": "{status}: {reason}",
     "tested": "tested",
+    "interrupted": "interrupted: the session ended",
 }
 """What an event of a trial means, in words."""
 
@@ -60,7 +60,10 @@ def show_trial(folder: Path, name: str, console: Console) -> None:
     status = read_status(folder)
     record, log = _find(status, name)
     console.print(Group(*_head(status, record, log, console)))
-    for line in (f"Train it alone: {_alone(status.plan, record, log.seeds_per_trial)}", *_left(status.plan, record)):
+    config = record.config
+    given = " ".join(f"{one}={_typed(getattr(config, one))}" for one in status.plan.stated)
+    command = command_alone(status.plan, given, str(config.epochs), str(config.seed), log.seeds_per_trial)
+    for line in (f"Train it alone: {command}", *_left(status.plan, record)):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     if record.reports:
         console.print(Group(Text(), *_curve(record, log, console)))
@@ -121,19 +124,30 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
     return list(lines)
 
 
-def _alone(plan: Plan, record: TrialRecord, seeds_per_trial: int) -> str:
-    """The command of a sweep of this one configuration, as a shell takes it."""
-    given = {name: getattr(record.config, name) for name in HYPERPARAMETERS if name in plan.stated}
-    attempt = " ".join(f"{name}={'none' if value is None else value}" for name, value in given.items())
+def _typed(value: Any) -> str:
+    """A hyperparameter as --try takes it."""
+    return "none" if value is None else str(value)
+
+
+def command_alone(plan: Plan, given: str, epochs: str, seed: str, seeds_per_trial: int) -> str:
+    """The command of a sweep of one configuration, as a shell takes it.
+
+    Args:
+        plan: of the sweep.
+        given: its hyperparameters, as --try takes them.
+        epochs: that it trains.
+        seed: its first seed.
+        seeds_per_trial: its seeds.
+    """
     command = ["python", "sweeps/run.py", "--task", plan.task.reference]
     command += ["--data", str(plan.data)] if plan.data else []
     for one in fields(plan.options):
         if (value := getattr(plan.options, one.name)) != one.default:
             command += [option(one.name), *([] if value is True else [str(value)])]
     command += ["--subset", str(plan.subset)] if plan.subset else []
-    command += ["--max-epochs", str(record.config.epochs), "--eval-every", str(plan.budget.eval_every)]
-    command += ["--seed", str(record.config.seed), "--scheduler", "none"]
-    command += ["--search", "optuna", "--trials", "1", "--try", attempt, "--seeds", "1"]
+    command += ["--max-epochs", epochs, "--eval-every", str(plan.budget.eval_every)]
+    command += ["--seed", seed, "--scheduler", "none"]
+    command += ["--search", "optuna", "--trials", "1", "--try", given, "--seeds", "1"]
     command += ["--seeds-per-trial", str(seeds_per_trial)] if seeds_per_trial > 1 else []
     return shlex.join(command)
 

@@ -18,7 +18,8 @@ from ae.configuration import Configuration
 from sweeps.config.choices import SAMPLERS, SCHEDULERS
 from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
-from sweeps.records.sweep_log import SweepLog, trial_name
+from sweeps.records.names import trial_name
+from sweeps.records.sweep_log import SweepLog
 from sweeps.search.distributions import distributions_of
 from sweeps.search.view import View, make_trial
 
