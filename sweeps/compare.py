@@ -1,4 +1,4 @@
-"""Compare sweeps of one task: a table, and a chart of the best validation value so far against its cost."""
+"""Compare sweeps of one task: a table, a chart of the best value so far against its cost, and a page of all of them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_line().parse(arguments)
         from rich.console import Console
 
-        from sweeps.report.comparison import compare  # with pandas and matplotlib, which --help does without
+        from sweeps.pipeline.compared_page import write_compared  # with pandas and matplotlib
+        from sweeps.report.comparison import compare
 
-        compare(options.folders, options.output, Console())
+        compare(options.folders, options.output or [], write_compared, Console())
 
     return run_command(work)
 
@@ -33,8 +34,10 @@ def command_line() -> Parser:
     parser.add_argument(
         "--output",
         type=path,
-        metavar="FILE.png",
-        help="overwritten if it exists (default: a new compare.png beside the first folder)",
+        action="append",
+        metavar="FILE",
+        help="a .png or an .html, overwritten if it exists; may be given twice (default: a new compare.png and a new "
+        "compare.html beside the first folder)",
     )
     return parser
 

@@ -117,7 +117,7 @@ def test_every_option_is_in_a_printed_file(printed, begun):
     text = printed("--task", "synthetic", "--patience", "3", "--try", "lr=0.01", *where)
     known = {line.partition(":")[0] for line in text.splitlines()} | {"resume", "subset", "retrain_epochs", "results"}
     options = {name[2:].replace("-", "_") for name in arguments.parser().options if not name.startswith("--no-")}
-    assert options - known == {"help", "list", "dry_run", "config", "print_config"}
+    assert options - known == {"help", "list", "dry_run", "open", "config", "print_config"}
 
 
 def test_a_resumed_plan_is_printed_and_read_back(begun, printed, config, plan_of):

@@ -171,7 +171,7 @@ def test_what_follows_from_the_events_is_written_again(kept, shown, tmp_path):
         shutil.copy(kept("mnist-rec/asha") / name, folder)
     status, output, _ = shown(rebuild.main, folder)
     assert status == 0
-    assert output.split() == [str(folder / name) for name in (*names, "tensorboard", "summary.json")]
+    assert output.split() == [str(folder / name) for name in (*names, "tensorboard", "summary.json", "report.html")]
     first, second = (json.loads((one / "summary.json").read_text()) for one in (folder, kept("mnist-rec/asha")))
     for key in ("task", "objective", "best", "retrained", "test", "versions", "device"):
         assert first[key] == second[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from sweeps.config import plan_file
 from sweeps.pipeline.rebuild import result_of
 from sweeps.records.followed import FollowedLog
 from sweeps.records.result import SweepResult
-from sweeps.records.status import is_running
+from sweeps.records.status import is_running, labels
 from sweeps.records.trials import TrialRecord
-from sweeps.report.page import outcome, remark_of
+from sweeps.report.page import remark_of
 from sweeps.report.page_data import answer, found, notices, now, sweep_data
 from sweeps.report.page_figures import model_figures
 from sweeps.report.page_read import read_page, take_over
@@ -110,7 +110,7 @@ class LiveSweep:
     def _state(self, result: SweepResult) -> str:
         if self.is_running:
             return "running"
-        return outcome(result) if result.log.ended_as else "not running"
+        return "finished" if result.tested else result.log.ended_as or "not running"
 
     def _plan_text(self) -> str:
         try:
@@ -129,12 +129,18 @@ class LiveSweep:
             self.importance = ({}, 0)
 
 
-def state_of(sweeps: list[LiveSweep]) -> str:
+def labelled(sweeps: Sequence[LiveSweep]) -> list[dict[str, Any]]:
+    """All about some sweeps, each with a name of its own."""
+    names = labels([sweep.followed.log.plan for sweep in sweeps])
+    return [sweep.whole() | {"label": name} for sweep, name in zip(sweeps, names, strict=True)]
+
+
+def state_of(sweeps: Sequence[LiveSweep]) -> str:
     """Where the updates of some sweeps are, in a word that a browser gives back when it connects again."""
     return "_".join(f"{sweep.key}-{sweep.line}" for sweep in sweeps)
 
 
-def updates(sweeps: list[LiveSweep], since: str) -> list[dict[str, Any]] | None:
+def updates(sweeps: Sequence[LiveSweep], since: str) -> list[dict[str, Any]] | None:
     """What is new about each sweep; None if the reader must read everything anew.
 
     Args:

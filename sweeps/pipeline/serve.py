@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ae.cache import private_folder
 from ae.errors import UserError
-from sweeps.pipeline.live import LiveSweep, state_of, updates
+from sweeps.pipeline.live import LiveSweep, labelled, state_of, updates
 from sweeps.report.html import html
 from sweeps.report.page_data import page_data
 from sweeps.storage.fetch import bring_down, fetch
@@ -99,13 +99,7 @@ class PageServer(ThreadingHTTPServer):
     def content(self) -> dict[str, Any]:
         """All of the page's data, as of now."""
         with self.news:
-            sweeps = [sweep.whole() for sweep in self.sweeps]
-            labels = labels_of(
-                [(one["name"], str(sweep.folder)) for one, sweep in zip(sweeps, self.sweeps, strict=True)]
-            )
-            for one, label in zip(sweeps, labels, strict=True):
-                one["label"] = label
-            return page_data(sweeps, state_of(self.sweeps))
+            return page_data(labelled(self.sweeps), state_of(self.sweeps))
 
     def after(self, since: str) -> tuple[str, list[dict[str, Any]] | None]:
         """What is new since then, and where that leaves the reader."""
@@ -119,12 +113,6 @@ class PageServer(ThreadingHTTPServer):
                     with contextlib.suppress(UserError, OSError):  # it is being replaced; the next look sees it again
                         sweep.refresh()
                 self.news.notify_all()
-
-
-def labels_of(named: Sequence[tuple[str, str]]) -> list[str]:
-    """The names of sweeps; the folder in place of a name that is there twice."""
-    names = [name for name, _ in named]
-    return [name if names.count(name) == 1 else folder for name, folder in named]
 
 
 def page_token() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,12 @@ def is_running(log: SweepLog, is_copy: bool = False) -> bool:
 
 def _quiet_s(log: SweepLog) -> float | None:
     return None if log.last_time is None else max(0.0, time.time() - log.last_time)
+
+
+def labels(plans: Sequence[Plan]) -> list[str]:
+    """The names of the sweeps; the folder in place of a name that is there twice."""
+    names = [plan.name for plan in plans]
+    return [name if names.count(name) == 1 else str(plan.folder) for name, plan in zip(names, plans, strict=True)]
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:

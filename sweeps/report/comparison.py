@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -19,36 +19,44 @@ from ae.figures import write
 from sweeps.config.choices import SCHEDULERS
 from sweeps.config.rungs import rung_epochs
 from sweeps.config.words import duration, seeds_each, settings, spread
-from sweeps.records.status import SweepStatus, read_status
+from sweeps.records.status import SweepStatus, labels, read_status
 from sweeps.records.trials import TrialLog
 from sweeps.report.charts import COLOURS, scale
 from sweeps.report.guard import output_file
 
+SUFFIXES = (".png", ".html")
 COSTS = {"epochs": "epochs trained in the search", "wall_s": "wall time of the search, s"}
 
 
-def compare(folders: Sequence[Path], output: Path | None, console: Console) -> None:
-    """Print a table of the sweeps in these results folders, and draw them into a PNG file.
+Page = Callable[[Sequence[Path], Path], None]
+"""Writes the page of the sweeps in some folders into a file."""
+
+
+def compare(folders: Sequence[Path], outputs: Sequence[Path], page: Page, console: Console) -> None:
+    """Print a table of the sweeps in these results folders, draw them into a PNG file, and put them on one page.
 
     Args:
         folders: of sweeps of one task and one objective.
-        output: the PNG file, overwritten if it exists; None means a new compare.png beside the first folder.
+        outputs: a PNG file, an HTML file or both, overwritten if they exist; none means a new compare.png and a new
+            compare.html beside the first folder.
+        page: writes the HTML file.
         console: where the table goes.
 
     Raises:
-        UserError: if the sweeps cannot be compared, or the figure cannot be written.
+        UserError: if the sweeps cannot be compared, or a file cannot be written.
     """
-    path = output or folders[0].absolute().parent / "compare.png"
-    if path.suffix != ".png":
-        raise UserError(f"--output must end in .png, got {path}")
-    if output is None and path.exists():
-        raise UserError(f"{path} exists and is not overwritten; give --output {path} to replace it")
+    paths = outputs or [folders[0].absolute().parent / f"compare{suffix}" for suffix in SUFFIXES]
+    if wrong := next((path for path in paths if path.suffix not in SUFFIXES), None):
+        raise UserError(f"--output must end in {' or '.join(SUFFIXES)}, got {wrong}")
+    if not outputs and (there := next((path for path in paths if path.exists()), None)):
+        raise UserError(f"{there} exists and is not overwritten; give --output {there} to replace it")
     found = [read_status(folder) for folder in folders]
     check(found)
-    with output_file(path):
-        draw(found, path)
+    for path in paths:
+        with output_file(path):
+            draw(found, path) if path.suffix == ".png" else page(folders, path)
     console.print(table(found))
-    for line in [*notes(found), str(path)]:
+    for line in [*notes(found), *map(str, paths)]:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
@@ -77,19 +85,13 @@ def check(found: Sequence[SweepStatus]) -> None:
             )
 
 
-def labels(found: Sequence[SweepStatus]) -> list[str]:
-    """The names of the sweeps; the folder in place of a name that is there twice."""
-    names = [one.plan.name for one in found]
-    return [name if names.count(name) == 1 else str(one.plan.folder) for name, one in zip(names, found, strict=True)]
-
-
 def table(found: Sequence[SweepStatus]) -> Table:
     """One column per sweep: how it searched, what it cost, what it found."""
     metric = found[0].search.objective.metric
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{found[0].plan.task.name}, {metric}")
     shown.add_column("")
     rows: dict[str, list[str]] = {}
-    for one, label in zip(found, labels(found), strict=True):
+    for one, label in zip(found, labels([one.plan for one in found]), strict=True):
         shown.add_column(escape(label), overflow="fold")
         for name, value in facts(one).items():
             rows.setdefault(name, []).append(value)
@@ -138,7 +140,7 @@ def notes(found: Sequence[SweepStatus]) -> list[str]:
     for name, word in {"max_epochs": "epochs", "eval_every": "epochs between validations"}.items():
         if any(getattr(one.plan.budget, name) != getattr(first.budget, name) for one in found):
             differ.append(word)
-    smoke = [label for label, one in zip(labels(found), found, strict=True) if one.plan.smoke]
+    smoke = [label for label, one in zip(labels([one.plan for one in found]), found, strict=True) if one.plan.smoke]
     return [
         *([f"note: the sweeps differ in their {', '.join(differ)}"] if differ else []),
         *([f"note: smoke runs, whose figures mean nothing: {', '.join(smoke)}"] if smoke else []),
@@ -169,7 +171,7 @@ def draw(found: Sequence[SweepStatus], path: Path) -> Path:
     curves = [progress(one.search) for one in found]
     panels: list[Axes] = list(figure.subplots(1, len(COSTS), sharey=True))
     for axes, (cost, label) in zip(panels, COSTS.items(), strict=True):
-        for place, (name, curve) in enumerate(zip(labels(found), curves, strict=True)):
+        for place, (name, curve) in enumerate(zip(labels([one.plan for one in found]), curves, strict=True)):
             colour = COLOURS[place % len(COLOURS)]
             axes.plot(curve[cost], curve["best"], drawstyle="steps-post", color=colour, label=name)
             axes.plot(curve[cost].tail(1), curve["best"].tail(1), "o", color=colour)

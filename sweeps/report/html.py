@@ -110,6 +110,11 @@ def static_parts(result: SweepResult, notices: Sequence[str], remark: str) -> st
     )
 
 
+def compared_parts(labels: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """A table of some sweeps as plain HTML, for readers without JavaScript."""
+    return _environment().get_template("compared.html").render(labels=labels, rows=rows)
+
+
 def in_search(best: dict[str, Any], metric: str) -> str:
     """The objective of the best configuration in the search, with its deviation where there are several seeds."""
     per_seed = best.get("per_seed")

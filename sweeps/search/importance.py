@@ -64,6 +64,7 @@ def _estimated(table: pd.DataFrame, values: pd.Series[float], space: Space) -> d
     values = values.iloc[table.index]
     if values.nunique() < 2:
         return {}
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would tell of the study that is made here
     study, every = optuna.create_study(), distributions_of(space)
     distributions = {name: every[str(name)] for name in table}
     for params, value in zip(table.to_dict("records"), values, strict=True):

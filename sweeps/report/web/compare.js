@@ -10,7 +10,7 @@ import { clock, counted, h, menu, percent, setting } from "./words.js";
 export function chooser() {
   if (page.sweeps.length < 2) return;
   const choose = (at) => { location.hash = `sweep=${Number(at) + 1}`; location.reload(); };
-  document.querySelector("header h1").replaceChildren(sweep.task, h("span.slash", {}, "/"), menu("", page.sweeps.map((one, at) => [String(at), one.label]), String(page.sweeps.indexOf(sweep)), choose));
+  document.querySelector("header h1").replaceChildren(sweep.task, h("span.slash", {}, "/"), menu(h("span.hidden", {}, "Sweep"), page.sweeps.map((one, at) => [String(at), one.label]), String(page.sweeps.indexOf(sweep)), choose));
 }
 
 export function compare() {

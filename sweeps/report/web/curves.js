@@ -47,8 +47,8 @@ function isLog() {
   return isUp() ? isNearOne(usable) : isWide(usable);
 }
 
-/** Whether the upright axis shows the distance from 1. */
-const isShare = () => isUp() && isLog();
+/** How the upright axis is drawn now: "linear", "log", or "share" for the distance from 1. */
+let scale = "linear";
 
 /** The trials that pass the filters, evenly thinned where there are too many to draw. */
 function chosen() {
@@ -72,13 +72,14 @@ function noted() {
 
 function points(trial) {
   const across = view.across === "epochs" ? trial.e : trial.t;
-  const place = isShare() ? byMissing : (value) => value;
+  const place = scale === "share" ? byMissing : (value) => value;
   return smooth(values(trial), view.smoothing).map((value, at) => [across[at], place(value)]);
 }
 
 const lastSecond = () => Math.max(1, ...sweep.trials.map((trial) => trial.t[trial.t.length - 1] ?? 0));
 
 function option(width) {
+  scale = isLog() ? (isUp() ? "share" : "log") : "linear";
   drawn = chosen();
   drawn.paths = paths(drawn.all, points);
   const series = [
@@ -98,8 +99,8 @@ function option(width) {
     : { ...timeAxis("time in the search, h:mm:ss", lastSecond(), width), ...(zoom.x ? { min: zoom.x[0], max: zoom.x[1], interval: null } : {}) };
   const name = view.metric === "train" ? "training loss" : `validation ${view.metric}`;
   const linear = { scale: true, axisLabel: { formatter: (value) => figure(value, 3), color: colour("soft"), fontSize: 12, showMinLabel: false, showMaxLabel: false } };
-  const plain = isLog() ? logAxis(drawn.all.flatMap(values)) : linear;
-  const up = upright(name, { ...(isShare() ? shareAxis() : plain), min: zoom.y?.[0] ?? low, max: zoom.y?.[1] ?? high });
+  const plain = scale === "log" ? logAxis(drawn.all.flatMap(values)) : linear;
+  const up = upright(name, { ...(scale === "share" ? shareAxis() : plain), min: zoom.y?.[0] ?? low, max: zoom.y?.[1] ?? high });
   return { grid: grid({ top: 50 }), xAxis: across, yAxis: { ...up, nameGap: 28 }, series };
 }
 
@@ -110,7 +111,7 @@ function line(name, trials, stroke, style, z = 2) {
 
 /** The range of the upright axis: that of the trials that can be selected, if lost ones go far beyond. */
 function extent() {
-  const finite = (trials) => trials.flatMap((trial) => points(trial).map((point) => point[1])).filter((value) => value !== null && (!isLog() || isShare() || value > 0));
+  const finite = (trials) => trials.flatMap((trial) => points(trial).map((point) => point[1])).filter((value) => value !== null && (scale !== "log" || value > 0));
   const usable = finite(drawn.all.filter((trial) => !isLost(trial)));
   const all = finite(drawn.all);
   view.cut = false;
@@ -120,8 +121,8 @@ function extent() {
   const room = (high - low) * 0.05 || Math.abs(high) * 0.05 || 1;
   view.cut = highest > high + 2 * (high - low) || lowest < low - 2 * (high - low);
   const [bottom, top] = view.cut ? [Math.max(lowest, low), Math.min(highest, high)] : [lowest, highest];
-  if (isShare()) return [bottom - room, top + room];
-  return isLog() ? [bottom / 1.15, top * 1.15] : [bottom >= 0 ? Math.max(0, bottom - room) : bottom - room, isUp() && top <= 1 ? Math.min(1, top + room) : top + room];
+  if (scale === "share") return [bottom - room, top + room];
+  return scale === "log" ? [bottom / 1.15, top * 1.15] : [bottom >= 0 ? Math.max(0, bottom - room) : bottom - room, isUp() && top <= 1 ? Math.min(1, top + room) : top + room];
 }
 
 function rungs() {

@@ -45,13 +45,14 @@ const isLog = () => view.isLog ?? (!(isMax() && view.metric === sweep.objective.
 const isShare = () => view.isLog !== false && /accuracy|auc/.test(view.metric) && isNearOne(sweep.runs.flatMap(curve));
 
 function option() {
+  const [byLog, byShare] = [isLog(), isShare()];
   const order = configurations();
   const kept = new Map(sweep.retrained.flatMap((one) => one.runs.map((name, at) => [name, one.epochs[at]])));
   const series = [];
   for (const run of [...sweep.runs].reverse()) {
     const place = order.indexOf(run.n.split("-seed")[0]);
     const stroke = place < 0 ? colour("faint") : SERIES[place % SERIES.length];
-    const points = curve(run).map((value, at) => [run.e[at], isShare() ? byMissing(value) : value]);
+    const points = curve(run).map((value, at) => [run.e[at], byShare ? byMissing(value) : value]);
     const look = { name: run.n, type: "line", showSymbol: false, itemStyle: { color: stroke }, triggerLineEvent: true, emphasis: { lineStyle: { width: 3.5 } } };
     const best = kept.get(run.n) ?? run.be;
     series.push({ ...look, data: points, z: 10 - Math.max(0, place), lineStyle: { color: stroke, width: place ? 1.3 : 2.2, opacity: place ? 0.75 : 1 },
@@ -60,8 +61,8 @@ function option() {
   }
   return {
     grid: grid(), series, xAxis: axis("epoch", { min: 0, max: sweep.retrainEpochs }),
-    yAxis: upright(view.metric, isShare() ? shareAxis() : isLog() ? logAxis(sweep.runs.flatMap(curve)) : { scale: true, axisLabel: { formatter: (value) => figure(value, 3), color: colour("soft"), fontSize: 12 } }),
-    tooltip: { trigger: "item", confine: true, formatter: ({ seriesName, value }) => h("div", {}, h("b", {}, seriesName), h("div", {}, `epoch ${value[0]}: ${figure(isShare() ? 1 - 10 ** -value[1] : value[1], 5)}`)) },
+    yAxis: upright(view.metric, byShare ? shareAxis() : byLog ? logAxis(sweep.runs.flatMap(curve)) : { scale: true, axisLabel: { formatter: (value) => figure(value, 3), color: colour("soft"), fontSize: 12 } }),
+    tooltip: { trigger: "item", confine: true, formatter: ({ seriesName, value }) => h("div", {}, h("b", {}, seriesName), h("div", {}, `epoch ${value[0]}: ${figure(byShare ? 1 - 10 ** -value[1] : value[1], 5)}`)) },
   };
 }
 
