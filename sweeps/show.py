@@ -5,17 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ae.errors import UserError
 from sweeps.cli import run_command
 from sweeps.config.parser import Parser
 from sweeps.config.synonyms import SHOW_OPTIONS
-from sweeps.config.values import duration_s, place, positive
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from sweeps.config.values import duration_s, place, positive, shown_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         console = Console()
         if options.serve:
-            from sweeps.pipeline.serve import serve  # with torch and Optuna
+            from sweeps.pipeline.serve import serve, told  # with torch and Optuna
 
-            serve(options.folders, options.port, lambda address: _tell(address, console))
+            serve(options.folders, options.port, told(console))
             return
-        folder = _only_one(options)
+        folder = shown_folder(options.folders, options.port)
         if options.trial:
             from sweeps.report.trial_page import show_trial
 
@@ -43,28 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show(folder, options.watch, options.trials, console)
 
     return run_command(work)
-
-
-def _tell(address: str, console: Console) -> None:
-    """Where the page is; a line of its own, so that it can be clicked or copied."""
-    console.print(f"Live page, for this machine alone: {address}", soft_wrap=True, highlight=False, markup=False)
-    console.print("Ctrl-C stops serving it; a sweep goes on.", highlight=False, markup=False)
-
-
-def _only_one(options: argparse.Namespace) -> Path:
-    """The results folder that is printed.
-
-    Raises:
-        UserError: if several are named, or one that is stored elsewhere.
-    """
-    if options.port is not None:
-        raise UserError("--port goes with --serve; give both, or neither")
-    if len(options.folders) > 1:
-        raise UserError(f"{options.folders[1]}: one folder is shown; add --serve for a page of several")
-    place = options.folders[0]
-    if "://" in place:
-        raise UserError(f"{place}: a sweep that is stored elsewhere is shown with --serve alone; add --serve")
-    return Path(place)
 
 
 def command_line() -> Parser:

@@ -265,7 +265,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(command, name, content, messag
     [
         (show.main, ["x", "--watch", "0"], "must be a duration > 0, got '0'"),
         (show.main, ["x", "--trials", "0"], "must be a whole number >= 1"),
-        (compare.main, ["x", "--output", "x.jpg"], "--output must end in .png, got x.jpg"),
+        (compare.main, ["x", "--output", "x.jpg"], "--output must end in .png or .html, got x.jpg"),
     ],
 )
 def test_options_are_checked(command, arguments, message, shown):

@@ -6,10 +6,12 @@ import math
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ae.errors import UserError
 
 LARGEST = 10**15
 """Largest whole number that may be written with an exponent: int() of a huge one would take for ever."""
@@ -141,3 +143,18 @@ def _float(text: str) -> float | None:
         return float(_plain(text))
     except ValueError:
         return None
+
+
+def shown_folder(places: Sequence[str], port: int | None) -> Path:
+    """The results folder that is shown on the terminal.
+
+    Raises:
+        UserError: if several are named, one that is stored elsewhere, or a port.
+    """
+    if port is not None:
+        raise UserError("--port goes with --serve; give both, or neither")
+    if len(places) > 1:
+        raise UserError(f"{places[1]}: one folder is shown; add --serve for a page of several")
+    if "://" in places[0]:
+        raise UserError(f"{places[0]}: a sweep that is stored elsewhere is shown with --serve alone; add --serve")
+    return Path(places[0])

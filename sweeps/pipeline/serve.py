@@ -20,6 +20,8 @@ from threading import Condition, Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from rich.console import Console
+
 from ae.cache import private_folder
 from ae.errors import UserError
 from sweeps.pipeline.live import LiveSweep, labelled, state_of, updates
@@ -212,6 +214,16 @@ def serve(places: Sequence[str], port: int | None, say: Callable[[str], None]) -
         stack.callback(server.server_close)
         say(server.address)
         server.serve_forever(poll_interval=0.2)
+
+
+def told(console: Console) -> Callable[[str], None]:
+    """Tells a person where the page is, on a line of its own, so that it can be clicked or copied."""
+
+    def tell(address: str) -> None:
+        console.print(f"Live page, for this machine alone: {address}", soft_wrap=True, highlight=False, markup=False)
+        console.print("Ctrl-C stops serving it; a sweep goes on.", highlight=False, markup=False)
+
+    return tell
 
 
 def _opened(place: str, stack: contextlib.ExitStack) -> LiveSweep:
