@@ -64,21 +64,26 @@ def replay(
         return
     settings = _settings(plan, schedulers, grace_periods, reduction_factors, workers)
     asked = [replace(setting, patience=patience) for setting in settings]
-    results = [simulate(recording, setting) for setting in asked]
     full, metric = simulate(recording, TO_THE_END), recording.objective.metric
-    frame = compared(results, full, plan)
+    frame = compared([simulate(recording, setting) for setting in asked], full, plan)
     paths = _write(frame, plan, output or folder)
-    said = (
-        f"Every trial to its last epoch: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
-        f"best validation {metric} {full.best:.4g} (trial {full.trial})"
-    ) + (f"; the settings below with --patience {patience}" if patience else "")
-    console.print(said, replay_table.replayed(frame, metric), replay_table.LEGEND, highlight=False)
+    console.print(
+        _to_the_end(full, metric, patience), replay_table.replayed(frame, metric), replay_table.LEGEND, highlight=False
+    )
     if recording.seeds > 1:
         by_seeds = with_fewer_seeds(recording, full, asked)
         console.print(replay_table.by_seeds(by_seeds, recording.seeds), replay_table.SEEDS_LEGEND, highlight=False)
         paths.append(_write_table(by_seeds, (output or folder) / "replay_seeds.csv"))
     notes = [f"note: {SMOKE}"] if plan.smoke else []
     console.print("\n".join([*notes, *map(str, paths)]), soft_wrap=True, highlight=False, markup=False)
+
+
+def _to_the_end(full: Result, metric: str, patience: int | None) -> str:
+    """What training every trial to its last epoch costs and finds."""
+    return (
+        f"Every trial to its last epoch: {full.epochs} epochs, {full.wall_s:.1f} s on one worker, "
+        f"best validation {metric} {full.best:.4g} (trial {full.trial})"
+    ) + (f"; the settings below with --patience {patience}" if patience else "")
 
 
 def _print_check(plan: Plan, recording: Recording, check: Path, workers: Sequence[int], console: Console) -> None:

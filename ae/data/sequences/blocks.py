@@ -164,9 +164,7 @@ def _cut(
     else:
         known = zip(begins, totals_P.tolist(), ends, strict=True)
         each = [_windows(*begin, total, has_ended, window, stride) for begin, total, has_ended in known]
-    waiting = 0
-    if is_open:
-        waiting = int(raw.lengths_N[-1]) if window is None else min(window, int(raw.lengths_N[-1]))
+    waiting = min(window or len(raw.values_SF), int(raw.lengths_N[-1])) if is_open else 0
     row = len(raw.values_SF) - waiting
     piece_N = np.repeat(np.arange(count), [len(one) for one in each])
     block = Block(
