@@ -12,7 +12,7 @@ from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.saved import save
 from ae.training import Training, final_metrics
-from sweeps import replay, show
+from sweeps import apply, replay, show
 from sweeps.config import arguments as options
 from sweeps.config import space
 from sweeps.config.command_line import named_task
@@ -93,13 +93,15 @@ def commands(request):
         ("run", lambda words: options.parser(named_task(words)), 15),
         ("replay", lambda words: replay.command_line(), 5),
         ("show", lambda words: show.command_line(), 1),
+        ("apply", lambda words: apply.command_line(), 2),
     ],
 )
 def test_every_command_line_in_the_documents_is_one(commands, script, command_line, least):
     found = commands("python", f"sweeps/{script}.py")
     assert len(found) >= least
     for words in found:
-        assert "--help" in words or command_line(words).parse(words)
+        is_mention = not words  # of the command itself, in a sentence
+        assert is_mention or "--help" in words or command_line(words).parse(words)
 
 
 def test_every_make_in_the_documents_has_its_target_and_variables(commands, request):
@@ -108,7 +110,9 @@ def test_every_make_in_the_documents_has_its_target_and_variables(commands, requ
     assert len(found) >= 15
     for target, *variables in found:
         assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
-        for name, _, value in (variable.partition("=") for variable in variables):
+        given = dict(variable.split("=", 1) for variable in variables)
+        for name in given:
             assert f"$({name})" in makefile, name
-            if (target, name) == ("sweep", "ARGS"):
-                assert options.parser().parse(shlex.split(value))
+        if target == "sweep" and "ARGS" in given:
+            words = ["--task", given.get("TASK", "mnist-cls"), *shlex.split(given["ARGS"])]
+            assert options.parser(named_task(words)).parse(words)
