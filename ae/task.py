@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # heavy, and the command line needs a task's options only
 GRID: Mapping[str, list[Any]] = {"lr": [0.001, 0.01], "clip": [1.0, None], "hidden_size": [30, 60, 120]}
 """The reference grid, 12 configurations."""
 
-SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
+PLAIN_SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
     "lr": {"low": 5e-4, "high": 2e-2, "log": True},
     "clip": [None, 0.25, 1.0, 4.0],
     "hidden_size": {"low": 32, "high": 192, "step": 16},
@@ -32,7 +32,25 @@ SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
     "init": ["uniform", "orthogonal", "chrono"],
     "schedule": ["constant", "one-cycle"],
 }
-"""The wide space that Optuna searches, unless a task declares its own."""
+"""What every LSTM autoencoder is tuned by."""
+
+SPACE: Mapping[str, list[Any] | dict[str, Any]] = {
+    **PLAIN_SPACE,
+    "schedule": ["constant", "one-cycle", "cosine"],
+    "time_features": [0, 16, 32],
+    "decode": ["forward", "backward"],
+    "patch": [1, 2, 4],
+    "latent_size": [None, 32, 128],
+    "layers": [1, 2],
+    "dropout": {"low": 0.0, "high": 0.4, "when": {"layers": [2]}},
+    "noise": [0.0, 0.02, 0.1],
+    "weight_decay": [0.0, 0.001, 0.01, 0.1],
+    "average": [0.0, 0.99, 0.999],
+}
+"""The wide space, with all options of `Configuration`, that Optuna searches unless a task declares its own."""
+
+UNLABELLED_SPACE: Mapping[str, list[Any] | dict[str, Any]] = {**SPACE, "mix": [0.0, 0.2, 0.5, 1.0]}
+"""The same for tasks whose models do not classify."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +148,8 @@ class Task:
     grid: Mapping[str, list[Any]] = field(default_factory=lambda: dict(GRID))
     """Values of each hyperparameter of --search grid."""
     space: Mapping[str, list[Any] | dict[str, Any]] = field(default_factory=lambda: dict(SPACE))
-    """For each hyperparameter of --search optuna, a list of values or a range {low, high, log, step}."""
+    """For each hyperparameter of --search optuna, a list of values or a range {low, high, log, step}. With `when`, only
+    configurations with these values of other hyperparameters have it; its list then stands under `values`."""
     subset: int | None = None
     """Training sequences to use by default; None uses all."""
     smoke_subset: int = 3000

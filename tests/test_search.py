@@ -16,6 +16,14 @@ from sweeps.search.suggestions import suggestions_of
 from sweeps.search.warm_start import warm_start
 
 SEVERAL_RUNGS = ("--max-epochs", 10, "--grace-period", 2, "--reduction-factor", 2)  # at epochs 2, 4 and 8
+SPACE = """
+lr: {low: 0.0005, high: 0.02, log: true}
+clip: [none, 0.25, 1.0, 4.0]
+hidden_size: {low: 32, high: 192, step: 16}
+batch_size: [32, 64, 128]
+init: [uniform, orthogonal, chrono]
+schedule: [constant, one-cycle]
+"""
 JOINT = [name for name, choice in SAMPLERS.items() if choice.joint]
 
 
@@ -57,7 +65,9 @@ def new_search(tmp_path):
     def new(sampler="random", *options, trials=20, name="sweep"):
         folder = tmp_path / "mnist-cls" / name
         if not folder.exists():
-            kind = ("--search", "optuna", "--sampler", sampler, "--trials", trials, *SEVERAL_RUNGS)
+            (tmp_path / "wide.yaml").write_text(SPACE)
+            space = ("--space", tmp_path / "wide.yaml")
+            kind = ("--search", "optuna", "--sampler", sampler, "--trials", trials, *space, *SEVERAL_RUNGS)
             write(plan_of(tmp_path, *kind, *options, name=name))
         return Search(load(folder))
 

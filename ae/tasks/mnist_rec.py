@@ -10,7 +10,7 @@ from ae.configuration import Configuration
 from ae.data import mnist
 from ae.measures import beside_pca, pca, reconstruction
 from ae.splits import Split, Splits
-from ae.task import Budget, Objective, Task
+from ae.task import UNLABELLED_SPACE, Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE
@@ -64,6 +64,7 @@ TASK = Task(
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=64),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=2, reduction_factor=2),
+    space=UNLABELLED_SPACE,
     figures=draw,
     units=mnist.units,
     baseline=pca,

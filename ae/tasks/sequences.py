@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ae.configuration import Configuration
 from ae.data.sequences import options
 from ae.data.sequences.options import Options
-from ae.task import SPACE, Budget, Objective, Task
+from ae.task import PLAIN_SPACE, Budget, Objective, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -203,7 +203,7 @@ TASK = Task(
     budget=Budget(max_epochs=100),
     budget_of=budget_of,
     grid=GRID,
-    space={**SPACE, "lr": {"low": 1e-3, "high": 2e-2, "log": True}, "batch_size": [8, 16, 32, 64]},
+    space={**PLAIN_SPACE, "lr": {"low": 1e-3, "high": 2e-2, "log": True}, "batch_size": [8, 16, 32, 64]},
     figures=draw,
     units=units,
     test_metrics=test_metrics,

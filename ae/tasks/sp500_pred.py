@@ -17,7 +17,7 @@ from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.splits import Splits
-from ae.task import Budget, Objective, Task, features_alone
+from ae.task import UNLABELLED_SPACE, Budget, Objective, Task, features_alone
 from ae.tasks.sp500_rec import SHOWN_STOCKS
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ TASK = Task(
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
+    space=UNLABELLED_SPACE,
     figures=draw,
     units=price_scale.units,
     model=lambda train: {**features_alone(train), "predict": True},

@@ -23,7 +23,7 @@ from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.measures import beside_pca, pca, reconstruction
 from ae.splits import Splits
-from ae.task import Budget, Objective, Task
+from ae.task import UNLABELLED_SPACE, Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE
@@ -65,6 +65,7 @@ TASK = Task(
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=16, init="chrono"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3),
+    space=UNLABELLED_SPACE,
     figures=draw,
     units=price_scale.units,
     test_metrics=test_metrics,

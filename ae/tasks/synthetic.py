@@ -10,7 +10,7 @@ from ae.configuration import Configuration
 from ae.data import signals
 from ae.measures import beside_pca, pca, reconstruction
 from ae.splits import Splits
-from ae.task import Budget, Objective, Task
+from ae.task import UNLABELLED_SPACE, Budget, Objective, Task
 
 if TYPE_CHECKING:
     from ae.model import LSTM_AE
@@ -36,6 +36,7 @@ TASK = Task(
     objective=Objective(metric="loss", mode="min"),
     base=Configuration(batch_size=32),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=25, reduction_factor=4),
+    space=UNLABELLED_SPACE,
     figures=draw,
     baseline=pca,
     remark=beside_pca,

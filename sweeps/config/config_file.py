@@ -15,6 +15,7 @@ import yaml
 from ae.errors import UserError
 from ae.words import did_you_mean
 from sweeps.config import yaml_file
+from sweeps.config.conditions import Dimension
 from sweeps.config.parser import Parser
 from sweeps.config.plan import Plan
 from sweeps.config.values import More, OrNone, truth
@@ -162,10 +163,7 @@ def text(plan: Plan, given: Mapping[str, Any], parser: Parser) -> str:
 def _setting(name: str, plan: Plan, given: Mapping[str, Any]) -> Any:
     """What the plan has for an option, in the form in which a file says it; None if the file need not say it."""
     if name == "space":
-        none = {
-            name: [_or_none(value) for value in values] for name, values in plan.space.items() if type(values) is list
-        }
-        return {**plan.space, **none}
+        return {name: _written(dimension) for name, dimension in plan.space.items()}
     if name == "try":
         return [{name: _or_none(value) for name, value in values.items()} for values in plan.tries] or None
     if isinstance(given.get(name), More):
@@ -181,6 +179,13 @@ def _setting(name: str, plan: Plan, given: Mapping[str, Any]) -> Any:
     holders = [one for one in (plan.options, plan.resources, plan.budget, plan) if hasattr(one, name)]
     value = getattr(holders[0], name) if holders else None
     return str(value) if isinstance(value, Path) else value
+
+
+def _written(dimension: Dimension) -> Dimension:
+    """A dimension whose values a file can say; YAML has no word of its own for none."""
+    if isinstance(dimension, list):
+        return [_or_none(value) for value in dimension]
+    return {key: _written(value) if isinstance(value, list | dict) else value for key, value in dimension.items()}
 
 
 def _or_none(value: Any) -> Any:

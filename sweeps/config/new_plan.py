@@ -21,6 +21,7 @@ from sweeps.config import points
 from sweeps.config import space as spaces
 from sweeps.config.arguments import GROWING
 from sweeps.config.choices import SEARCHES, check_choice
+from sweeps.config.conditions import without_condition
 from sweeps.config.plan import Plan, Resources
 from sweeps.config.values import More
 from sweeps.config.words import option
@@ -200,7 +201,7 @@ def _needs_optuna(given: dict[str, Any], space: spaces.Space) -> str:
         if given.get(name) is not None:
             return f"{option(name)} {given[name]} means --search optuna, since {reason}"
     for name, dimension in space.items():
-        if isinstance(dimension, dict):
+        if isinstance(without_condition(dimension), dict):
             return f"a range of {name} means --search optuna, since a grid needs lists of values"
     return ""
 

@@ -241,6 +241,10 @@ class Plan:
         """Hyperparameters that a table of the trials names: without the options that are off in all of them."""
         return [name for name in spaces.HYPERPARAMETERS if name in self.base.stated or name in self.whole_space]
 
+    def values_of(self, name: str) -> list[Any]:
+        """What a hyperparameter may be in a trial; of a range, its ends."""
+        return points.values_of(name, self.whole_space, self.tried, self.base)
+
     @property
     def search_limits(self) -> dict[str, Any]:
         """What may end the search; if a later session changes any of it, a search that ended early continues."""

@@ -12,7 +12,7 @@ import yaml
 from ae.configuration import Configuration
 from ae.errors import UserError
 from sweeps.config import space as spaces
-from sweeps.config.space import Dimension, Space
+from sweeps.config.conditions import Dimension, Space, condition_of, is_active, placed
 
 
 def read_try(text: str, default: Configuration) -> dict[str, Any]:
@@ -49,9 +49,9 @@ def point_of(content: Mapping[Any, Any], default: Configuration, where: str) -> 
     """
     space = spaces.parse(content, default, where)
     for name, dimension in space.items():
-        if not isinstance(dimension, list) or len(dimension) > 1:
+        if not isinstance(dimension, list) or len(dimension) > 1 or isinstance(content[name], dict):
             raise UserError(f"{where}: {name}: must be one value, got {spaces.in_words(dimension)}")
-    return {name: _values(dimension)[0] for name, dimension in space.items()}
+    return {name: spaces.ends_of(dimension)[0] for name, dimension in space.items()}
 
 
 def check(grids: Iterable[Space], tries: Iterable[Mapping[str, Any]], base: Configuration) -> None:
@@ -67,7 +67,7 @@ def check(grids: Iterable[Space], tries: Iterable[Mapping[str, Any]], base: Conf
 
 def with_fixed(space: Space, base: Configuration) -> Configuration:
     """The base with the values that a search space fixes: what hyperparameters have that nobody names."""
-    return replace(base, **{name: _values(one)[0] for name, one in space.items() if spaces.is_single(one)})
+    return replace(base, **{name: spaces.ends_of(one)[0] for name, one in space.items() if spaces.is_single(one)})
 
 
 def grid_points(space: Space, more: Sequence[Space], base: Configuration) -> list[Configuration]:
@@ -76,9 +76,9 @@ def grid_points(space: Space, more: Sequence[Space], base: Configuration) -> lis
     Those that train the longest come first, so that none of them starts last. A hyperparameter that an added grid does
     not name has the value that the first one fixes, or the base's.
     """
-    points = [replace(base, **point) for point in spaces.points(space)]
+    points = [placed(point, space, base) for point in spaces.points(space)]
     default = with_fixed(space, base)
-    points += [replace(default, **point) for grid in more for point in spaces.points(grid)]
+    points += [placed(point, grid, default) for grid in more for point in spaces.points(grid)]
     return sorted(dict.fromkeys(points), key=lambda point: (-point.hidden_size, point.batch_size))
 
 
@@ -94,16 +94,21 @@ def widened(space: Space, more: Sequence[Space], default: Configuration) -> Spac
         whole.setdefault(name, [getattr(default, name)])
     for name, dimension in whole.items():
         if isinstance(dimension, list):
-            others = [value for one in more for value in _values(one.get(name, [getattr(default, name)]))]
+            others = [value for one in more for value in spaces.ends_of(one.get(name, [getattr(default, name)]))]
             whole[name] = list(dict.fromkeys([*dimension, *others]))
     return {name: dimension for name, dimension in whole.items() if name in space or len(dimension) > 1}
 
 
+def values_of(name: str, space: Space, tried: Iterable[Configuration], base: Configuration) -> list[Any]:
+    """What a hyperparameter may be: the base's value unless it is searched, a list's values, the ends of a range, and
+    what is tried by hand."""
+    searched = spaces.ends_of(space[name]) if name in space else [getattr(base, name)]
+    idle = [getattr(base, name)] if name in space and condition_of(space[name]) else []
+    return list(dict.fromkeys([*searched, *idle, *(getattr(one, name) for one in tried)]))
+
+
 def can_draw(space: Space, base: Configuration, config: Configuration) -> bool:
     """Whether a search of the space, in this base, could draw a configuration."""
-    within = all(spaces.contains(dimension, getattr(config, name)) for name, dimension in space.items())
-    return within and replace(config, **{name: getattr(base, name) for name in space}) == base
-
-
-def _values(dimension: Dimension) -> list[Any]:
-    return dimension if isinstance(dimension, list) else [dimension["low"], dimension["high"]]
+    active = {name: dimension for name, dimension in space.items() if is_active(dimension, config)}
+    within = all(spaces.contains(dimension, getattr(config, name)) for name, dimension in active.items())
+    return within and replace(config, **{name: getattr(base, name) for name in active}) == base

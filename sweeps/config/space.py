@@ -14,11 +14,9 @@ from ae.configuration import Configuration
 from ae.errors import UserError
 from ae.words import did_you_mean, nearest
 from sweeps.config import synonyms, yaml_file
+from sweeps.config.conditions import VALUES, WHEN, Dimension, Space, condition_of, without_condition
 from sweeps.config.words import hyperparameter
 from sweeps.config.yaml_file import YamlMapping
-
-Dimension = list[Any] | dict[str, Any]
-Space = Mapping[str, Dimension]
 
 HYPERPARAMETERS = tuple(field.name for field in fields(Configuration) if field.name not in ("epochs", "seed"))
 """What a search may vary; epochs belong to the budget, and the seed to the sweep."""
@@ -28,23 +26,29 @@ LARGEST_GRID = 100_000
 
 
 def points(space: Space) -> list[dict[str, Any]]:
-    """Every configuration of a grid, the last hyperparameter varying fastest.
+    """Every configuration of a grid, the last hyperparameter varying fastest, whether or not it meets the conditions.
 
     Raises:
         UserError: if a hyperparameter is a range, or if there are too many configurations.
     """
+    lists = {}
     for name, dimension in space.items():
-        if isinstance(dimension, dict):
+        plain = without_condition(dimension)
+        if isinstance(plain, dict):
             raise UserError(f"{name}: a grid needs a list of values, got a range; use --search optuna for ranges")
-    count = math.prod(map(len, space.values()))
+        lists[name] = plain
+    count = math.prod(map(len, lists.values()))
     if count > LARGEST_GRID:
         raise UserError(f"a grid must have at most {LARGEST_GRID:,} configurations, got {count:,}; use --search optuna")
-    return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
 
 
 def is_single(dimension: Dimension) -> bool:
     """Whether there is only one value to choose."""
-    return len(dimension) == 1 if isinstance(dimension, list) else dimension["low"] == dimension["high"]
+    plain = without_condition(dimension)
+    if condition_of(dimension):
+        return False
+    return len(plain) == 1 if isinstance(plain, list) else plain["low"] == plain["high"]
 
 
 def is_integer(dimension: dict[str, Any]) -> bool:
@@ -54,6 +58,7 @@ def is_integer(dimension: dict[str, Any]) -> bool:
 
 def contains(dimension: Dimension, value: Any) -> bool:
     """Whether the dimension has this value."""
+    dimension = without_condition(dimension)
     if isinstance(dimension, list):
         return value in dimension
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -65,7 +70,10 @@ def contains(dimension: Dimension, value: Any) -> bool:
 
 
 def in_words(dimension: Dimension) -> str:
-    """A dimension for a person: '0.001 | 0.01' or '32 to 192 in steps of 16'."""
+    """A dimension for a person: '0.001 | 0.01', '32 to 192 in steps of 16', or '0 to 0.5 if layers is 2 | 3'."""
+    if condition := condition_of(dimension):
+        words = (f"{name} is {' | '.join(map(hyperparameter, values))}" for name, values in condition.items())
+        return f"{in_words(without_condition(dimension))} if {' and '.join(words)}"
     if isinstance(dimension, list):
         return " | ".join(map(hyperparameter, dimension))
     log = " (log)" if dimension.get("log") else ""
@@ -80,9 +88,25 @@ def check(space: Space, base: Configuration) -> None:
         UserError: naming the hyperparameter, if one makes no valid configuration.
     """
     for name, dimension in space.items():
-        tried = dimension if isinstance(dimension, list) else [dimension["low"], dimension["high"]]
-        for value in tried:
+        for value in ends_of(dimension):
             replace(base, **{name: value})
+        for other, values in condition_of(dimension).items():
+            for value in values:
+                replace(base, **{other: value})
+        _check_condition(name, space)
+
+
+def _check_condition(name: str, space: Space, where: str = "") -> None:
+    """Refuse a condition on what has a condition itself."""
+    for other in condition_of(space[name]):
+        if condition_of(space.get(other, [])):
+            raise UserError(f"{where}{name}: when must name hyperparameters without a condition, got {other}")
+
+
+def ends_of(dimension: Dimension) -> list[Any]:
+    """The values of a list, or the ends of a range."""
+    plain = without_condition(dimension)
+    return plain if isinstance(plain, list) else [plain["low"], plain["high"]]
 
 
 def read(source: Path | YamlMapping, base: Configuration) -> Space:
@@ -101,6 +125,8 @@ def read(source: Path | YamlMapping, base: Configuration) -> Space:
     space: dict[str, Dimension] = {}
     for name, entry in source.entries.items():
         space |= parse({name: entry.value()}, base, entry.where)
+    for name, entry in source.entries.items():
+        _check_condition(name, space, f"{entry.where}: ")
     return space
 
 
@@ -115,7 +141,7 @@ def parse(content: Mapping[Any, Any], base: Configuration, where: str) -> Space:
         if name not in HYPERPARAMETERS:
             raise UserError(f"{where}: {name}: {_no_hyperparameter(name)}")
         try:
-            space[name] = _dimension(entry)
+            space[name] = _dimension(name, entry)
             check({name: space[name]}, base)
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: {name}: {error}") from None
@@ -129,7 +155,9 @@ def _no_hyperparameter(name: Any) -> str:
     return f"not a hyperparameter{hint} are {', '.join(HYPERPARAMETERS)}"
 
 
-def _dimension(entry: Any) -> Dimension:
+def _dimension(name: str, entry: Any) -> Dimension:
+    if isinstance(entry, dict) and WHEN in entry:
+        return _conditional(name, entry)
     if isinstance(entry, dict):
         return _range(entry)
     if not isinstance(entry, list):
@@ -140,6 +168,27 @@ def _dimension(entry: Any) -> Dimension:
     if len(set(values)) < len(values):
         raise UserError(f"a list must name each value once, got {', '.join(map(str, entry))}")
     return values
+
+
+def _conditional(name: str, entry: Mapping[Any, Any]) -> Dimension:
+    """A dimension with a condition: {values: [...], when: {...}}, or a range with `when`."""
+    rule = "when must map other hyperparameters to values, as in when: {layers: [2, 3]}"
+    when = entry[WHEN]
+    if not isinstance(when, dict) or not when:
+        raise UserError(f"{rule}, got {when!r}")
+    for other in when:
+        if other not in HYPERPARAMETERS or other == name:
+            raise UserError(f"{rule}, got {other}")
+    condition: dict[str, list[Any]] = {}
+    for other, values in when.items():
+        if isinstance(values, dict):
+            raise UserError(f"{rule}, got a range")
+        found = _dimension(other, values)
+        assert isinstance(found, list)
+        condition[other] = found
+    rest = {key: value for key, value in entry.items() if key != WHEN}
+    plain = _dimension(name, rest[VALUES]) if set(rest) == {VALUES} else _range(rest)
+    return {VALUES: plain, WHEN: condition} if isinstance(plain, list) else {**plain, WHEN: condition}
 
 
 def _range(entry: Mapping[Any, Any]) -> dict[str, Any]:

@@ -158,7 +158,8 @@ class Phase:
             self._add("repeated", name, epoch=result["epoch"], train_s=result["train_s"])
             return record
         metrics = {key.removeprefix("val_"): value for key, value in result.items() if key.startswith("val_")}
-        facts = {key: result[key] for key in ("epoch", "train_loss", "train_s", "per_seed") if key in result}
+        names = ("epoch", "train_loss", "train_s", "per_seed", "skipped", "rolled_back")
+        facts = {key: result[key] for key in names if key in result}
         warning = {"warning": result["warning"]} if result["warning"] else {}
         self._add("reported", name, **facts, metrics=metrics, wall_s=self._wall_s(), **warning)
         for follower in self.followers:

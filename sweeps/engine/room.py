@@ -125,7 +125,9 @@ class Room:
         used, needs, kinds = self.plan.resources, self.needs, ray.cluster_resources()
         threads = counted(used.cpus_per_trial, "thread")
         try:
-            fast = use_fast(used.core, torch.device("cuda" if needs["GPU"] else "cpu"))
+            layers = self.plan.values_of("layers")
+            device = torch.device("cuda" if needs["GPU"] else "cpu")
+            fast = use_fast(used.core, device, max(layers) if used.core == "fast" else min(layers))
         except ValueError as error:
             raise UserError(f"--{error}") from None
         if used.autoscale:
@@ -135,7 +137,7 @@ class Room:
             names = [kind.removeprefix("accelerator_type:") for kind in kinds if kind.startswith("accelerator_type:")]
             kind = ", ".join(names) or "of unknown type"
             return f"{needs['GPU']:g} GPU per trial ({kind}), {kinds['GPU']:g} in all"
-        core = "fast core" if fast else "nn.LSTM"
+        core = "nn.LSTM" if not fast else "fast core" if max(layers) == 1 else "fast core; nn.LSTM for several layers"
         machine = f"{kinds['CPU']:g} CPUs in all ({platform.machine()})"
         return f"cpu, {threads} per trial, {core}, {machine}"
 

@@ -9,13 +9,14 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from ray import tune
 
 from ae.batches import DeviceSplit
-from ae.configuration import Configuration
+from ae.configuration import DEFAULTS, Configuration
 from ae.seeds import SeededTraining
 from ae.splits import Split
 from ae.task import Task
@@ -35,7 +36,8 @@ class SweepTrial(tune.Trainable):
     time limit ends the process, and so the trial, as a failure.
 
     With `config["run"]["seeds"]` above 1 it trains so many models, and its metrics are the means over them. A report
-    then has `per_seed` too, the objective of each.
+    then has `per_seed` too, the objective of each. It has `skipped` and `rolled_back` where they are not 0, as
+    `ae.seeds.Validation` says.
 
     `config["run"]["known"]` is the last epoch that the driver has recorded. A checkpoint may be ahead of it: the driver
     died before it wrote the event down, or another machine resumes from a copy of the event log that is some seconds
@@ -100,9 +102,10 @@ class SweepTrial(tune.Trainable):
         found = self.checkpoints.load(self.name)
         self.warning = found.warning or (NO_GPU if self.lacks_gpu else "")
         self.reports: list[dict[str, Any]] = []
-        if found.state and found.state["configuration"] == self.run["configuration"]:
-            training.load_state_dict(found.state)
-            self.reports = found.state["reports"]
+        state = found.state or {"configuration": None}
+        if isinstance(state["configuration"], dict) and {**DEFAULTS, **state["configuration"]} == asdict(configuration):
+            training.load_state_dict(state)
+            self.reports = state["reports"]
         self.undelivered = [report for report in self.reports if report["epoch"] > self.run.get("known", math.inf)]
         self.saved_epoch = training.epoch
         return training
@@ -145,6 +148,8 @@ class SweepTrial(tune.Trainable):
             "train_loss": found.train_loss,
             **{f"val_{name}": value for name, value in found.metrics.items()},
             **({"per_seed": list(found.per_seed)} if found.per_seed else {}),
+            **({"skipped": found.skipped} if found.skipped else {}),
+            **({"rolled_back": found.rolled_back} if found.rolled_back else {}),
             "train_s": time.perf_counter() - started,
             "warning": self.warning,
             "ends": ends,

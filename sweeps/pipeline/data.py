@@ -59,6 +59,8 @@ class DataReader:
         if typed_subset is not None and typed_subset > len(splits.train):
             there = counted(len(splits.train), "training sequence")
             log.warning("%s %s is more than there is, all are used: %s", option("subset"), f"{typed_subset:,}", there)
+        for mix in plan.values_of("mix"):
+            plan.task.check(replace(plan.base, mix=mix), splits.train)
         return splits if plan.subset is None else splits.subset(plan.subset)
 
 

@@ -74,10 +74,8 @@ def extremes(plan: Plan) -> list[Configuration]:
 
 def _ends(plan: Plan, name: str) -> tuple[int, int]:
     """The smallest and the largest value of a whole hyperparameter."""
-    dimension = plan.space.get(name, [getattr(plan.base, name)])
-    if isinstance(dimension, dict):
-        return int(dimension["low"]), int(dimension["high"])
-    return min(dimension), max(dimension)
+    values = plan.values_of(name)
+    return int(min(values)), int(max(values))
 
 
 def _epoch_s(plan: Plan, config: Configuration, splits: Splits) -> float:
@@ -117,7 +115,8 @@ def _key(plan: Plan, config: Configuration, splits: Splits) -> str:
     now = versions()
     code = (now["torch"], now["commit"], plan.resources.core, plan.task.name)
     data = (round(float(splits.train.lengths_N.mean())), splits.train.features, len(splits.validation) >= VALIDATED)
-    return " ".join(map(str, (*machine, *code, *data, *shape_of(config))))
+    model = (config.patch, config.layers, config.hidden_size, config.batch_size)
+    return " ".join(map(str, (*machine, *code, *data, *model)))
 
 
 def _read() -> dict[str, list[float]]:

@@ -36,16 +36,18 @@ class Costs:
         return self.known[shape]
 
     def _scaled(self, shape: Shape) -> float:
-        hidden, batch = shape
-        smaller = max((one for one in self.measured if one[1] == batch and one[0] < hidden), default=None)
-        larger = min((one for one in self.measured if one[1] == batch and one[0] > hidden), default=None)
+        hidden, batch = shape[:2]
+        alike = [one for one in self.measured if one[1:] == shape[1:]]
+        smaller = max((one for one in alike if one.hidden_size < hidden), default=None)
+        larger = min((one for one in alike if one.hidden_size > hidden), default=None)
         if smaller and larger:
             share = math.log(hidden / smaller[0]) / math.log(larger[0] / smaller[0])
             return float(self.measured[smaller] ** (1 - share) * self.measured[larger] ** share)
-        near = min(self.measured, key=lambda one: 4 * abs(math.log(one[0] / hidden)) + abs(math.log(one[1] / batch)))
+        near = min(self.measured, key=lambda one: _distance(one, shape))
         growth = self.choose((hidden / near[0]) ** power for power in GROWTH)
         steps = self.choose(1.0, near[1] / batch)  # a step of half the batch takes half as long, or as long
-        return self.measured[near] * growth * steps
+        steps *= self.choose(1.0, near.patch / shape.patch)
+        return self.measured[near] * growth * steps * shape.layers / near.layers
 
     def mean_s(self, shapes: Counter[Shape]) -> float:
         """Mean seconds per epoch of some trials, counted by shape."""
@@ -54,6 +56,12 @@ class Costs:
     def largest_s(self, shapes: Iterable[Shape]) -> float:
         """Seconds per epoch of the shape that takes the longest."""
         return max(map(self.epoch_s, shapes), default=0.0)
+
+
+def _distance(one: Shape, other: Shape) -> float:
+    """How far apart two shapes are; the hidden size matters most."""
+    weights = (4.0, 1.0, 1.0, 4.0)
+    return sum(weight * abs(math.log(a / b)) for weight, a, b in zip(weights, one, other, strict=True))
 
 
 def makespan(running_s: Iterable[float], to_come: Iterable[tuple[float, int]], workers: int) -> float:

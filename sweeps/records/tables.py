@@ -133,7 +133,7 @@ def _trial_row(log: SweepLog, phase: str, record: TrialRecord) -> dict[str, Any]
         **std,
         "best_epoch": record.best_epoch,
         "train_s": record.train_s,
-        "reason": record.reason,
+        "reason": record.outcome,
         **({"tried": "yes" if record.tried else ""} if log.plan.tries else {}),
     }
 

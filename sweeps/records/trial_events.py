@@ -55,6 +55,8 @@ def _report(event: Mapping[str, Any], log: TrialLog, work: Work, record: TrialRe
         time=float(event["time"]),
         best=None,
         per_seed=tuple(map(float, event.get("per_seed", ()))),
+        skipped=int(event.get("skipped", 0)),
+        rolled_back=int(event.get("rolled_back", 0)),
     )
     if report.epoch <= record.epoch:
         raise ValueError(f"epoch {report.epoch} of trial {record.name} was reported before")

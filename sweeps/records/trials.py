@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ae.configuration import Configuration
 from ae.task import Objective
+from ae.words import counted
 
 RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
     "running",
@@ -45,6 +46,10 @@ class Report(NamedTuple):
     """The objective's best value so far; None if every value was NaN."""
     per_seed: tuple[float, ...] = ()
     """The objective of each seed, where a trial has several; one that diverged is the last. `metrics` has the means."""
+    skipped: int = 0
+    """Steps skipped so far because their gradient was far larger than usual."""
+    rolled_back: int = 0
+    """Seeds that diverged once and resumed from the validation before, at half the step size."""
 
 
 class Happening(NamedTuple):
@@ -95,6 +100,18 @@ class TrialRecord:
     def epoch(self) -> int:
         """The last epoch that was reported; 0 before any."""
         return self.reports[-1].epoch if self.reports else 0
+
+    @property
+    def outcome(self) -> str:
+        """Why it ended, and what happened to it before, in words."""
+        skipped, rolled_back = (self.reports[-1].skipped, self.reports[-1].rolled_back) if self.reports else (0, 0)
+        seeds = f" with {counted(rolled_back, 'seed')}" if self.reports and self.reports[-1].per_seed else ""
+        told = [
+            self.reason,
+            f"{counted(skipped, 'step')} skipped: the gradient was far larger than usual" if skipped else "",
+            f"diverged once{seeds}, and resumed at half the step size" if rolled_back else "",
+        ]
+        return "; ".join(filter(None, told))
 
     @property
     def diverged_seed(self) -> int | None:

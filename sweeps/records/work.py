@@ -10,13 +10,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps.records.trials import INTERRUPTED, PAUSED, RUNNING, TrialRecord
 
-Shape = tuple[int, int]
-"""Hidden size and batch size: what decides how long an epoch takes."""
+
+class Shape(NamedTuple):
+    """What decides how long an epoch takes."""
+
+    hidden_size: int
+    batch_size: int
+    patch: int = 1
+    layers: int = 1
+
 
 LEADERS = 50
 """Most of the best trials that an estimate looks at."""
@@ -26,7 +34,7 @@ RECENT = 0.05
 
 def shape_of(config: Configuration) -> Shape:
     """The shape of a configuration."""
-    return config.hidden_size, config.batch_size
+    return Shape(config.hidden_size, config.batch_size, config.patch, config.layers)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -20,7 +20,7 @@ def lost_retrainings(result: SweepResult) -> str:
     lost = result.retraining.lost()
     kept = {model.name: model.epoch for one in result.retrained for model in one.models}
     each = [
-        f"{record.name} {record.status}: {record.reason}, "
+        f"{record.name} {record.status}: {record.outcome}, "
         + (f"its model is that of epoch {kept[record.name]}" if record.name in kept else "it left no model")
         for record in lost
     ]

@@ -65,7 +65,7 @@ def trial(
         "t": [number(report.wall_s, 6) for report in reports],
     }
     optional = {
-        "why": record.reason,
+        "why": record.outcome,
         "w": record.warning,
         "again": record.retried,
         "tried": record.tried,

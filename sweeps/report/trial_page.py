@@ -100,7 +100,7 @@ def _head(status: SweepStatus, record: TrialRecord, log: TrialLog, console: Cons
     title = [
         f"{plan.task.name}/{plan.name}",
         f"trial {record.name}: {now}",
-        *([record.reason] if record.reason else []),
+        *([record.outcome] if record.outcome else []),
     ]
     best = f"best {metric} {record.best:.4g} at epoch {record.best_epoch}" if record.best_epoch else "no validation yet"
     took = f"{duration(record.train_s)} in training and validation"

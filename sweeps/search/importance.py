@@ -8,6 +8,7 @@ import warnings
 import optuna
 import pandas as pd
 
+from sweeps.config.conditions import plain_space
 from sweeps.config.plan import Plan
 from sweeps.config.space import Space
 from sweeps.records.trials import TrialLog
@@ -24,6 +25,8 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
     is no advantage. Configurations tried by hand count if the search could have drawn them. Over a whole grid the
     shares are exact; otherwise a random forest estimates them (functional ANOVA), from IMPORTANCE_TRIALS trials drawn
     at random if there are more.
+
+    A hyperparameter that a trial does not have, as its condition is not met, has the base's value there.
 
     Source: Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html
 
@@ -47,7 +50,8 @@ def importances(plan: Plan, log: TrialLog) -> tuple[dict[str, float], int]:
     table = pd.DataFrame(chosen, dtype=object)  # as floats, None (no clipping) would become NaN
     points = table.map(str)
     is_whole_grid = len(points.drop_duplicates()) == len(points) == math.prod(points.nunique())
-    shares = _exact(points, values) if is_whole_grid else _estimated(table, values, plan.whole_space)
+    space = plain_space(plan.whole_space, plan.base)
+    shares = _exact(points, values) if is_whole_grid else _estimated(table, values, space)
     return dict(sorted(shares.items(), key=lambda item: -item[1])), epoch
 
 

@@ -21,7 +21,7 @@ from sweeps.config.plan import Plan
 from sweeps.records.result import command_line
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, TrialRecord
-from sweeps.search.distributions import distributions_of
+from sweeps.search.distributions import Searched
 from sweeps.search.view import make_trial
 from sweeps.storage.folder import STUDY
 
@@ -70,7 +70,7 @@ class StudyJournal:
     def __init__(self, plan: Plan, log: SweepLog) -> None:
         self.plan, self.log, self.path = plan, log, plan.folder / STUDY
         self.backend, self.is_new = BufferedJournal(), True
-        self.distributions = distributions_of(plan.whole_space)
+        self.searched = Searched(plan.whole_space)
         self.ids: dict[str, int] = {}
         """Optuna's trial ids, by trial name."""
 
@@ -92,7 +92,7 @@ class StudyJournal:
             self.study.set_user_attr(name, value)
         for known in self.log.known:
             best = known.curve[-1][1] if known.curve else None
-            self._add(make_trial(known.config, self.distributions, known.status, known.curve, best, {}))
+            self._add(make_trial(known.config, self.searched, known.status, known.curve, best, {}))
         for record in self.log.search.records.values():
             self.ids[record.name] = self._add(self._trial(record))
         self.tick()
@@ -152,7 +152,7 @@ class StudyJournal:
         metric = self.plan.task.objective.metric
         values = [(report.epoch, report.metrics[metric]) for report in record.reports]
         curve = [(epoch, value) for epoch, value in values if math.isfinite(value)]
-        trial = make_trial(record.config, self.distributions, record.status, curve, record.best, {})
+        trial = make_trial(record.config, self.searched, record.status, curve, record.best, {})
         if record.is_open or record.status == "interrupted":
             trial.state = TrialState.RUNNING
             trial.datetime_complete = None
@@ -180,7 +180,7 @@ def write_study(plan: Plan, log: SweepLog) -> Path:
 def _ended(record: TrialRecord) -> dict[str, Any]:
     return {
         "status": record.status,
-        "reason": record.reason,
+        "reason": record.outcome,
         "epochs": record.epoch,
         "train_s": round(record.train_s, 3),
         **({"tried": True} if record.tried else {}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +19,7 @@ from sweeps.config.plan import Plan
 from sweeps.config.rungs import rung_epochs
 from sweeps.records.names import trial_name
 from sweeps.records.sweep_log import SweepLog
-from sweeps.search.distributions import distributions_of
+from sweeps.search.distributions import Searched
 from sweeps.search.view import View, make_trial
 
 TRIED: Mapping[str, Any] = MappingProxyType({"tried": True})
@@ -63,10 +62,10 @@ class SampledPoints:
     def __init__(self, plan: Plan, log: SweepLog) -> None:
         self.plan, self.asked, self.choice = plan, log.search.records, SAMPLERS[plan.sampler]
         self.waiting = not_asked(plan.tried, log)
-        self.distributions = distributions_of(plan.space)
+        self.searched = Searched(plan.space)
         halves = SCHEDULERS[plan.scheduler].halves
         levels = [*(rung_epochs(plan.budget) if halves else []), plan.budget.max_epochs]
-        self.view = View(log, self.distributions, self.choice.joint, levels)
+        self.view = View(log, self.searched, self.choice.joint, levels)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         direction = "maximize" if plan.task.objective.mode == "max" else "minimize"
         self.storage = InMemoryStorage()
@@ -89,14 +88,14 @@ class SampledPoints:
             return trial_name(number), config, TRIED
         study = ViewedStudy(self.study.study_name, self.storage, self._sampler(number))
         study.trials_seen = self.view.trials()
-        drawn = study.ask(dict(self.distributions))
+        drawn, config = self.searched.draw(study, self.plan.base)
         attrs = self.storage.get_trial(drawn._trial_id).system_attrs if self.choice.joint else {}
         facts = {"attrs": dict(attrs)} if attrs else {}
-        return trial_name(number), replace(self.plan.base, **drawn.params), facts
+        return trial_name(number), config, facts
 
     def _count(self, config: Configuration) -> None:
         """Add a trial that the study did not draw, so that trials have the same numbers there and in the view."""
-        trial = make_trial(config, self.distributions, "", (), None, {})
+        trial = make_trial(config, self.searched, "", (), None, {})
         self.storage.create_new_trial(self.study_id, template_trial=trial)
 
     def _sampler(self, number: int) -> BaseSampler:

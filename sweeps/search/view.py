@@ -13,6 +13,7 @@ from ae.configuration import Configuration
 from ae.task import Objective
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.trials import DIVERGED, FAILED, FINISHED, TrialRecord
+from sweeps.search.distributions import Searched
 
 Curve = Sequence[tuple[int, float]]
 """Epochs, ascending, and the objective's best value up to each."""
@@ -33,15 +34,13 @@ class View:
 
     Args:
         log: the sweep.
-        distributions: the search space.
+        searched: the search space.
         joint: whether the sampler learns from complete trials alone.
         levels: the rungs' epochs and the last epoch, ascending.
     """
 
-    def __init__(
-        self, log: SweepLog, distributions: Mapping[str, BaseDistribution], joint: bool, levels: Sequence[int]
-    ) -> None:
-        self.log, self.distributions, self.joint, self.levels = log, distributions, joint, levels
+    def __init__(self, log: SweepLog, searched: Searched, joint: bool, levels: Sequence[int]) -> None:
+        self.log, self.searched, self.joint, self.levels = log, searched, joint, levels
         self.made: dict[str, tuple[tuple[str, int], FrozenTrial]] = {}
         """Trials by name, with the status and epoch at which they were made."""
 
@@ -54,7 +53,7 @@ class View:
 
     def _known(self) -> list[FrozenTrial]:
         return [
-            make_trial(known.config, self.distributions, known.status, known.curve, best_of(known.curve), {})
+            make_trial(known.config, self.searched, known.status, known.curve, best_of(known.curve), {})
             for known in self.log.known
         ]
 
@@ -64,7 +63,7 @@ class View:
             state, (made, trial) = (self._status(record), record.epoch), self.made.get(record.name, (None, None))
             if made != state:
                 curve = best_curve(record.reports)
-                trial = make_trial(record.config, self.distributions, state[0], curve, record.best, record.attrs)
+                trial = make_trial(record.config, self.searched, state[0], curve, record.best, record.attrs)
                 self.made[record.name] = state, trial
             trials.append(trial)
         return [trial for trial in trials if trial]
@@ -88,7 +87,7 @@ class View:
         for (config, status, _, attrs), place in zip(rows, places, strict=True):
             shown = FAILED if status == FAILED else FINISHED if place is not None else ""
             value = None if place is None else float(sign * place)
-            trials.append(make_trial(config, self.distributions, shown, (), value, attrs))
+            trials.append(make_trial(config, self.searched, shown, (), value, attrs))
         return trials
 
 
@@ -126,7 +125,7 @@ def best_of(curve: Curve) -> float | None:
 
 def make_trial(
     config: Configuration,
-    distributions: Mapping[str, BaseDistribution],
+    searched: Searched,
     status: str,
     curve: Curve,
     best: float | None,
@@ -135,14 +134,15 @@ def make_trial(
     """An Optuna trial.
 
     Args:
-        config: gives the hyperparameters; those outside the distributions are left out.
-        distributions: the search space.
+        config: gives the hyperparameters, but for those outside the space or whose conditions it does not meet.
+        searched: the search space.
         status: FINISHED is COMPLETE, FAILED is FAIL, DIVERGED is PRUNED and infeasible, which ranks it last; any other
             is PRUNED if there is a curve, else RUNNING.
         curve: intermediate values.
         best: value of a finished trial.
         attrs: the sampler's system attributes, unchanged.
     """
+    distributions = searched.held_by(config)
     params = {name: getattr(config, name) for name in distributions}
     params = {name: value for name, value in params.items() if _is_within(value, distributions[name])}
     if status == FINISHED and best is not None:

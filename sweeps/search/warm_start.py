@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from ae.errors import UserError
 from sweeps.config.choices import SAMPLERS
+from sweeps.config.conditions import is_active
 from sweeps.config.plan import Plan
 from sweeps.config.plan_file import load
 from sweeps.config.space import contains
@@ -29,7 +30,9 @@ def warm_start(plan: Plan, log: SweepLog) -> str:
     least = len(plan.space) if SAMPLERS[plan.sampler].joint else 1
     for record in older.search.trials:
         values = asdict(record.config)
-        within = {name for name, dimension in plan.space.items() if contains(dimension, values[name])}
+        active = {name: one for name, one in plan.space.items() if is_active(one, record.config)}
+        within = {name for name, dimension in active.items() if contains(dimension, values[name])}
+        within |= plan.space.keys() - active.keys()
         if record.status == FAILED or len(within) < least or not record.reports:
             continue
         outside -= within

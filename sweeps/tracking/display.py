@@ -61,7 +61,7 @@ class Display:
 
     def end(self, record: TrialRecord) -> None:
         """Print a line about how the trial ended, where there is no live display."""
-        self._print(f"{record.name} {record.status}: {record.reason}", urgent=record.is_lost)
+        self._print(f"{record.name} {record.status}: {record.outcome}", urgent=record.is_lost)
 
     def tick(self) -> None:
         """The live display refreshes itself."""
