@@ -31,6 +31,25 @@ STEPS = 32
 LARGE = 512
 """Rows and columns of the square matrices whose product shows what the core can do at best."""
 CORES = ("stock", "fast")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "time_features 32": {"time_features": 32},
+    "decode backward": {"decode": "backward"},
+    "patch 2": {"patch": 2},
+    "latent_size 32": {"latent_size": 32},
+    "these four": {"time_features": 32, "decode": "backward", "patch": 2, "latent_size": 32},
+    "mix 0.5": {"mix": 0.5},
+    "noise 0.1": {"noise": 0.1},
+    "weight_decay 0.01": {"weight_decay": 0.01},
+    "average 0.99": {"average": 0.99},
+    "layers 2": {"layers": 2},
+}
+OPTION_SIZES = (60, 32)
+"""Hidden size and batch of the steps with options."""
+OPTION_REMARKS = (
+    f"A step as in `step`, T 50, F 1, hidden {OPTION_SIZES[0]}, batch {OPTION_SIZES[1]}, with one option at a time; "
+    "auto: the core that trains it, the fast one but for several layers.",
+)
 REMARKS = (
     "A step: fetch the batch, forward, loss, backward, clip to norm 1, Adam; float32, one thread; medians of blocks "
     "that take turns.",
@@ -53,6 +72,27 @@ def run(settings: Settings) -> None:
         raw.append({"T": steps, "F": features, "H": hidden, "batch": batch, "ms": times})
     tables.save(settings.folder, "step", rows, raw=raw, remarks=REMARKS)
     pictures.step_ratios(rows, settings.folder / "step.png")
+    _with_options(settings)
+
+
+def _with_options(settings: Settings) -> None:
+    """Time a step with each option; a row each."""
+    (steps, features), (hidden, batch) = SEQUENCES[1], OPTION_SIZES
+    inputs_NTF = np.random.default_rng(0).random((STEPS * batch, steps, features), dtype=np.float32)
+    epochs = {
+        f"{option}/{core}": _own_epoch(inputs_NTF, hidden, batch, core, **changes)
+        for option, changes in OPTIONS.items()
+        for core in ("stock", "auto")
+    }
+    print("step: with each option", flush=True)
+    times = alternate(epochs, settings.repeats, settings.block_s)
+    ms = {name: value / STEPS for name, value in medians(times).items()}
+    rows = [
+        {"option": option, "stock (ms)": ms[f"{option}/stock"], "auto (ms)": ms[f"{option}/auto"]}
+        | {"auto / auto without": ms[f"{option}/auto"] / ms["none/auto"]}
+        for option in OPTIONS
+    ]
+    tables.save(settings.folder, "options", rows, raw=times, remarks=OPTION_REMARKS)
 
 
 def minimal_gflop(steps: int, features: int, hidden: int, batch: int) -> float:
@@ -93,9 +133,11 @@ def _tutorial_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int) -
     return lambda: tutorial.train_epoch(model, optimizer, batches, 1.0)
 
 
-def _own_epoch(inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int, core: str) -> Callable[[], float]:
+def _own_epoch(
+    inputs_NTF: np.ndarray[Any, Any], hidden: int, batch: int, core: str, **options: Any
+) -> Callable[[], float]:
     split = DeviceSplit(Split.dense(inputs_NTF), "cpu")
-    configuration = Configuration(hidden_size=hidden, batch_size=batch, lr=1e-3, clip=1.0)
+    configuration = Configuration(hidden_size=hidden, batch_size=batch, lr=1e-3, clip=1.0, **options)
     return Training(tasks.find("synthetic"), configuration, split, split, core=core).train_epoch
 
 

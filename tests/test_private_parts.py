@@ -1,10 +1,12 @@
 """The private parts of Ray and Optuna that docs/ARCHITECTURE.md lists: what must hold when a new version comes."""
 
 import inspect
+import math
 from pathlib import Path
 
 import optuna
 import pytest
+import torch
 from optuna.distributions import FloatDistribution
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.trial import TrialState
@@ -118,3 +120,15 @@ def test_a_journal_reads_each_operation_once():
     assert [trial.value for trial in study.trials] == [0.5] * 5
     assert len(backend.logs) <= 1, "what was read is not kept"
     assert backend.take().count("\n") > 20
+
+
+def test_a_fused_adam_skips_a_step_whose_found_inf_is_1():
+    weights = torch.nn.Parameter(torch.ones(5))
+    adam = torch.optim.Adam([weights], fused=True)
+    for found_inf, changes in ((1.0, False), (0.0, True), (1.0, False)):
+        before = weights.detach().clone()
+        weights.grad = torch.full((5,), math.nan if found_inf else 1.0)
+        adam.found_inf = torch.tensor(found_inf)
+        adam.step()
+        assert torch.equal(weights, before) != changes
+    assert adam.state_dict()["state"][0]["step"] == 1
