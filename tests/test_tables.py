@@ -1,6 +1,7 @@
 """`trials.csv` and `curves.csv`: for a person and for pandas; they follow from the events."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from sweep_logs import ask, begin_session, end, plan_of, report
 
 from sweeps.records.sweep_log import SweepLog
 from sweeps.records.tables import Tables, curves, read_curves, write_tables
-from sweeps.records.trials import DIVERGED, FAILED, FINISHED, RETRAIN
+from sweeps.records.trials import DIVERGED, FAILED, FINISHED, RETRAIN, SEARCH
 
 
 @pytest.fixture
@@ -104,3 +105,32 @@ def test_a_sweep_without_a_report_has_no_tables(log):
     write_tables(log)
     write_tables(SweepLog(log.plan))
     assert not (log.plan.folder / "curves.csv").exists(), "what no event says is no result"
+
+
+def test_what_was_skipped_and_rolled_back_stands_beside_the_reason(log):
+    ask(log, "0000")
+    facts = {"train_loss": 0.25, "metrics": {"loss": 0.5, "accuracy": 0.5}, "train_s": 1.0, "wall_s": 1.0}
+    log.add("reported", phase=SEARCH, trial="0000", epoch=1, **facts, skipped=1)
+    log.add("reported", phase=SEARCH, trial="0000", epoch=2, **facts, skipped=12, rolled_back=1)
+    end(log, "0000", reason="reached its last epoch, 2")
+    write_tables(log)
+    assert read(log, "trials.csv")["reason"].tolist() == [
+        "reached its last epoch, 2; 12 steps skipped: the gradient was far larger than usual; "
+        "diverged once, and resumed at half the step size"
+    ]
+
+
+def test_options_that_are_off_in_every_trial_have_no_column(log):
+    ask(log, "0000")
+    report(log, "0000", 1, 0.5)
+    end(log, "0000")
+    write_tables(log)
+    named = list(read(log, "trials.csv").columns)
+    assert named[2:8] == ["hidden_size", "lr", "clip", "batch_size", "init", "schedule"]
+    assert not {"decode", "patch", "mix"} & set(named)
+    searched = SweepLog(replace(log.plan, space={**log.plan.space, "decode": ["forward", "backward"]}))
+    ask(searched, "0000", decode="backward")
+    report(searched, "0000", 1, 0.5)
+    end(searched, "0000")
+    write_tables(searched)
+    assert read(searched, "trials.csv")["decode"].tolist() == ["backward"]

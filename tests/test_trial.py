@@ -7,6 +7,7 @@ import pytest
 from ray import tune
 
 from ae import tasks
+from ae.training import Training
 from sweeps.engine.spare import SpareCores
 from sweeps.engine.trial import SweepTrial
 from sweeps.storage import checkpoints
@@ -186,3 +187,22 @@ def test_a_folder_of_the_same_name_on_another_machine_is_not_taken_for_the_resul
     Checkpoints(str(tmp_path)).claim("another session")
     with pytest.raises(FileNotFoundError, match="this machine does not see the results"):
         new_trial(config()).train()
+
+
+def test_a_trial_that_diverges_once_says_so_from_then_on(new_trial, monkeypatch):
+    """Its weights become infinite, once, and 10 steps of that epoch are skipped."""
+    attempts = []
+
+    def train_epoch(training, whole=Training.train_epoch):
+        if training.epoch == 2 and not attempts:
+            attempts.append(training.epoch)
+            training.weights[0].data.fill_(math.inf)
+        return whole(training)
+
+    monkeypatch.setattr(Training, "train_epoch", train_epoch)
+    trial = new_trial(config(epochs=6))
+    reports = [trial.train() for _ in range(3)]
+    assert [report["epoch"] for report in reports] == [2, 4, 6]
+    assert [report.get("rolled_back", 0) for report in reports] == [0, 1, 1]
+    assert [report.get("skipped", 0) for report in reports] == [0, 10, 10]
+    assert all(map(math.isfinite, (report["val_loss"] for report in reports)))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ae.configuration import Configuration
 from ae.task import Objective
-from ae.words import counted
+from sweeps.records.recovered import recovered
 
 RUNNING, PAUSED, FINISHED, STOPPED, DIVERGED, FAILED, INTERRUPTED = STATUSES = (
     "running",
@@ -104,14 +104,9 @@ class TrialRecord:
     @property
     def outcome(self) -> str:
         """Why it ended, and what happened to it before, in words."""
-        skipped, rolled_back = (self.reports[-1].skipped, self.reports[-1].rolled_back) if self.reports else (0, 0)
-        seeds = f" with {counted(rolled_back, 'seed')}" if self.reports and self.reports[-1].per_seed else ""
-        told = [
-            self.reason,
-            f"{counted(skipped, 'step')} skipped: the gradient was far larger than usual" if skipped else "",
-            f"diverged once{seeds}, and resumed at half the step size" if rolled_back else "",
-        ]
-        return "; ".join(filter(None, told))
+        last = self.reports[-1] if self.reports else None
+        told = recovered(last.skipped, last.rolled_back, bool(last.per_seed)) if last else []
+        return "; ".join(filter(None, [self.reason, *told]))
 
     @property
     def diverged_seed(self) -> int | None:
