@@ -76,6 +76,7 @@ def parser() -> Parser:
     parser.add_argument("--epochs", type=_number, metavar="N", help="epochs of a trial of grid")
     parser.add_argument("--subset", type=_number, metavar="N", help="training sequences of grid")
     parser.add_argument("--sequences", type=Path, metavar="FOLDER", help="the data of sequences")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the results of the sweeps of sequences")
     parser.add_argument("--methods", type=_methods, metavar="NAME,NAME", help=f"of sequences: {', '.join(METHODS)}")
     parser.add_argument("--peer-cap-s", type=_number, metavar="S", help="CPU time of a peer of sequences")
     parser.add_argument("--sequence-seeds", type=_number, metavar="N", help="runs of each method of sequences")

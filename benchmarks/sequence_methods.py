@@ -127,16 +127,14 @@ def _one_by_one(split: Split) -> list[Tensor]:
 
 
 def sequitur(problem: Problem) -> Fitted | None:
-    """The package sequitur, with a code as wide as ours."""
+    """The package sequitur."""
     if not sequitur_model.is_installed():
         return None
     torch.manual_seed(problem.seed)
     wanted = problem.epochs or sequitur_model.EPOCHS
-    trained = sequitur_model.train(
-        sequences_of(problem.splits.train), TASK.base.hidden_size, epochs=wanted, cap_s=problem.cap_s
-    )
+    trained = sequitur_model.train(sequences_of(problem.splits.train), epochs=wanted, cap_s=problem.cap_s)
     return Fitted(
-        width=TASK.base.hidden_size,
+        width=sequitur_model.WIDTH,
         errors=lambda split: np.array([trained.error(one_TF) for one_TF in sequences_of(split)]),
         codes=lambda split: np.stack([trained.code(one_TF).numpy() for one_TF in sequences_of(split)]),
         epochs=trained.epochs,

@@ -125,7 +125,7 @@ def _runs(data: SequenceSet, splits: Splits, settings: Settings) -> list[Run]:
                 options=data.own_options(settings.sequences),
                 seed=seed,
                 folder=settings.sequences,
-                scratch=Path(scratch),
+                scratch=settings.keep or Path(scratch),
                 cap_s=settings.peer_cap_s,
                 epochs=settings.sequence_epochs,
                 trials=settings.sequence_trials,

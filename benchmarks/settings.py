@@ -52,6 +52,8 @@ class Settings:
     """Epochs of everything that trains in `sequences`; None takes each method's own number."""
     sequence_trials: int | None = None
     """Trials of the sweeps of `sequences`; None takes the task's."""
+    keep: Path | None = None
+    """Where the results folders of the sweeps of `sequences` stay; None removes them."""
     peer_cap_s: float = 600.0
     """Seconds of CPU time after which a peer of `sequences` begins no further epoch."""
 

@@ -1,7 +1,7 @@
 """An LSTM autoencoder of the package sequitur, trained by its `quick_train` as its README shows.
 
-The README's example has one hidden layer of 64 and no activation functions; its width is the caller's. `quick_train`
-takes one sequence at a time, always in the same order, with Adam, step size 0.001, for 50 epochs.
+The README's example has one hidden layer of 64 and no activation functions; the width is the caller's, here 64 too.
+`quick_train` takes one sequence at a time, always in the same order, with Adam, step size 0.001, for 50 epochs.
 
 Source: https://github.com/shobrook/sequitur, version 1.2.4
 
@@ -22,6 +22,7 @@ from torch import Tensor
 
 EPOCHS = 50
 HIDDEN = [64]
+WIDTH = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +49,11 @@ def is_installed() -> bool:
     return find_spec("sequitur") is not None
 
 
-def train(train: Sequence[Tensor], width: int, *, epochs: int = EPOCHS, cap_s: float = float("inf")) -> Trained:
+def train(train: Sequence[Tensor], *, epochs: int = EPOCHS, cap_s: float = float("inf")) -> Trained:
     """A model as the README trains it; torch's global generator seeds it.
 
     Args:
         train: sequences (T, F).
-        width: of the encoding.
         epochs: 50 by default in `quick_train`.
         cap_s: as many epochs are trained as fit into these seconds of CPU time, by what a first one takes.
     """
@@ -64,7 +64,7 @@ def train(train: Sequence[Tensor], width: int, *, epochs: int = EPOCHS, cap_s: f
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="size_average and reduce args will be deprecated")
             return quick_train(
-                LSTM_AE, train, encoding_dim=width, epochs=count, h_dims=HIDDEN, h_activ=None, out_activ=None
+                LSTM_AE, train, encoding_dim=WIDTH, epochs=count, h_dims=HIDDEN, h_activ=None, out_activ=None
             )
 
     if cap_s < float("inf"):
