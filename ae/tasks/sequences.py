@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ae.splits import Split, Splits
     from ae.units import Units
 
-STEPS = 2_000
+STEPS = 3_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
 CLASS_STEPS = 1_000
 """The same with `classify`: a classifier of few sequences soon knows them by heart."""
