@@ -59,6 +59,8 @@ def error_histogram(groups: Sequence[Group], thresholds: Mapping[str, float], pa
         axes.axvline(value, color="black", lw=1.2, ls=line, label=f"threshold, {words}: {value:.3g}")
     if is_wide:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(_plain)
+        axes.xaxis.set_minor_formatter(_plain)
     axes.set(
         xlabel="mean squared reconstruction error of a sequence, on the model's scale", ylabel="% of the sequences"
     )
@@ -90,6 +92,12 @@ def _histogram(
     medians = "; ".join(f"{group.words}, median {np.median(group.errors_N):.3g}" for group in groups)
     alt = f"Histogram of the reconstruction errors of sequences. {medians}."
     return FigureData(kind="histogram", title="Reconstruction errors of the sequences", alt=alt, content=content)
+
+
+def _plain(value: float, _: object) -> str:
+    """The number at 1, 2 and 5 times a power of ten; other ticks of a logarithmic axis have none."""
+    text = f"{value:.6g}"
+    return text if text.replace(".", "").strip("0")[:1] in ("1", "2", "5") else ""
 
 
 def _edges(errors_N: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:

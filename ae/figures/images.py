@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ae.figures import BLUE, FigureData, plain, write
@@ -65,7 +66,7 @@ def confusion_matrix(
         axis.set_ticks(named, [class_names[place] for place in named])
         axis.set_tick_params(labelsize=None if few else 8)
     axes.xaxis.set_tick_params(rotation=90 if many else 0)
-    figure.colorbar(picture, label=f"wrong {what}s", shrink=0.8)
+    figure.colorbar(picture, label=f"wrong {what}s", shrink=0.8, ticks=MaxNLocator(integer=True))
     alt = f"Confusion matrix of true against predicted class. {title}.{_most_confused(errors_CC, class_names)}"
     content = {"counts": counts_CC.tolist(), "classes": list(class_names), "what": what}
     return write(figure, path, FigureData(kind="confusion", title=title, alt=alt, content=content))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STEPS = 3_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
+MOST_EPOCHS = 150
+"""More make a model of few sequences no better at telling abnormal ones."""
 CLASS_STEPS = 1_000
 """The same with `classify`: a classifier of few sequences soon knows them by heart."""
 
@@ -137,7 +139,7 @@ def units(facts: Mapping[str, Any]) -> Units:
 
 
 def budget_of(splits: Splits) -> Budget:
-    """Some `STEPS` gradient steps per trial, in 10 to 300 epochs, judged at a tenth, a third and the end."""
+    """Some `STEPS` gradient steps per trial, in 10 to `MOST_EPOCHS` epochs, judged at a tenth, a third and the end."""
     return _budget(splits, STEPS)
 
 
@@ -148,7 +150,7 @@ def class_budget_of(splits: Splits) -> Budget:
 
 def _budget(splits: Splits, steps: int) -> Budget:
     batches = -(-len(splits.train) // BASE.batch_size)
-    epochs = max(10, min(300, round(steps / batches)))
+    epochs = max(10, min(MOST_EPOCHS, round(steps / batches)))
     every = max(1, epochs // 30)
     grace = max(every, epochs // 9 // every * every)
     return Budget(max_epochs=epochs, eval_every=every, grace_period=grace, reduction_factor=3)
@@ -182,7 +184,7 @@ def remark(test: Mapping[str, float]) -> str:
     return " ".join(verdicts(test))
 
 
-BASE = Configuration(hidden_size=32, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
+BASE = Configuration(hidden_size=48, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
 
 GRID: Mapping[str, list[Any]] = {
     "lr": [0.003, 0.01],
