@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ae import tasks
+from ae.configuration import Configuration
+from sweeps.config import space as spaces
 from sweeps.config.arguments import parser
 from sweeps.config.new_plan import new_plan
 from sweeps.config.plan import Plan
@@ -20,6 +22,13 @@ def plan_of(results: Path, *options: object, task: str = "mnist-cls", name: str 
     plan = new_plan(parser(tasks.find(task)).parse(arguments), arguments)
     plan.folder.mkdir(parents=True)
     return plan
+
+
+def space_of(folder: Path, content: str) -> spaces.Space:
+    """The search space that a file with this content has."""
+    path = folder / "space.yaml"
+    path.write_text(content)
+    return spaces.read(path, Configuration())
 
 
 def begin_session(log: SweepLog, session: str = "a") -> None:

@@ -1,10 +1,11 @@
 """Hyperparameters that only some configurations have: in files, grids, every sampler, and what is told of them."""
 
 import math
+from functools import partial
 
 import pytest
 import yaml
-from sweep_logs import end, plan_of
+from sweep_logs import end, plan_of, space_of
 from test_search import Search
 
 from ae import Configuration
@@ -24,13 +25,8 @@ LISTS = "layers: [1, 2, 3]\ndropout: {values: [0.1, 0.2], when: {layers: [2, 3]}
 
 
 @pytest.fixture
-def read(tmp_path):
-    def read(content):
-        path = tmp_path / "space.yaml"
-        path.write_text(content)
-        return space.read(path, Configuration())
-
-    return read
+def read_space(tmp_path):
+    return partial(space_of, tmp_path)
 
 
 @pytest.fixture
@@ -46,11 +42,11 @@ def new_search(tmp_path):
     return new
 
 
-def test_a_file_says_when_a_hyperparameter_is_there(read):
-    found = read(CONTENT)
+def test_a_file_says_when_a_hyperparameter_is_there(read_space):
+    found = read_space(CONTENT)
     assert found["dropout"] == {"low": 0.1, "high": 0.5, "when": {"layers": [2]}}
     assert space.in_words(found["dropout"]) == "0.1 to 0.5 if layers is 2"
-    lists = read(LISTS)
+    lists = read_space(LISTS)
     assert space.in_words(lists["dropout"]) == "0.1 | 0.2 if layers is 2 | 3"
     for one in (found, lists):
         assert space.parse(one, Configuration(), "plan.json") == one, "as plan.json has it"
@@ -73,18 +69,18 @@ def test_a_file_says_when_a_hyperparameter_is_there(read):
         ),
     ],
 )
-def test_a_wrong_condition_is_one_line_with_the_rule(read, content, message):
+def test_a_wrong_condition_is_one_line_with_the_rule(read_space, content, message):
     with pytest.raises(UserError, match=message) as error:
-        read(content)
+        read_space(content)
     assert "\n" not in str(error.value)
 
 
-def test_a_grid_has_each_point_once_without_what_it_does_not_have(read):
-    found = points.grid_points(read(LISTS), (), Configuration())
+def test_a_grid_has_each_point_once_without_what_it_does_not_have(read_space):
+    found = points.grid_points(read_space(LISTS), (), Configuration())
     assert {(point.layers, point.dropout) for point in found} == {(1, 0), (2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)}
     assert len(found) == 5
-    assert all(points.can_draw(read(LISTS), Configuration(), point) for point in found)
-    assert not points.can_draw(read(LISTS), Configuration(), Configuration(layers=1, dropout=0.1))
+    assert all(points.can_draw(read_space(LISTS), Configuration(), point) for point in found)
+    assert not points.can_draw(read_space(LISTS), Configuration(), Configuration(layers=1, dropout=0.1))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -1,7 +1,10 @@
 """Search spaces as a user writes them, and as the grid and Optuna take them."""
 
+from functools import partial
+
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweep_logs import space_of
 
 from ae.configuration import Configuration
 from ae.errors import UserError
@@ -10,17 +13,12 @@ from sweeps.search.distributions import distributions_of
 
 
 @pytest.fixture
-def read(tmp_path):
-    def read(content):
-        path = tmp_path / "space.yaml"
-        path.write_text(content)
-        return space.read(path, Configuration())
-
-    return read
+def read_space(tmp_path):
+    return partial(space_of, tmp_path)
 
 
-def test_a_file_may_hold_lists_ranges_and_single_values(read):
-    found = read(
+def test_a_file_may_hold_lists_ranges_and_single_values(read_space):
+    found = read_space(
         "lr: {low: 1e-4, high: 1e-2, log: true}\nclip: [none, 1]\nhidden_size: {low: 8, high: 64}\ninit: uniform"
     )
     assert found == {
@@ -33,8 +31,8 @@ def test_a_file_may_hold_lists_ranges_and_single_values(read):
     assert space.parse(found, Configuration(), "plan.json") == found, "as plan.json has it"
 
 
-def test_optuna_draws_from_the_same_values(read):
-    found = read(
+def test_optuna_draws_from_the_same_values(read_space):
+    found = read_space(
         "lr: {low: 1e-4, high: 1e-2, log: true}\nclip: [none, 1]\nhidden_size: {low: 8, high: 64, step: 8}\n"
         "batch_size: {low: 8, high: 16}"
     )
@@ -46,9 +44,9 @@ def test_optuna_draws_from_the_same_values(read):
     }
 
 
-def test_a_range_between_a_whole_number_and_another_one_has_fractions(read):
-    assert read("lr: {low: 1, high: 2.5}") == {"lr": {"low": 1.0, "high": 2.5}}
-    assert isinstance(distributions_of(read("lr: {low: 1, high: 2.5}"))["lr"], FloatDistribution)
+def test_a_range_between_a_whole_number_and_another_one_has_fractions(read_space):
+    assert read_space("lr: {low: 1, high: 2.5}") == {"lr": {"low": 1.0, "high": 2.5}}
+    assert isinstance(distributions_of(read_space("lr: {low: 1, high: 2.5}"))["lr"], FloatDistribution)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +105,9 @@ def test_a_dimension_in_words():
         ("lr: !!python/object/apply:os.system ['true']", "line 1: cannot be read as YAML"),
     ],
 )
-def test_a_wrong_file_is_one_line_with_the_file_and_the_rule(read, content, message):
+def test_a_wrong_file_is_one_line_with_the_file_and_the_rule(read_space, content, message):
     with pytest.raises(UserError, match=message) as error:
-        read(content)
+        read_space(content)
     assert "space.yaml" in str(error.value)
     assert "\n" not in str(error.value)
 

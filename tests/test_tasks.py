@@ -7,13 +7,16 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.study import create_study
 
-from ae import tasks
+from ae import load, tasks
 from ae.batches import DeviceSplit
 from ae.configuration import Configuration
 from ae.errors import UserError
+from ae.saved import save
 from ae.training import Training, evaluate, final_metrics
 from sweeps.config import space
 from sweeps.search.distributions import distributions_of
+
+OPTIONS = {"time_features": 4, "decode": "backward", "patch": 3, "latent_size": 7, "noise": 0.01, "average": 0.5}
 
 
 @pytest.fixture(params=tasks.names())
@@ -65,6 +68,21 @@ def test_its_figures_are_written(task, splits, tmp_path):
     paths = task.figures(task.build(task.base, splits.train).eval(), splits, tmp_path)
     assert paths
     assert all(path.stat().st_size > 5000 and path.suffix == ".png" for path in paths)
+
+
+def test_a_model_with_every_option_is_saved_tested_and_drawn(task, splits, tmp_path):
+    train, validation = DeviceSplit(splits.train, "cpu"), DeviceSplit(splits.validation, "cpu")
+    training = Training(task, replace(task.base, hidden_size=8, batch_size=16, **OPTIONS), train, validation)
+    training.train_epoch()
+    metrics = training.validate()
+    save(tmp_path / "best", task.name, training.configuration, task.model(splits.train), training.best_weights)
+    model = load(tmp_path / "best")
+    assert evaluate(task, model, validation) == pytest.approx(metrics, rel=1e-5)
+    tested = final_metrics(task, model, splits)
+    assert tested.keys() >= metrics.keys()
+    assert all(map(math.isfinite, tested.values()))
+    assert all(path.stat().st_size > 5000 for path in task.figures(model, splits, tmp_path))
+    assert task.facts(model, splits).keys() == task.facts(task.build(task.base, splits.train).eval(), splits).keys()
 
 
 def test_its_remark_follows_from_its_test_metrics_and_its_baseline(task, splits):

@@ -153,12 +153,12 @@ def answer(result: SweepResult, remark: str) -> dict[str, Any] | None:
         return None
     metric, summary = plan.task.objective.metric, result.summary()
     best, winner = summary["best"], result.retrained[0] if result.retrained else None
-    per_seed = best.get("per_seed")
+    config, per_seed = Configuration(**best["config"]), best.get("per_seed")
     search = {"mean": best["val"][metric], "std": statistics.stdev(per_seed) if per_seed else None}
     return {
         "trial": winner.trial if winner else ranked[0].name,
-        "config": {name: best["config"][name] for name in plan.varied},
-        "settings": settings(Configuration(**best["config"]), plan.varied),
+        "config": {name: getattr(config, name) for name in plan.varied},
+        "settings": settings(config, plan.varied),
         "search": {"words": spread(search), "values": [number(value) for value in per_seed or [best["val"][metric]]]},
         "validation": _spread(summary["retrained"][0]["val"], metric) if winner else None,
         "test": _spread(summary["test"], metric) if result.tested else None,
