@@ -203,7 +203,7 @@ def command_line(command: tuple[str, ...]) -> str:
 
 def _without_seed(config: Configuration) -> dict[str, Any]:
     """A configuration without the seed, which is not part of what was found."""
-    return {name: value for name, value in config.stated.items() if name != "seed"}
+    return {name: value for name, value in asdict(config).items() if name != "seed"}
 
 
 def _spread(values: list[dict[str, float]]) -> dict[str, dict[str, Any]] | None:
