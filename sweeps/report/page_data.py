@@ -57,6 +57,7 @@ def sweep_data(result: SweepResult, figures: Sequence[dict[str, Any]], state: st
         "source": result.source,
         "objective": {"metric": plan.task.objective.metric, "mode": plan.task.objective.mode},
         "varied": list(plan.varied),
+        "ranges": [name for name, dimension in plan.whole_space.items() if isinstance(dimension, dict)],
         "columns": columns,
         "metrics": metrics,
         "maxEpochs": plan.budget.max_epochs,

@@ -28,7 +28,13 @@ def model_figures(folder: Path, paths: Iterable[Path] | None = None) -> list[dic
         found = sorted((folder / FIGURES).glob("*.png"))
         paths = [path for path in found if path.stem not in CHARTS]
     figures = [_figure(path) for path in paths]
-    return sorted(figures, key=lambda one: FIRST.index(one["kind"]) if one["kind"] in FIRST else len(FIRST))
+    return sorted(figures, key=_place)
+
+
+def _place(figure: dict[str, Any]) -> tuple[int, bool]:
+    """Where a figure comes: by its kind, the worst cases first."""
+    kind = FIRST.index(figure["kind"]) if figure["kind"] in FIRST else len(FIRST)
+    return kind, "worst" not in figure["file"]
 
 
 def _figure(path: Path) -> dict[str, Any]:

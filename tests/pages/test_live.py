@@ -5,18 +5,27 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from playwright.sync_api import expect
 
 from ae.errors import UserError
+from sweeps import show
 from sweeps.pipeline.live import LiveSweep
 from sweeps.pipeline.serve import PageServer
 from sweeps.storage.folder import locked
 
 KEPT = "mnist-cls/asha"
+ROOT = Path(__file__).parents[2]
 SHIFTS = """() => {
   window.shifts = 0;
   new PerformanceObserver(list => {
@@ -178,3 +187,47 @@ def test_several_sweeps_are_on_one_page(reader, served, kept):
     assert page.locator("#trials .row[data-trial]").count() == 12
     page.select_option("header select", "1")
     expect(page.locator("#answer")).to_contain_text("180 of 180 possible epochs")
+
+
+def test_show_serves_a_sweep_that_is_stored_elsewhere_until_a_ctrl_c(kept, tmp_path):
+    stored = shutil.copytree(kept(KEPT), tmp_path / "shared" / "mnist-cls" / "asha")
+    plan = json.loads((stored / "plan.json").read_text()) | {"storage": f"file://{tmp_path / 'shared'}"}
+    (stored / "plan.json").write_text(json.dumps(plan))
+    (stored / "mirror.json").write_text(json.dumps({"session": "another"}))
+    lines = (stored / "events.jsonl").read_text().splitlines(keepends=True)
+    (stored / "events.jsonl").write_text("".join(lines[:20]))
+    command = [sys.executable, "sweeps/show.py", f"file://{stored}", "--serve"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+/\S+/", process.stdout.readline())[0]
+            first = epochs(address)
+            (stored / "events.jsonl").write_text("".join(lines[:60]))
+            end = time.monotonic() + 30
+            while epochs(address) == first and time.monotonic() < end:
+                time.sleep(0.5)
+            assert epochs(address) > first > 0
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def epochs(address):
+    """Epochs of the search, as the page's data has them."""
+    with urllib.request.urlopen(address + "data", timeout=20) as answer:
+        return json.load(answer)["sweeps"][0]["now"]["search"]["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("a", "b"), "b: one folder is shown; add --serve for a page of several"),
+        (("a", "--port", "8300"), "--port goes with --serve; give both, or neither"),
+        (("s3://bucket/task/name",), "is shown with --serve alone; add --serve"),
+        (("a", "--serve", "--port", "80"), "--port must be a whole number from 1024 to 65535, got '80'"),
+        (("a", "--serve"), "a: not the results folder of a sweep"),
+    ],
+)
+def test_wrong_ways_to_serve_are_one_line(shown, arguments, said):
+    status, output, error = shown(show.main, *arguments)
+    assert (status, output, error.count("\n")) == (2, "", 1)
+    assert said in error

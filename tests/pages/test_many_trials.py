@@ -13,22 +13,32 @@ from sweeps.records.trials import FINISHED, STOPPED
 from sweeps.report.page import write_page
 
 TRIALS, EPOCHS, RUNGS = 10_000, 27, (1, 3, 9, 27)
-FIRST_PAINT_MS, FRAME_MS = 2000, 50
-"""What the page must keep to; a frame of a smooth animation takes 17 ms, and tests share their cores."""
+FIRST_PAINT_MS, FRAME_MS = 2000, 16.7
+"""What the page must keep to: a smooth animation has 60 frames a second."""
 
-FRAMES = """async () => {
+WORK = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+SCROLL = """async () => {
   const box = document.querySelector("#trials-table");
-  const frames = [];
-  let before = performance.now();
   for (let step = 0; step < 60; step += 1) {
-    box.scrollTop += 700;
+    box.scrollTop += 120;
     await new Promise(requestAnimationFrame);
-    frames.push(performance.now() - before);
-    before = performance.now();
   }
-  frames.sort((one, other) => one - other);
-  return frames[Math.floor(frames.length / 2)];
 }"""
+
+
+def work_ms(page, script):
+    """Milliseconds of script, style and layout on the page's thread, without waits: tests share their cores."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
+    session.send("Performance.enable")
+
+    def worked():
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return sum(1000 * one["value"] for one in metrics if one["name"] in WORK)
+
+    before = worked()
+    page.evaluate(script)
+    return worked() - before
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +71,8 @@ def test_ten_thousand_trials_open_within_two_seconds_and_scroll_smoothly(reader,
     assert paint < FIRST_PAINT_MS
     assert "10,000 of 10,000 trials ended" in page.inner_text("#answer")
     page.locator("#trials-table").scroll_into_view_if_needed()
-    assert page.evaluate(FRAMES) < FRAME_MS
+    page.wait_for_timeout(1500)  # charts that came into view are drawn
+    assert work_ms(page, SCROLL) / 60 < FRAME_MS
     assert page.locator("#trials .row[data-trial]").count() < 60, "only the rows that can be seen are there"
     assert "curves are drawn" in page.inner_text("#curves")
 

@@ -91,7 +91,7 @@ function option(width) {
   if (selected && sweep.trials.includes(selected)) series.push(line("selected", [selected], colour("ink"), { width: 3.5 }, 6));
   series.push({ ...line("hovered", [], colour("ink"), { width: 3 }, 7), id: "hovered" });
   if (view.marks) series.push(...marks());
-  series[0].markLine = rungs();
+  series[0].markLine = rungs(width);
   const [low, high] = extent();
   const zoom = view.zoom ?? {};
   const across = view.across === "epochs"
@@ -125,9 +125,9 @@ function extent() {
   return scale === "log" ? [bottom / 1.15, top * 1.15] : [bottom >= 0 ? Math.max(0, bottom - room) : bottom - room, isUp() && top <= 1 ? Math.min(1, top + room) : top + room];
 }
 
-function rungs() {
+function rungs(width) {
   if (view.across !== "epochs" || !sweep.rungs.length) return undefined;
-  return { silent: true, symbol: "none", lineStyle: { color: colour("faint"), type: "dashed", width: 1 }, label: { formatter: "rung {c}", color: colour("soft"), fontSize: 12, position: "end" }, data: sweep.rungs.map((epoch) => ({ xAxis: epoch })) };
+  return { silent: true, symbol: "none", lineStyle: { color: colour("faint"), type: "dashed", width: 1 }, label: { formatter: width < 560 ? "{c}" : "rung {c}", color: colour("soft"), fontSize: 12, position: "end" }, data: sweep.rungs.map((epoch) => ({ xAxis: epoch })) };
 }
 
 /** Where trials paused, were promoted, or ended without finishing. */

@@ -12,7 +12,7 @@ export function model() {
   const grid = h("div.grid");
   const element = section("model", "The best model on the test split", "What the winner does with data that neither training nor selection has seen.", grid);
   const fill = () => {
-    grid.replaceChildren(...sweep.figures.map((one) => h(["series", "lines", "picture", "detection"].includes(one.kind) || sweep.figures.length === 1 ? "div.panel.w12" : "div.panel.w6", { "data-figure": one.file }, h("h3", {}, one.title), ...(KINDS[one.kind] ?? picture)(one))));
+    grid.replaceChildren(...sweep.figures.map((one) => h(["series", "lines", "picture", "detection"].includes(one.kind) || (one.kind === "images" && !one.output) || sweep.figures.length === 1 ? "div.panel.w12" : "div.panel.w6", { "data-figure": one.file }, h("h3", {}, one.title), ...(KINDS[one.kind] ?? picture)(one))));
     element.hidden = !sweep.figures.length;
   };
   fill();
@@ -29,14 +29,14 @@ function lines(one) {
   let at = 0;
   const hasOutput = (panel) => panel.output?.some((value) => value !== null);
   const item = () => one.items[at];
-  const chart = plot(() => `${one.alt} Shown: ${item().title}`, 90 + 190 * Math.max(...one.items.map((each) => each.panels.length)), () => {
+  const chart = plot(() => `${one.alt} Shown: ${item().title}`, 40 + 230 * Math.max(...one.items.map((each) => each.panels.length)), () => {
     const { panels, index } = item();
-    const tall = 190;
+    const tall = 230;
     const names = new Set(panels.flatMap((panel) => ["data", ...(hasOutput(panel) ? [one.what] : [])]));
     return {
       legend: { top: 0, right: 10, data: [...names], textStyle: { color: colour("soft"), fontSize: 12 }, icon: "roundRect", itemHeight: 3 },
       tooltip: { trigger: "axis", confine: true, valueFormatter: (value) => figure(value, 4) },
-      grid: panels.map((_, place) => ({ left: 58, right: 18, top: 44 + place * tall, height: tall - 66 })),
+      grid: panels.map((_, place) => ({ left: 58, right: 18, top: 44 + place * tall, height: tall - 84 })),
       xAxis: panels.map((_, place) => across(index, { gridIndex: place, name: place === panels.length - 1 && !isTime(index) ? "time step" : "" })),
       yAxis: panels.map((panel, place) => upright(panel.name, numbers({ gridIndex: place }))),
       series: panels.flatMap((panel, place) => [["data", panel.given, SERIES[0], "solid"], [one.what, hasOutput(panel) ? panel.output : null, SERIES[1], [6, 3]]].filter((each) => each[1]).map(([name, values, stroke, type]) => ({
@@ -52,8 +52,8 @@ function lines(one) {
 function histogram(one) {
   const middle = one.edges.slice(0, -1);
   const shade = (group) => (group.is_abnormal ? SERIES[1] : SERIES[0]);
-  const chart = plot(() => one.alt, 320, () => ({
-    grid: grid({ top: 64 }), legend: { type: "scroll", top: 0, textStyle: { color: colour("soft"), fontSize: 12 } },
+  const chart = plot(() => one.alt, 400, () => ({
+    grid: grid({ top: 84 }), legend: { top: 0, left: 0, itemGap: 14, textStyle: { color: colour("soft"), fontSize: 12 } },
     tooltip: { trigger: "axis", confine: true, valueFormatter: (value) => `${figure(value, 3)} %` },
     xAxis: axis("mean squared reconstruction error of a sequence", { type: one.is_wide ? "log" : "value", min: one.edges[0], max: one.edges[one.edges.length - 1], axisLabel: { formatter: (value) => figure(value, 2), color: colour("soft"), fontSize: 12, hideOverlap: true } }),
     yAxis: upright("% of the sequences", numbers({ scale: false })),

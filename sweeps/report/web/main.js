@@ -46,6 +46,7 @@ function navigation(sections) {
   for (const one of sections) seen.observe(one);
 }
 
+if (page.live) document.documentElement.dataset.live = "yes";
 reindex();
 theme();
 stateWord();

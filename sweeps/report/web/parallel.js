@@ -20,7 +20,7 @@ function parallel() {
   const height = 380;
   const chart = plot(() => `Parallel coordinates of ${drawn.length} trials: ${sweep.varied.join(", ")}, and ${sweep.objective.metric}. The filters of the table do the same as brushing.`, height, (width) => {
     drawn = thinned(ranked());
-    axes = columns(drawn, width);
+    axes = columns(drawn);
     return option(axes, drawn, width);
   }, "data theme filter");
   const note = h("p.soft.small", { style: "margin:.3rem 0 0" }, "");
@@ -37,7 +37,8 @@ function parallel() {
     const isShown = trial && sweep.trials.includes(trial) && trial.b !== null && axes.length;
     chart.chart.setOption({ series: [{ id: "trials" }, { id: "one", data: isShown ? [{ name: trial.n, value: place(trial, axes) }] : [] }] });
   });
-  return [h("h3", {}, "Parallel coordinates"), chart.element, note];
+  chart.element.style.minWidth = `${80 * (sweep.varied.length + 1)}px`;
+  return [h("h3", {}, "Parallel coordinates"), h("div.scroll", {}, chart.element), note];
 }
 
 function thinned(trials) {
@@ -48,12 +49,11 @@ function thinned(trials) {
 }
 
 /** One axis per hyperparameter that varies: categories for few or mixed values, a logarithm for wide ones; then the objective. */
-function columns(trials, width) {
-  const room = Math.max(2, Math.floor((width - 60) / 92));
-  const found = sweep.varied.slice(0, room - 1).map((name) => {
+function columns(trials) {
+  const found = sweep.varied.map((name) => {
     const values = trials.map((trial) => config(trial, name));
     const distinct = [...new Set(values)];
-    const isCategory = distinct.length <= FEW || !values.every((value) => typeof value === "number");
+    const isCategory = (distinct.length <= FEW && !sweep.ranges.includes(name)) || !values.every((value) => typeof value === "number");
     const order = distinct.sort((one, other) => (one === null) - (other === null) || (typeof one === "number" && typeof other === "number" ? one - other : String(one) < String(other) ? -1 : 1));
     return isCategory ? { name, categories: order, get: (trial) => setting(config(trial, name)) } : { name, isLog: isWide(values), get: (trial) => config(trial, name) };
   });

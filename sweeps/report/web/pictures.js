@@ -83,5 +83,6 @@ export function confusion(one) {
 }
 
 export function picture(one) {
-  return [h("img.picture", { src: `data:image/png;base64,${one.png}`, alt: one.alt, width: one.size[0], height: one.size[1], loading: "lazy" })];
+  const least = Math.round(0.75 * one.size[0]);  // its text stays as large as the page's
+  return [h("div.scroll", { tabindex: "0", role: "region", "aria-label": one.title }, h("img.picture", { style: `min-width:${least}px`, src: `data:image/png;base64,${one.png}`, alt: one.alt, width: one.size[0], height: one.size[1], loading: "lazy" }))];
 }

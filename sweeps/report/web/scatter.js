@@ -29,7 +29,7 @@ export function scatter() {
 function scaleOf(trials, name) {
   const values = trials.map((trial) => config(trial, name));
   const distinct = [...new Set(values)].sort((one, other) => (one === null) - (other === null) || (one < other ? -1 : 1));
-  const isCategory = distinct.length <= FEW || !values.every((value) => typeof value === "number");
+  const isCategory = (distinct.length <= FEW && !sweep.ranges.includes(name)) || !values.every((value) => typeof value === "number");
   if (!isCategory) return { get: (trial) => config(trial, name), axis: { type: isWide(values) ? "log" : "value", scale: true } };
   const spread = (trial) => ((Number(trial.n) * 0.618034) % 1) * 0.36 - 0.18;
   return {

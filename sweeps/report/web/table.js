@@ -8,6 +8,7 @@ import { columnFormat, counted, figure, h, menu, setting } from "./words.js";
 const ROW = 33.6;
 const AHEAD = 8;
 const formats = new Map();
+const shownRows = new Map();  // place in the table: element
 const view = { sort: "rank", isUp: true, rows: [], focus: 0 };
 
 const constant = () => sweep.columns.filter((name) => !sweep.varied.includes(name));
@@ -33,6 +34,7 @@ export function table() {
     view.rows = sorted(sweep.trials.filter((trial) => passes(trial)));
     heads(head, widths, refill);
     sheet.style.height = `${ROW * (view.rows.length + 1)}px`;
+    forget();
     box.setAttribute("aria-rowcount", String(view.rows.length + 1));
     count.textContent = view.rows.length === sweep.trials.length ? counted(sweep.trials.length, "trial") : `${view.rows.length.toLocaleString("en")} of ${counted(sweep.trials.length, "trial")}`;
     draw();
@@ -89,19 +91,36 @@ function heads(head, widths, refill) {
   }));
 }
 
-/** Draw the rows that can be seen, and some beyond. */
+/** Draw the rows that can be seen, and some beyond; those that are there already stay. */
 function rows(box, sheet, widths) {
   const first = Math.max(0, Math.floor(box.scrollTop / ROW) - AHEAD);
   const last = Math.min(view.rows.length, Math.ceil((box.scrollTop + (box.clientHeight || 460)) / ROW) + AHEAD);
-  const fresh = [];
+  for (const [at, element] of shownRows) {
+    if (at >= first && at < last) continue;
+    element.remove();
+    shownRows.delete(at);
+  }
   for (let at = first; at < last; at += 1) {
     const trial = view.rows[at];
-    fresh.push(h("div.row", {
-      role: "row", "aria-rowindex": at + 2, "aria-selected": String(state.selected === trial.n), "data-trial": trial.n, style: `top:${ROW * (at + 1)}px`,
-      click: () => { view.focus = at; select(trial.n); }, mouseenter: () => hover(trial.n), mouseleave: () => hover(null),
-    }, columns().map((column) => cell(trial, column, widths))));
+    if (!shownRows.has(at)) {
+      shownRows.set(at, row(trial, at, widths));
+      sheet.append(shownRows.get(at));
+    }
+    shownRows.get(at).setAttribute("aria-selected", String(state.selected === trial.n));
   }
-  sheet.replaceChildren(sheet.firstChild, ...fresh);
+}
+
+function row(trial, at, widths) {
+  return h("div.row", {
+    role: "row", "aria-rowindex": at + 2, "data-trial": trial.n, style: `top:${ROW * (at + 1)}px`,
+    click: () => { view.focus = at; select(trial.n); }, mouseenter: () => hover(trial.n), mouseleave: () => hover(null),
+  }, columns().map((column) => cell(trial, column, widths)));
+}
+
+/** Every row is another one now. */
+function forget() {
+  for (const element of shownRows.values()) element.remove();
+  shownRows.clear();
 }
 
 function cell(trial, column, widths) {
