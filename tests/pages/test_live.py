@@ -34,7 +34,7 @@ SHIFTS = """() => {
 }"""
 
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 class Growing:
