@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STEPS = 3_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
 MOST_EPOCHS = 150
-"""More make a model of few sequences no better at telling abnormal ones."""
+"""More make a model of few sequences worse at telling abnormal ones."""
 CLASS_STEPS = 1_000
 """The same with `classify`: a classifier of few sequences soon knows them by heart."""
 
@@ -184,7 +184,7 @@ def remark(test: Mapping[str, float]) -> str:
     return " ".join(verdicts(test))
 
 
-BASE = Configuration(hidden_size=48, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
+BASE = Configuration(hidden_size=32, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
 
 GRID: Mapping[str, list[Any]] = {
     "lr": [0.003, 0.01],
