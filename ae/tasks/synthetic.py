@@ -1,4 +1,14 @@
-"""Reconstruct independent uniform noise, which no model can compress: the context vector must store every value."""
+"""Reconstruct independent uniform noise, which no model can compress: the context vector must store every value.
+
+A decoder that starts with the first step stays at the mean value for 10 to 45 epochs. One that starts with the last
+step, which the encoder has just read, learns from the first epoch. Validation MSE with hidden size 120, clip 1,
+orthogonal start, backward decoding and the one-cycle schedule (the mean value has 0.083):
+
+| peak lr, epochs | 10 | 50 | 75 | 100 |
+| --- | --- | --- | --- | --- |
+| 0.01, 100 | | 0.0127 | 0.0050 | 0.0029 |
+| 0.005, 150 | 0.0668 | 0.0135 | | |
+"""
 
 from __future__ import annotations
 
@@ -34,7 +44,7 @@ TASK = Task(
     load=partial(signals.load, signals.uniform),
     measure=reconstruction,
     objective=Objective(metric="loss", mode="min"),
-    base=Configuration(batch_size=32),
+    base=Configuration(batch_size=32, init="orthogonal", schedule="one-cycle", decode="backward"),
     budget=Budget(max_epochs=300, eval_every=5, grace_period=25, reduction_factor=4),
     space=UNLABELLED_SPACE,
     figures=draw,
