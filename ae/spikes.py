@@ -47,13 +47,18 @@ class Spikes:
         self.norms.append(norm)
         return (norm <= self.limit).logical_not().float()  # also NaN
 
-    def end_epoch(self) -> None:
-        """Learn what is usual from the steps of this epoch, skipped ones included: the usual may change."""
+    def end_epoch(self) -> bool:
+        """Learn what is usual from the steps of this epoch, skipped ones included: the usual may change.
+
+        Returns:
+            Whether most of the norms were finite. If not, skipping steps does not help: nothing is learned any more.
+        """
         norms = torch.stack(self.norms).tolist() if self.norms else []
         self.norms.clear()
         self.skipped += sum(not norm <= self.limit for norm in norms)
         self.known.extend(norm for norm in norms if 0 < norm <= FINITE)
         self.limit = _limit(self.known)
+        return 2 * sum(norm <= FINITE for norm in norms) >= len(norms)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a restored run needs, between two epochs."""

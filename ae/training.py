@@ -84,7 +84,7 @@ class Training:
     def train_epoch(self) -> float:
         """One pass over the training split in a new order; returns the mean training loss, which may be NaN or inf.
 
-        Losses that are not finite, whose steps are skipped, do not count unless most of them are.
+        Losses that are not finite, whose steps are skipped, do not count. It is NaN if most gradients are not finite.
         """
         self.model.train()
         batches = self.train.shuffled(self.configuration.batch_size, self.shuffle)
@@ -93,8 +93,8 @@ class Training:
             for where_B in self.threads.timed_batches(batches, self.model):
                 losses.append(self._step(where_B))
         self.epoch += 1
-        self.optimizer.spikes.end_epoch()
-        self.train_loss = _mean_loss(torch.stack(losses).tolist(), [len(where_B) for where_B in batches])
+        mean = _mean_loss(torch.stack(losses).tolist(), [len(where_B) for where_B in batches])
+        self.train_loss = mean if self.optimizer.spikes.end_epoch() else math.nan
         return self.train_loss
 
     def _step(self, where_B: Tensor) -> Tensor:
@@ -180,13 +180,13 @@ class Training:
 
 
 def _mean_loss(losses: list[float], counts: list[int]) -> float:
-    """The mean over the sequences of the batches whose losses are finite, in float32; NaN if those are a minority."""
+    """The mean over the sequences of the batches whose losses are finite, in float32; NaN without any."""
     total, sequences = np.float32(0), 0
     for loss, count in zip(losses, counts, strict=True):
         if math.isfinite(loss):
             total += np.float32(loss) * np.float32(count)
             sequences += count
-    return float(total) / sequences if 2 * sequences > sum(counts) else math.nan
+    return float(total) / sequences if sequences else math.nan
 
 
 def final_metrics(task: Task, model: LSTM_AE, splits: Splits) -> dict[str, float]:

@@ -183,6 +183,17 @@ def test_a_step_whose_gradient_is_far_larger_than_usual_is_skipped(splits, clip,
     assert restored.train_epoch() == training.train_epoch()
 
 
+def test_a_run_whose_gradients_are_no_longer_finite_has_diverged_although_its_loss_is(splits):
+    def measure(model, batch):
+        found = TASK.measure(model, batch)
+        weight = model.reconstruct.bias[0]
+        return {**found, "loss": found["loss"] + (weight - weight.detach()).sqrt()}  # 0, with a gradient of infinity
+
+    training = new_training(splits.train, replace(TASK, measure=measure))
+    assert math.isnan(training.train_epoch())
+    assert training.skipped == 8
+
+
 def diverging(task, epochs, lr):
     """A task whose training loss is not a number in some epochs, as long as the step size is as large as this."""
 
