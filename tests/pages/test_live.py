@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -197,7 +198,8 @@ def test_show_serves_a_sweep_that_is_stored_elsewhere_until_a_ctrl_c(kept, tmp_p
     lines = (stored / "events.jsonl").read_text().splitlines(keepends=True)
     (stored / "events.jsonl").write_text("".join(lines[:20]))
     command = [sys.executable, "sweeps/show.py", f"file://{stored}", "--serve"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests that run in the background ignore a Ctrl-C
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=heeding) as process:
         try:
             address = re.search(r"http://127\.0\.0\.1:\d+/\S+/", process.stdout.readline())[0]
             first = epochs(address)
