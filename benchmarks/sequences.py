@@ -93,7 +93,7 @@ def table(data: SequenceSet, settings: Settings) -> None:
         print(f"sequences: {data.name} is left out: {error}", flush=True)
         return
     runs = _runs(data, splits, settings)
-    runs += _kept(data, settings)
+    runs = sorted([*runs, *_kept(data, settings)], key=lambda one: (list(METHODS).index(one.method), one.seed))
     keys = list(dict.fromkeys(key for one in runs for key in one.found))
     rows = [_row(name, mine, keys) for name in METHODS if (mine := [one for one in runs if one.method == name])]
     remarks = [remark.format(cap=settings.peer_cap_s) for remark in REMARKS]
