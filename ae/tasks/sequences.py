@@ -1,8 +1,8 @@
 """Reconstruct your own sequences; classify them, detect anomalies, or predict their next steps.
 
 The defaults are those that did best on three public data sets (`benchmarks/README.md`; `results/LOG.md` has what was
-tried): a one-cycle schedule with a high peak, orthogonal recurrent matrices, small batches, and a wider code for
-classes than for reconstructions.
+tried): a one-cycle schedule with a high peak, orthogonal recurrent matrices, small batches, and time features. A narrow
+code is enough to reconstruct; classes want a wide one, and no time features.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 STEPS = 3_000
 """Gradient steps of a trial, unless the data is so small or so large that an epoch is out of proportion."""
-MOST_EPOCHS = 150
-"""More make a model of few sequences worse at telling abnormal ones."""
+MOST_EPOCHS = 100
+"""More make a model of few sequences no better at telling abnormal ones."""
 CLASS_STEPS = 1_000
 """The same with `classify`: a classifier of few sequences soon knows them by heart."""
 
@@ -166,7 +166,7 @@ def variant(task: Task, options: Options) -> Task:
     if not options.classify:
         return task
     objective = Objective(metric="cross_entropy", mode="min")
-    base = replace(task.base, hidden_size=128, lr=5e-3)
+    base = replace(task.base, hidden_size=128, lr=5e-3, time_features=0)
     return replace(task, objective=objective, base=base, budget_of=class_budget_of)
 
 
@@ -184,7 +184,7 @@ def remark(test: Mapping[str, float]) -> str:
     return " ".join(verdicts(test))
 
 
-BASE = Configuration(hidden_size=32, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle")
+BASE = Configuration(hidden_size=32, lr=1e-2, batch_size=16, init="orthogonal", schedule="one-cycle", time_features=16)
 
 GRID: Mapping[str, list[Any]] = {
     "lr": [0.003, 0.01],
