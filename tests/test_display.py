@@ -171,7 +171,7 @@ def test_lines_of_a_file_tell_the_news_and_how_far_the_search_is(log):
     assert reported.split(" | ")[1:] == [
         "0000 epoch 2/9 accuracy 0.25",
         "1 running, 15 to come, 2/144 epochs",
-        "best accuracy 0.5, 0000 at epoch 1 (lr 0.01, clip none, hidden_size 60, batch_size 64)",
+        "best accuracy 0.5, 0000 at epoch 1 (lr 0.01, clip none, hidden_size 60, batch_size 128)",
     ]
     assert lost.split(" | ")[1] == "0001 diverged: the loss is NaN"
     assert last.startswith("ended after 0:00:0")

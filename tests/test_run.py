@@ -187,7 +187,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     assert status == 0
     assert "7 trials chosen by Optuna (tpe)" in output
     assert "rungs at epochs 4, 8, 16, 32" in output
-    assert re.search(r"^fixed +batch_size 64, init uniform, schedule constant$", run("--dry-run")[1], re.MULTILINE)
+    assert re.search(r"^fixed +batch_size 128, init orthogonal, schedule one-cycle$", run("--dry-run")[1], re.MULTILINE)
     assert re.search(
         r"^early stop +none: there is no rung below epoch 2$", run("--dry-run", "--max-epochs", 2)[1], re.M
     )
@@ -202,7 +202,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(run):
     for options, epochs in (
         ((), "1, 3 seeds each: 3,000 epochs each, 9,000 in all"),
         (("--top-k", "2"), "2, 3 seeds each: 3,000 epochs each, 18,000 in all"),
-        (("--max-epochs", "400"), "1, 3 seeds each: 3,000 epochs each, 9,000 in all"),
+        (("--max-epochs", "700"), "1, 3 seeds each: 3,000 epochs each, 9,000 in all"),
         (("--max-epochs", "20"), "1, 3 seeds each: 20 epochs each, 60 in all"),
     ):
         assert f"the best {epochs}" in run("--dry-run", *options, task="sp500-pred")[1]

@@ -44,6 +44,12 @@ def test_more_epochs_take_longer(run, timings):
     assert " h on this machine" in HOURS.search(many)[0]
 
 
+def test_a_schedule_with_fewer_steps_than_are_timed(run, timings):
+    status, output, _, _ = run(*FEW, "--max-epochs", 4, task="mnist-cls")
+    assert status == 0
+    assert HOURS.search(output)
+
+
 def test_why_nothing_is_known_is_said(run, timings, tmp_path):
     (tmp_path / "prices.csv").write_text("a,b\n1,2\n")
     status, output, _, _ = run("--dry-run", "--data", tmp_path / "prices.csv", task="sp500-rec")

@@ -85,7 +85,8 @@ def _epoch_s(plan: Plan, config: Configuration, splits: Splits) -> float:
     key = _key(plan, config, splits)
     if key not in timings:
         both = DeviceSplit(train, "cpu"), DeviceSplit(validation, "cpu")
-        training = Training(plan.task, config, *both, plan.resources.core)
+        unscheduled = replace(config, schedule="constant")  # a schedule ends, and passes are timed until enough were
+        training = Training(plan.task, unscheduled, *both, plan.resources.core)
         timings[key] = [_seconds(training.train_epoch), _seconds(training.validate)]
         with contextlib.suppress(OSError):  # it is timed again then
             cache_folder().mkdir(parents=True, exist_ok=True)
