@@ -163,6 +163,8 @@ def variant(task: Task, options: Options) -> Task:
     """
     heads = heads_of(options.classify, options.predict)
     task = replace(task, measure=heads.measure, model=heads.model, baseline=heads.baseline)
+    if options.normal is not None:
+        return replace(task, grid=NARROW)
     if not options.classify:
         return task
     objective = Objective(metric="cross_entropy", mode="min")
@@ -189,9 +191,11 @@ BASE = Configuration(hidden_size=32, lr=1e-2, batch_size=16, init="orthogonal", 
 GRID: Mapping[str, list[Any]] = {
     "lr": [0.003, 0.01],
     "hidden_size": [32, 64, 128],
-    "init": ["orthogonal", "chrono"],
+    "decode": ["forward", "backward"],
 }
 """12 configurations around the defaults."""
+NARROW = {**GRID, "hidden_size": [16, 32, 64]}
+"""The same to detect anomalies: a wide code has a smaller loss, but reconstructs abnormal sequences too."""
 
 TASK = Task(
     description="your own sequences: reconstruct, classify, detect anomalies, predict (--data FILE)",
