@@ -171,7 +171,7 @@ class LSTM_AE(nn.Module):
             inputs_BTF = inputs_BTF[rows_B1, torch.minimum(at_T, lengths_B[:, None] - 1)]
         elif missing := patches * patch - steps:
             inputs_BTF = torch.cat([inputs_BTF, inputs_BTF[:, -1:].expand(-1, missing, -1)], dim=1)
-        return inputs_BTF.reshape(count, patches, -1), self._ends(lengths_B)
+        return inputs_BTF.reshape(count, patches, patch * inputs_BTF.shape[2]), self._ends(lengths_B)
 
     def _ends(self, lengths_B: Tensor | None) -> Tensor | None:
         """The patches of sequences of these lengths."""
@@ -214,8 +214,9 @@ class LSTM_AE(nn.Module):
         """The time steps of patches, (B, T, O)."""
         if self.architecture.patch == 1:
             return patches_BPO
-        count, patches, _ = patches_BPO.shape
-        return patches_BPO.reshape(count, patches * self.architecture.patch, -1)[:, :steps]
+        count, patches, width = patches_BPO.shape
+        patch = self.architecture.patch
+        return patches_BPO.reshape(count, patches * patch, width // patch)[:, :steps]
 
 
 def at_end(states_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:

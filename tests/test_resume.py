@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+import yaml
 
+from ae.task import PLAIN_SPACE
 from sweeps import evaluate, rebuild, show
 from sweeps.config import plan_file
 from sweeps.config.plan_file import load
@@ -56,10 +58,12 @@ def an_hour_later(edit_events):
 
 @pytest.mark.usefixtures("one_ray")
 def test_new_trials_may_take_the_place_of_those_that_were_retrained(
-    run, summary_of, log_of, retest, an_hour_later, ctrl_c, capsys
+    run, summary_of, log_of, retest, an_hour_later, ctrl_c, capsys, tmp_path
 ):
-    options = ("--search", "optuna", "--sampler", "random", "--trials", "3", "--scheduler", "none", "--top-k", "2")
-    few = ("--seeds", "1", "--retrain-epochs", "2", "--max-concurrent", "1")
+    space = tmp_path / "space.yaml"
+    space.write_text(yaml.safe_dump(dict(PLAIN_SPACE), sort_keys=False))
+    options = ("--search", "optuna", "--space", space, "--sampler", "random", "--trials", "3", "--scheduler", "none")
+    few = ("--top-k", "2", "--seeds", "1", "--retrain-epochs", "2", "--max-concurrent", "1")
     status, _, _, folder = run(*SMALL, *few, *options, task=TASK)
     assert status == 0
     assert set(log_of(folder).tests) == {"0001-seed1", "0002-seed1"}
