@@ -36,6 +36,7 @@ class Optimizer:
         on_cpu = next(model.parameters()).device.type == "cpu"
         self.matrices = [weight for weight in model.parameters() if weight.ndim > 1]
         self.weights = as_one(model) if on_cpu else list(model.parameters())
+        self.is_one_vector = len(self.weights) == 1
         self.adam = torch.optim.Adam(self.weights, lr=configuration.lr, fused=True)
         self.schedule = self._schedule(steps)
         self.averaged = [weight.detach().clone() for weight in self.weights] if configuration.average else []
@@ -55,15 +56,22 @@ class Optimizer:
         """Change the weights to make the loss of a batch smaller."""
         self.adam.zero_grad(set_to_none=False)
         loss.backward()
-        is_spike = self.spikes.add(self._clipped_norm())
-        self.adam.found_inf = is_spike  # type: ignore[attr-defined]  # what GradScaler sets to have a step skipped
-        if self.configuration.weight_decay:
-            self._decay(is_spike)
-        self.adam.step()
+        norm = self._clipped_norm()
+        if not self.is_one_vector:
+            is_spike = self.spikes.found_spike(norm)
+            self.adam.found_inf = is_spike  # type: ignore[attr-defined]  # what GradScaler sets to have a step skipped
+            self._change(1 - is_spike)
+        elif not self.spikes.has_spike(norm):
+            self._change(1.0)
         if self.schedule:
             self.schedule.step()
         if self.averaged:
             self._average()
+
+    def _change(self, share: float | Tensor) -> None:
+        if self.configuration.weight_decay:
+            self._decay(share)
+        self.adam.step()
 
     def _clipped_norm(self) -> Tensor:
         """The norm of the gradient, which is then clipped."""
@@ -73,11 +81,11 @@ class Optimizer:
         return torch.linalg.vector_norm(gradients[0]) if len(gradients) == 1 else nn.utils.get_total_norm(gradients)
 
     @torch.no_grad()
-    def _decay(self, is_spike: Tensor) -> None:
-        """Shrink the matrices, not the biases: those of the forget gates hold a unit's memory."""
-        share = 1 - self.adam.param_groups[0]["lr"] * self.configuration.weight_decay * (1 - is_spike)
+    def _decay(self, share: float | Tensor) -> None:
+        """Shrink the matrices by a share of the decay; biases stay: those of forget gates hold a unit's memory."""
+        kept = 1 - self.adam.param_groups[0]["lr"] * self.configuration.weight_decay * share
         for matrix in self.matrices:
-            matrix.mul_(share)
+            matrix.mul_(kept)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -39,13 +39,18 @@ class Spikes:
         """Steps skipped so far."""
         self.known: deque[float] = deque(maxlen=WINDOW)
         """The norms of the steps before this epoch."""
-        self.norms: list[Tensor] = []
-        """Those of this epoch, on the device."""
+        self.norms: list[float | Tensor] = []
+        """Those of this epoch; on a GPU they stay there."""
 
-    def add(self, norm: Tensor) -> Tensor:
-        """Take in the norm of a step's gradient; returns 1.0 for a spike, 0.0 otherwise, on its device."""
+    def has_spike(self, norm: Tensor) -> bool:
+        """Take in the norm of a step's gradient, on the CPU; returns whether it is a spike."""
+        self.norms.append(value := norm.item())
+        return not value <= self.limit  # also NaN
+
+    def found_spike(self, norm: Tensor) -> Tensor:
+        """The same without waiting for a GPU: 1.0 for a spike, 0.0 otherwise."""
         self.norms.append(norm)
-        return (norm <= self.limit).logical_not().float()  # also NaN
+        return (norm <= self.limit).logical_not().float()
 
     def end_epoch(self) -> bool:
         """Learn what is usual from the steps of this epoch, skipped ones included: the usual may change.
@@ -53,7 +58,7 @@ class Spikes:
         Returns:
             Whether most of the norms were finite. If not, skipping steps does not help: nothing is learned any more.
         """
-        norms = torch.stack(self.norms).tolist() if self.norms else []
+        norms = [float(norm) for norm in torch.as_tensor(self.norms)]
         self.norms.clear()
         self.skipped += sum(not norm <= self.limit for norm in norms)
         self.known.extend(norm for norm in norms if 0 < norm <= FINITE)

@@ -58,6 +58,13 @@ def new_training(split, task=TASK, **changes):
     return Training(task, replace(BASE, **changes), on_device, on_device)
 
 
+@pytest.fixture(params=["one vector", "as on a GPU"])
+def weights(request, monkeypatch):
+    """The weights as one vector, or each by itself, as on a GPU, which must not be waited for."""
+    if request.param == "as on a GPU":
+        monkeypatch.setattr("ae.optimizer.as_one", lambda model: list(model.parameters()))
+
+
 @every_option
 @pytest.mark.parametrize("kind", ["one length", "mixed lengths"])
 def test_an_option_improves_resumes_exactly_and_its_model_is_saved_and_loaded(changes, kind, splits, ragged, tmp_path):
@@ -120,6 +127,7 @@ def test_a_model_that_classifies_cannot_mix(mnist):
         new_training(mnist.train, tasks.find("mnist-cls"), mix=0.5)
 
 
+@pytest.mark.usefixtures("weights")
 def test_weight_decay_shrinks_the_matrices_as_adamw_does_and_no_biases(splits):
     training = new_training(splits.train, weight_decay=0.3, batch_size=64)
     plain, decayed = new_training(splits.train, batch_size=64), training.model.state_dict()
@@ -165,6 +173,7 @@ class Spiked:
         return found
 
 
+@pytest.mark.usefixtures("weights")
 @pytest.mark.parametrize("clip", [1.0, None])
 @pytest.mark.parametrize("factor", [1e6, math.inf, math.nan])
 def test_a_step_whose_gradient_is_far_larger_than_usual_is_skipped(splits, clip, factor):

@@ -128,7 +128,7 @@ static void pad_columns(const Shape& s, const float* weights, float* to) {
 }
 
 // One step of R sequences: all gates of a vector of units, then their cells and outputs at once.
-template <int R>
+template <int R, bool TABLE>
 static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
     const long P = s.P, W = l.W;
     const float* now = l.rows + (s.slot(t) * s.B + b) * W;
@@ -139,7 +139,7 @@ static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
         Vec sums[GATES][R];
         for (int r = 0; r < R; ++r)
             for (int g = 0; g < GATES; ++g) sums[g][r] = load(l.start + (b + r) * l.start_row + g * P + u);
-        if (l.table)
+        if constexpr (TABLE)
             for (int r = 0; r < R; ++r)
                 for (int g = 0; g < GATES; ++g)
                     sums[g][r] += load(l.table + (l.place(s, b + r, t) * GATES + g) * P + u);
@@ -156,6 +156,12 @@ static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
             store(l.tanhs + (t * s.B + b + r) * P + u, tanh_c);
         }
     }
+}
+
+template <int R>
+static void step_forward(const Shape& s, const Lstm& l, long b, long t) {
+    if (l.table) step_forward<R, true>(s, l, b, t);
+    else step_forward<R, false>(s, l, b, t);
 }
 
 // Clears what the weights' gradients read of the steps after the end of a tile's longest sequence.
