@@ -6,8 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ae import tasks
 from ae.configuration import Configuration
+from ae.task import PLAIN_SPACE
 from sweeps.config import space as spaces
 from sweeps.config.arguments import parser
 from sweeps.config.new_plan import new_plan
@@ -29,6 +32,12 @@ def space_of(folder: Path, content: str) -> spaces.Space:
     path = folder / "space.yaml"
     path.write_text(content)
     return spaces.read(path, Configuration())
+
+
+def plain_space(path: Path) -> Path:
+    """Writes the space of plain models: what a seed draws from it stays the same when the wide space gets options."""
+    path.write_text(yaml.safe_dump(dict(PLAIN_SPACE), sort_keys=False))
+    return path
 
 
 def begin_session(log: SweepLog, session: str = "a") -> None:

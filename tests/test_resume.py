@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-import yaml
+from sweep_logs import plain_space
 
-from ae.task import PLAIN_SPACE
 from sweeps import evaluate, rebuild, show
 from sweeps.config import plan_file
 from sweeps.config.plan_file import load
@@ -60,8 +59,7 @@ def an_hour_later(edit_events):
 def test_new_trials_may_take_the_place_of_those_that_were_retrained(
     run, summary_of, log_of, retest, an_hour_later, ctrl_c, capsys, tmp_path
 ):
-    space = tmp_path / "space.yaml"
-    space.write_text(yaml.safe_dump(dict(PLAIN_SPACE), sort_keys=False))
+    space = plain_space(tmp_path / "space.yaml")
     options = ("--search", "optuna", "--space", space, "--sampler", "random", "--trials", "3", "--scheduler", "none")
     few = ("--top-k", "2", "--seeds", "1", "--retrain-epochs", "2", "--max-concurrent", "1")
     status, _, _, folder = run(*SMALL, *few, *options, task=TASK)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from small_tune import SmallTune
-from sweep_logs import begin_session, plan_of
+from sweep_logs import begin_session, plain_space, plan_of
 
 from sweeps import show
 from sweeps.config.plan_file import write
@@ -88,9 +88,11 @@ def run(phase, clock, epoch_s):
 @pytest.fixture
 def plan(tmp_path):
     def plan(budget, *options):
-        search = ("--search", "optuna", "--sampler", "random", "--trials", TRIALS, "--top-k", 3, "--seeds", 2)
+        space = plain_space(tmp_path / "space.yaml")
+        search = ("--search", "optuna", "--space", space, "--sampler", "random", "--trials", TRIALS)
         epochs = ("--max-epochs", EPOCHS, "--eval-every", 1, "--grace-period", 2, "--reduction-factor", 2)
-        return plan_of(tmp_path, *search, *epochs, "--time-budget", budget, *options, name=f"of-{budget}")
+        few = ("--top-k", 3, "--seeds", 2, "--time-budget", budget)
+        return plan_of(tmp_path, *search, *epochs, *few, *options, name=f"of-{budget}")
 
     return plan
 
