@@ -85,7 +85,7 @@ def test_they_come_first_in_a_grid_and_a_point_of_the_grid_runs_once(planned, sp
 
 def test_a_hyperparameter_that_only_they_vary_is_told_everywhere(planned, space):
     assert planned(*space, "--try", "lr=0.01 init=chrono").varied == ["lr", "hidden_size", "init"]
-    assert planned(*space, "--try", "lr=0.01 init=uniform", name="same").varied == ["lr", "hidden_size"]
+    assert planned(*space, "--try", "lr=0.01 init=orthogonal", name="same").varied == ["lr", "hidden_size"]
     optuna = planned("--search", "optuna", "--space", space[1], "--try", "init=chrono", name="optuna")
     assert optuna.varied == ["lr", "hidden_size", "init"]
 
