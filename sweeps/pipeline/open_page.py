@@ -19,7 +19,7 @@ from typing import IO
 from sweeps.storage.folder import PLAN
 
 NICENESS = 10
-"""Of the process that serves: the sweep comes first."""
+"""Niceness of the process that serves: the sweep comes first."""
 WAIT_S = 5.0
 """Seconds that the process has to end in."""
 

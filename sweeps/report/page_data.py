@@ -24,7 +24,7 @@ from sweeps.report.page_trials import columns_of, metrics_of, number, trial
 from sweeps.report.trial_page import EVENTS, command_alone
 
 VERSION = 1
-"""Of the form of the data; the live page asks for it anew where it differs."""
+"""Version of the data's form; the live page asks for all of it again where it differs."""
 
 
 def page_data(sweeps: Sequence[dict[str, Any]], live: str = "") -> dict[str, Any]:
