@@ -204,3 +204,10 @@ def test_nothing_is_rebuilt_while_the_sweep_runs(kept, shown, tmp_path):
     assert (status, error.count("\n")) == (2, 1)
     assert "is in use by a running sweep" in error
     assert not (folder / "trials.csv").exists()
+
+
+def test_a_page_that_is_sent_to_a_colleague_holds_no_path_of_this_machine(shown, kept, tmp_path, monkeypatch):
+    shutil.copytree(kept("mnist-cls/asha"), tmp_path / "sent")
+    monkeypatch.chdir(tmp_path)
+    assert shown(rebuild.main, "sent")[0] == 0
+    assert str(tmp_path) not in (tmp_path / "sent" / "report.html").read_text()
